@@ -1,0 +1,95 @@
+"""`mime.ParseMediaType`: a media type and its parameters, as in RFC 2045, 2183 and 2231."""
+
+from __future__ import annotations
+
+import re
+
+# unicode.IsSpace, as UTF-8.
+_SPACE = (
+    rb"(?:[\t\n\v\f\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
+    rb"|\xe2\x81\x9f|\xe3\x80\x80)*"
+)
+_TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
+_SPECIALS = rb'()<>@,;:\\"/[\]?='
+
+_MEDIA_TYPE = re.compile(rb"%b(%b(?:/%b)?)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE))
+# A quoted value may not hold a line end. A backslash escapes only the characters that need it:
+# elsewhere it is itself, since old browsers send Windows paths. The possessive `*+` keeps an
+# escaped quote from being taken back as the closing one.
+_PARAMETER = re.compile(
+    rb'%b;%b(%b)%b=%b(?:(%b)|"((?:\\[%b]|[^"\r\n])*+)")'
+    % (_SPACE, _SPACE, _TOKEN, _SPACE, _SPACE, _TOKEN, _SPECIALS)
+)
+_ESCAPE = re.compile(rb"\\([%b])" % _SPECIALS)
+_END = re.compile(rb"%b;?%b" % (_SPACE, _SPACE))
+_ESCAPED_BYTE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CHARSETS = (b"us-ascii", b"utf-8")
+# The one letter beyond ASCII that Go's strings.ToLower turns into an ASCII letter of our types.
+_DOTTED_I = "İ".encode()
+
+
+class MediaTypeError(ValueError):
+    """The value is no media type, or one of its parameters is malformed or contradicts another."""
+
+
+def parse_media_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """The media type in lower case, and its parameters by lower-case name.
+
+    RFC 2231 continuations and charsets are put together; where they cannot be, the parameter is
+    left out. Raises MediaTypeError.
+    """
+    head, _, _ = value.partition(b";")
+    media_type = _MEDIA_TYPE.fullmatch(head.replace(_DOTTED_I, b"i"))
+    if media_type is None:
+        raise MediaTypeError("no media type")
+    plain: dict[bytes, bytes] = {}
+    starred: dict[bytes, dict[bytes, bytes]] = {}
+    position = len(head)
+    while not _END.fullmatch(value, position):
+        parameter = _PARAMETER.match(value, position)
+        if parameter is None:
+            raise MediaTypeError("invalid media parameter")
+        name = parameter[1].lower()
+        text = parameter[2] or _ESCAPE.sub(rb"\1", parameter[3] or b"")
+        group = starred.setdefault(name.partition(b"*")[0], {}) if b"*" in name else plain
+        if group.setdefault(name, text) != text:
+            raise MediaTypeError("duplicate parameter name")
+        position = parameter.end()
+    for name, pieces in starred.items():
+        joined = _join(name, pieces)
+        if joined is not None:
+            plain[name] = joined
+    return media_type[1].lower(), plain
+
+
+def _join(name: bytes, pieces: dict[bytes, bytes]) -> bytes | None:
+    """One parameter from its RFC 2231 pieces: `name*`, or `name*0`, `name*1*`, …"""
+    if name + b"*" in pieces:
+        return _decode_charset(pieces[name + b"*"])
+    joined: bytes | None = None
+    for number in range(len(pieces)):
+        plain_name = b"%b*%d" % (name, number)
+        if plain_name in pieces:
+            piece = pieces[plain_name]
+        elif plain_name + b"*" in pieces:
+            encoded = pieces[plain_name + b"*"]
+            piece = (_decode_charset(encoded) if number == 0 else _unescape(encoded)) or b""
+        else:
+            break
+        joined = (joined or b"") + piece
+    return joined
+
+
+def _decode_charset(value: bytes) -> bytes | None:
+    """The bytes of `charset'language'percent-encoded`; None where Go gives up."""
+    parts = value.split(b"'", 2)
+    if len(parts) < 3 or parts[0].lower() not in _CHARSETS:
+        return None
+    return _unescape(parts[2])
+
+
+def _unescape(value: bytes) -> bytes | None:
+    if _BAD_PERCENT.search(value):
+        return None
+    return _ESCAPED_BYTE.sub(lambda match: bytes([int(match[1], 16)]), value)

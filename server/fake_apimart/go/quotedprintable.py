@@ -1,0 +1,81 @@
+"""`mime/quotedprintable`: a decoder that is fed as the bytes arrive."""
+
+from __future__ import annotations
+
+import re
+
+from python_multipart.exceptions import DecodeError
+
+from fake_apimart.go import strconv
+
+EOF = "EOF"
+LINE_BYTES = 4096
+
+_WHITE_SPACE = b"\n\r \t"
+_TOKENS = re.compile(rb"=([0-9A-Fa-f]{2})|(=)|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f])")
+
+
+class Decoder:
+    """Decodes line by line, in Go's reading of RFC 2045: `=` and a line end joins lines, an `=`
+    that escapes nothing stands for itself, bytes of 0x80 and more are taken as they are.
+    """
+
+    def __init__(self) -> None:
+        self._line = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes decoded so far from `data` and what came before. Raises DecodeError."""
+        decoded = []
+        lines = (self._line + data).split(b"\n")
+        self._line = lines.pop()
+        for line in lines:
+            decoded.append(self._decode_within_buffer(line + b"\n"))
+        if len(self._line) > LINE_BYTES:
+            self._decode_within_buffer(self._line)
+        return b"".join(decoded)
+
+    def finish(self, end: str = EOF) -> bytes:
+        """The rest, after the input ended with the error text `end`. Raises DecodeError."""
+        line, self._line = self._line, b""
+        return _decode_line(line, end) if line else b""
+
+    @staticmethod
+    def _decode_within_buffer(line: bytes) -> bytes:
+        if len(line) > LINE_BYTES:
+            _decode_line(line[:LINE_BYTES], "bufio: buffer full")
+            raise DecodeError("bufio: buffer full")
+        return _decode_line(line, None)
+
+
+def _decode_line(whole: bytes, end: str | None) -> bytes:
+    """One line, decoded; `end` is what stopped the input behind it. Raises DecodeError."""
+    line = whole.rstrip(_WHITE_SPACE)
+    problem = None
+    if line.endswith(b"="):
+        behind = whole[len(line) :].lstrip(b" \t")
+        line = line[:-1]
+        joins = behind.startswith((b"\n", b"\r\n"))
+        if not joins and not (not behind and line and end == EOF):
+            problem = f"quotedprintable: invalid bytes after =: {strconv.quote(behind)}"
+    elif whole.endswith(b"\r\n"):
+        line += b"\r\n"
+    elif whole.endswith(b"\n"):
+        line += b"\n"
+    decoded = _TOKENS.sub(lambda match: _decode_token(match, line), line)
+    if problem is not None:
+        raise DecodeError(problem)
+    return decoded
+
+
+def _decode_token(match: re.Match[bytes], line: bytes) -> bytes:
+    digits, equals, control = match.groups()
+    if digits is not None:
+        return bytes([int(digits, 16)])
+    if control is not None:
+        raise DecodeError(f"quotedprintable: invalid unescaped byte 0x{control[0]:02x} in body")
+    following = line[match.end() : match.end() + 2]
+    if following and following[0] not in b"\r\n":
+        return bytes(equals)
+    if len(following) < 2:
+        raise DecodeError("unexpected EOF")
+    raise DecodeError(f"quotedprintable: invalid hex byte 0x{following[0]:02x}")

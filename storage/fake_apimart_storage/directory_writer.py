@@ -1,0 +1,130 @@
+"""Writing one object into a folder: small ones at once, large ones from a worker thread.
+
+Up to INLINE_BYTES wait in memory and are written in the event loop when the object commits: that
+is cheaper than a thread switch. Beyond that, batches go to a worker thread, so that writing one
+batch overlaps receiving the next; at most one batch is being written and one collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writer
+from fake_apimart_storage.object_file import path_of, trailer, write_all
+
+if TYPE_CHECKING:
+    from fake_apimart_storage.directory import DirectoryStorage
+
+INLINE_BYTES = 128 * 1024
+MAX_CHUNKS = 64
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+class DirectoryWriter(Writer):
+    def __init__(self, storage: DirectoryStorage, info: ObjectInfo) -> None:
+        self._storage = storage
+        self._info = info
+        self._target = path_of(storage.objects, info.key)
+        self._waiting: list[Chunk] = []
+        self._waiting_bytes = 0
+        self._temporary: Path | None = None
+        self._fd = -1
+        self._job: Future[None] | None = None
+
+    async def write(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self._waiting.append(chunk)
+            self._waiting_bytes += len(chunk)
+        if len(self._waiting) >= MAX_CHUNKS:
+            # A client that sends byte by byte must not cost an object per byte.
+            self._waiting = [b"".join(self._waiting)]
+        limit = INLINE_BYTES if self._job is None else self._storage.batch_bytes
+        if self._waiting_bytes > limit:
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Give what waits to a worker thread, once the batch before it is written."""
+        await self._written()
+        if self._job is None:
+            self._storage.large_writers += 1
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._job = self._storage.pool.submit(self._append, batch)
+
+    async def _written(self) -> None:
+        if self._job is not None:
+            try:
+                await asyncio.wrap_future(self._job)
+            except OSError as error:
+                raise StorageError(str(error)) from error
+
+    async def commit(self) -> None:
+        try:
+            await self._written()
+            if self._job is None:
+                self._finish()
+            else:
+                await asyncio.wrap_future(self._storage.pool.submit(self._finish))
+        except OSError as error:
+            await self.abort()
+            raise StorageError(str(error)) from error
+        self._release()
+
+    async def abort(self) -> None:
+        self._waiting = []
+        if self._job is None:
+            self._discard()
+        else:
+            job = self._storage.pool.submit(self._discard_after, self._job)
+            await asyncio.shield(asyncio.wrap_future(job))
+        self._release()
+
+    def _release(self) -> None:
+        if self._job is not None:
+            self._job = None
+            self._storage.large_writers -= 1
+
+    def _append(self, chunks: list[Chunk]) -> None:
+        if self._temporary is None:
+            self._fd, self._temporary = self._storage.healing(self._create)
+        write_all(self._fd, chunks)
+
+    def _create(self) -> tuple[int, Path]:
+        path = self._storage.temporary_path()
+        return os.open(path, _NEW_FILE, 0o644), path
+
+    def _finish(self) -> None:
+        self._append([*self._waiting, trailer(self._info)])
+        self._waiting = []
+        os.close(self._fd)
+        self._fd = -1
+        self._storage.healing(self._publish)
+
+    def _publish(self) -> None:
+        assert self._temporary is not None
+        try:
+            os.replace(self._temporary, self._target)
+        except FileNotFoundError:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self._temporary, self._target)
+        self._temporary = None
+
+    def _discard_after(self, job: Future[None]) -> None:
+        # The pool starts jobs in order, so this one can wait for the earlier without a deadlock.
+        job.exception()
+        self._discard()
+
+    def _discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self._temporary is not None:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
+            self._temporary = None

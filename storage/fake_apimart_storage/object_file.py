@@ -1,0 +1,102 @@
+"""How an object lies in one file: its bytes, then a trailer that says what they are.
+
+    the object's bytes | JSON of ObjectInfo | length of the JSON, 4 bytes | b"FAPIMART"
+
+One file means one atomic rename: bytes and description appear together or not at all. With the
+trailer behind the bytes nothing about the object must be known before its last byte, and a
+picture in the folder still opens in any viewer, since all four formats allow trailing bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, check_key
+
+_FOOTER = struct.Struct(">I8s")
+_MAGIC = b"FAPIMART"
+_TAIL_BYTES = 4096
+_IOV_MAX = 1024
+
+# What every file system takes as a name, within the 255 bytes that they all allow.
+_PORTABLE = re.compile(r"[A-Za-z0-9_~$&+=@%-][A-Za-z0-9._~$&+=@%-]{0,198}(?<!\.)")
+_UNPORTABLE = re.compile(r"[^A-Za-z0-9._~$&+=@%-]")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
+
+
+def path_of(root: Path, key: str) -> Path:
+    """The file of the object under `key`, below `root`. Raises InvalidKey.
+
+    A segment that some file system would refuse keeps its beginning and its suffix, and a hash of
+    the whole segment between the two.
+    """
+    return root.joinpath(*(_file_name(segment) for segment in check_key(key)))
+
+
+def _file_name(segment: str) -> str:
+    if _PORTABLE.fullmatch(segment):
+        return segment
+    digest = hashlib.blake2b(segment.encode(), digest_size=16).hexdigest()
+    suffix = _SUFFIX.search(segment)
+    return f"{_UNPORTABLE.sub('_', segment[:100])}~{digest}{suffix[0] if suffix else ''}"
+
+
+def trailer(info: ObjectInfo) -> bytes:
+    """The bytes that stand behind an object's own."""
+    text = json.dumps(dataclasses.asdict(info), separators=(",", ":")).encode()
+    return text + _FOOTER.pack(len(text), _MAGIC)
+
+
+def read_trailer(fd: int, file_bytes: int) -> tuple[ObjectInfo, int]:
+    """The description in an open object file of `file_bytes`, and the size of the object's bytes.
+
+    Raises StorageError where the file is none of ours or was damaged.
+    """
+    tail = _read_at(fd, max(0, file_bytes - _TAIL_BYTES), _TAIL_BYTES)
+    if len(tail) < _FOOTER.size:
+        raise StorageError("damaged object file: no trailer")
+    length, magic = _FOOTER.unpack(tail[-_FOOTER.size :])
+    size = file_bytes - _FOOTER.size - length
+    if magic != _MAGIC or size < 0:
+        raise StorageError("damaged object file: no trailer")
+    if length + _FOOTER.size > len(tail):
+        tail = _read_at(fd, size, length + _FOOTER.size)
+    try:
+        return ObjectInfo(**json.loads(tail[-_FOOTER.size - length : -_FOOTER.size])), size
+    except (ValueError, TypeError) as error:
+        raise StorageError(f"damaged object file: {error}") from error
+
+
+def _read_at(fd: int, offset: int, length: int) -> bytes:
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.read(fd, length)
+
+
+def write_all(fd: int, chunks: Sequence[Chunk]) -> None:
+    """Append all chunks to an open file. Raises OSError."""
+    if not hasattr(os, "writev"):  # pragma: no cover - Windows
+        for chunk in chunks:
+            _write_rest(fd, memoryview(chunk))
+        return
+    for first in range(0, len(chunks), _IOV_MAX):
+        batch = chunks[first : first + _IOV_MAX]
+        wanted = sum(len(chunk) for chunk in batch)
+        written = os.writev(fd, batch)
+        if written < wanted:
+            _write_rest(fd, memoryview(b"".join(batch))[written:])
+
+
+def _write_rest(fd: int, rest: memoryview) -> None:
+    while rest:
+        written = os.write(fd, rest)
+        if written == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rest = rest[written:]
