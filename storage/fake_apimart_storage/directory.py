@@ -182,7 +182,7 @@ class DirectoryStorage(Storage):
         except OSError as error:
             raise StorageError(str(error)) from error
 
-    async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         loop = asyncio.get_running_loop()
         paths = self._object_files()
         while True:

@@ -10,7 +10,7 @@ async def delete_expired(storage: Storage, now: float) -> int:
 
     Gives back how many were deleted. Raises StorageError.
     """
-    expired = [info.key async for info in storage.list() if info.expires_at <= now]
+    expired = [info.key async for info in storage.entries() if info.expires_at <= now]
     for key in expired:
         await storage.delete(key)
     return len(expired)

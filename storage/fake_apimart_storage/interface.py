@@ -120,7 +120,7 @@ class Storage(ABC):
         """Forget the object under `key`, if there is one. Raises StorageError."""
 
     @abstractmethod
-    def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every visible object whose key begins with `prefix`, in no order. Raises StorageError."""
 
 

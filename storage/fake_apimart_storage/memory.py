@@ -77,7 +77,7 @@ class MemoryStorage(Storage):
     async def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
-    async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         for key in tuple(self.objects):
             found = self.objects.get(key)
             if found is not None and key.startswith(prefix):

@@ -50,14 +50,17 @@ def boundary_of(content_type: bytes) -> bytes:
 class FormFile:
     """The first file of the field `key` in a multipart body.
 
-    Its bytes go to `on_data(data, start, end)`. After `finalize`, `filename` holds its name, or
-    None where the form has no such file. `write` and `finalize` raise ParseError in Go's words.
+    When it comes, its name goes to `on_file(filename)`, then its bytes to `on_data(data, start,
+    end)`. After `finalize`, `found` says whether the form had such a file. `write` and `finalize`
+    raise ParseError in Go's words.
     """
 
-    def __init__(self, boundary: bytes, key: bytes, on_data: FileData) -> None:
-        self.filename: bytes | None = None
-        self.complete = False
+    def __init__(
+        self, boundary: bytes, key: bytes, on_file: Callable[[bytes], None], on_data: FileData
+    ) -> None:
+        self.found = False
         self._key = key
+        self._on_file = on_file
         self._on_data = on_data
         self._parts_left = MAX_PARTS
         self._headers_left = MAX_HEADERS
@@ -74,7 +77,6 @@ class FormFile:
                 "on_headers_finished": self._header_ends,
                 "on_part_data": self._data,
                 "on_part_end": self._part_ends,
-                "on_end": self._form_ends,
             },
         )
 
@@ -111,13 +113,14 @@ class FormFile:
         self._decoder = Decoder() if quoted else None
         self._part_bytes = 0
         self._part_is_file = bool(filename)
-        self._part_is_wanted = self._part_is_file and name == self._key and self.filename is None
+        self._part_is_wanted = self._part_is_file and name == self._key and not self.found
         self._account(len(name) + ENTRY_BYTES)
         if self._part_is_file:
             self._account(_header_bytes(header) + ENTRY_BYTES + FILE_HEADER_BYTES)
             self._headers_left -= sum(map(len, header.values()))
         if self._part_is_wanted:
-            self.filename = path.base(filename)
+            self.found = True
+            self._on_file(path.base(filename))
 
     def _account(self, size: int) -> None:
         self._memory_left -= size
@@ -148,9 +151,6 @@ class FormFile:
             # A larger file goes to Go's disk, and costs no memory.
             self._file_memory_left -= self._part_bytes
             self._memory_left -= self._part_bytes
-
-    def _form_ends(self) -> None:
-        self.complete = True
 
 
 def _form_data(disposition: bytes) -> tuple[bytes, bytes]:

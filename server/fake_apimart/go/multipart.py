@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import BaseParser
@@ -86,7 +86,7 @@ class MultipartReader(BaseParser):
         """Take steps until none gets further; gives back how many bytes they used."""
         position = 0
         while (state := self.state) is not State.END:
-            used = _STEPS[state](self, data, position, error)
+            used = self._STEPS[state](self, data, position, error)
             position += used
             if not used and self.state is state:
                 break
@@ -252,15 +252,14 @@ class MultipartReader(BaseParser):
         self.state = State.END
         self.callback("end")
 
+    _STEPS: ClassVar[dict[State, Callable[[MultipartReader, bytes, int, str | None], int]]] = {
+        State.LINE: _line,
+        State.HEADER: _header,
+        State.DATA: _data,
+    }
+
 
 def _held_back(data: bytes, position: int, delimiter: bytes) -> int:
     """Where the last bytes begin that may yet turn out to be the delimiter; else the end."""
     start = data.rfind(delimiter[:1], max(position, len(data) - len(delimiter)))
     return start if start >= 0 and delimiter.startswith(data[start:]) else len(data)
-
-
-_STEPS: dict[State, Callable[[MultipartReader, bytes, int, str | None], int]] = {
-    State.LINE: MultipartReader._line,
-    State.HEADER: MultipartReader._header,
-    State.DATA: MultipartReader._data,
-}

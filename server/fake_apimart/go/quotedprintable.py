@@ -25,11 +25,9 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """The bytes decoded so far from `data` and what came before. Raises DecodeError."""
-        decoded = []
         lines = (self._line + data).split(b"\n")
         self._line = lines.pop()
-        for line in lines:
-            decoded.append(self._decode_within_buffer(line + b"\n"))
+        decoded = [self._decode_within_buffer(line + b"\n") for line in lines]
         if len(self._line) > LINE_BYTES:
             self._decode_within_buffer(self._line)
         return b"".join(decoded)

@@ -102,7 +102,7 @@ class MIMEHeaderReader:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
 
     def _line_limit(self) -> int:
-        if self._initial and self._physical[:1] in (b" ", b"\t"):
+        if self._initial and self._physical.startswith((b" ", b"\t")):
             return INITIAL_LINE_BYTES
         if self._logical is not None:
             return self._logical_limit - len(self._logical)

@@ -1,0 +1,123 @@
+"""The command `fake-apimart`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from fake_apimart import __version__
+from fake_apimart.settings import InvalidSettings, Settings, flag_of, read_settings, variable_of
+
+USAGE_ERROR = 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A self-hosted emulator of APIMart's image upload API.",
+)
+
+
+def _setting(name: str) -> Any:
+    """A flag for a setting. Its text goes to Settings as it is, which checks and explains."""
+    field = Settings.model_fields[name]
+    return typer.Option(
+        flag_of(name),
+        help=f"{field.description} [{variable_of(name)}]",
+        metavar="TEXT",
+        show_default=False,
+    )
+
+
+def _switch(name: str) -> Any:
+    flag = flag_of(name)
+    return typer.Option(
+        f"{flag}/--no-{flag[2:]}",
+        help=f"{Settings.model_fields[name].description} [{variable_of(name)}]",
+        show_default=False,
+    )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fake-apimart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Its version.")
+    ] = False,
+) -> None:
+    """A self-hosted emulator of APIMart's image upload API."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, _setting("host")] = None,
+    port: Annotated[str | None, _setting("port")] = None,
+    storage: Annotated[str | None, _setting("storage")] = None,
+    api_keys: Annotated[str | None, _setting("api_keys")] = None,
+    public_url: Annotated[str | None, _setting("public_url")] = None,
+    dialect: Annotated[str | None, _setting("dialect")] = None,
+    max_file_bytes: Annotated[str | None, _setting("max_file_bytes")] = None,
+    max_body_bytes: Annotated[str | None, _setting("max_body_bytes")] = None,
+    url_ttl_seconds: Annotated[str | None, _setting("url_ttl_seconds")] = None,
+    rate_limit: Annotated[str | None, _setting("rate_limit")] = None,
+    decode_check: Annotated[bool | None, _switch("decode_check")] = None,
+    file_cors: Annotated[bool | None, _switch("file_cors")] = None,
+) -> None:
+    """Start the server. Flags win over FAKE_APIMART_… variables."""
+    flags = {name: value for name, value in locals().items() if value is not None}
+    settings = read_settings(flags)
+    from fake_apimart.server import run
+
+    run(settings, lambda url: announce(url, settings))
+
+
+def announce(url: str, settings: Settings) -> None:
+    """Say on standard output where the server listens, and how to point a client at it."""
+    keys = "one of your API keys" if settings.api_keys else "any API key"
+    storage = settings.storage
+    print(f"fake-apimart {__version__} listening on {url} (storage: {storage})")
+    print(
+        f"Use {local_url(url)} in place of https://api.apimart.ai, with {keys}. Ctrl+C stops it.",
+        flush=True,
+    )
+
+
+def local_url(url: str) -> str:
+    """Where this machine reaches a server that listens at `url`, which may mean all addresses."""
+    parts = urlsplit(url)
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(parts.hostname or "")
+    return f"{parts.scheme}://{host}:{parts.port}" if host else url
+
+
+@app.command()
+def ready(
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0,
+) -> None:
+    """Exit with status 0 when the server of this configuration answers, with 1 when not."""
+    settings = read_settings()
+    if settings.port == 0:
+        raise InvalidSettings(f"{variable_of('port')}=0: a free port was picked; name it instead")
+    from fake_apimart.readiness import wait_until_ready
+
+    problem = wait_until_ready(settings.host, settings.port, wait)
+    if problem is not None:
+        print(f"fake-apimart: not ready: {problem}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; settings that cannot be used end it with one line and status 2."""
+    try:
+        app(prog_name="fake-apimart")
+    except InvalidSettings as error:
+        print(f"fake-apimart: {error}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)

@@ -1,0 +1,137 @@
+"""`GET` and `HEAD` of a file: the very bytes that were uploaded, as an S3 bucket serves them."""
+
+from __future__ import annotations
+
+import logging
+from email.utils import formatdate, parsedate_to_datetime
+from http import HTTPStatus
+
+from fake_apimart_storage import (
+    InvalidKey,
+    ObjectInfo,
+    ObjectNotFound,
+    Storage,
+    StorageError,
+    StoredObject,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from fake_apimart import errors, file_url
+from fake_apimart.byte_range import byte_range
+from fake_apimart.clock import Clock
+
+_NANOSECONDS = 1_000_000_000
+
+logger = logging.getLogger("fake_apimart.files")
+
+
+class Files:
+    """The operation `files.get`: public, a key sent along is ignored (page)."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def get(self, request: Request) -> Response:
+        """The file, a part of it, or that it has not changed.
+
+        Raises `access_denied`, `invalid_range`, `file_unavailable`.
+        """
+        stored = await self._open(file_url.key_at(request.scope["raw_path"]))
+        try:
+            self._check_life(stored.info)
+            return _answer(request, stored)
+        except BaseException:
+            await stored.close()
+            raise
+
+    async def _open(self, key: str) -> StoredObject:
+        try:
+            return await self._storage.get(key)
+        except (ObjectNotFound, InvalidKey):
+            raise errors.access_denied() from None
+        except StorageError as error:
+            logger.error("cannot read a file: %s", error)
+            raise errors.file_unavailable() from None
+
+    def _check_life(self, info: ObjectInfo) -> None:
+        if self._clock.time_ns() >= info.expires_at * _NANOSECONDS:
+            raise errors.access_denied()
+
+
+class FileResponse(Response):
+    """The bytes of a stored object from `wanted.start` up to `wanted.stop`, which it closes."""
+
+    def __init__(
+        self, stored: StoredObject, wanted: range, status: int, headers: dict[str, str]
+    ) -> None:
+        self.status_code = status
+        self.init_headers(headers)
+        self._stored = stored
+        self._wanted = wanted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._stored:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            if scope["method"] != "HEAD":
+                try:
+                    await self._send_bytes(send)
+                except StorageError as error:
+                    # The answer has begun; only cutting the connection says that it is not whole.
+                    logger.error("cannot read a file to its end: %s", error)
+                    return
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_bytes(self, send: Send) -> None:
+        async for chunk in self._stored.chunks(self._wanted.start, self._wanted.stop):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+def _answer(request: Request, stored: StoredObject) -> Response:
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": stored.etag,
+        "Last-Modified": formatdate(stored.info.created_at, usegmt=True),
+        "X-Content-Type-Options": "nosniff",
+    }
+    status, wanted = HTTPStatus.OK, range(stored.size)
+    if _is_unchanged(request, stored):
+        status, wanted = HTTPStatus.NOT_MODIFIED, range(0)
+        return FileResponse(stored, wanted, status, headers)
+    asked = request.headers.get("range")
+    if asked is not None and _is_current(request.headers.get("if-range"), headers):
+        part = byte_range(asked, stored.size)
+        if part is not None:
+            status, wanted = HTTPStatus.PARTIAL_CONTENT, part
+            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
+    headers["Content-Length"] = str(len(wanted))
+    headers["Content-Type"] = stored.info.content_type
+    return FileResponse(stored, wanted, status, headers)
+
+
+def _is_unchanged(request: Request, stored: StoredObject) -> bool:
+    """Whether the client has the file already (RFC 9110, section 13.2.2)."""
+    etags = request.headers.get("if-none-match")
+    if etags is not None:
+        candidates = [each.strip().removeprefix("W/") for each in etags.split(",")]
+        return "*" in candidates or stored.etag in candidates
+    since = request.headers.get("if-modified-since")
+    if since is None:
+        return False
+    try:
+        return stored.info.created_at <= parsedate_to_datetime(since).timestamp()
+    except ValueError:
+        return False
+
+
+def _is_current(condition: str | None, headers: dict[str, str]) -> bool:
+    """Whether an `If-Range` names the file as it is; so does its absence."""
+    return condition is None or condition in (headers["ETag"], headers["Last-Modified"])

@@ -1,0 +1,38 @@
+"""What the server does, operation by operation: one table for routes, limits of CORS and docs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that a client can ask for: a name, the methods and the paths that lead to it."""
+
+    name: str
+    methods: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+FILE_PREFIXES = ("/f/image/", "/image/")
+"""Where file URLs live, in reality on a host of their own; the second is an alias (live)."""
+
+OPERATIONS = (
+    Operation("uploads.create", ("POST",), ("/v1/uploads/images",)),
+    Operation(
+        "files.get",
+        ("GET", "HEAD"),
+        tuple(f"{prefix}{{name:file_name}}" for prefix in FILE_PREFIXES),
+    ),
+    Operation("health", ("GET",), ("/_fake/health",)),
+)
+
+
+def is_file_path(path: str) -> bool:
+    """Whether `path` is a file's URL, and not one of the API."""
+    return path.startswith(FILE_PREFIXES)
+
+
+def allows(method: str, path: str) -> bool:
+    """Whether an API operation answers `method` at exactly `path`."""
+    return any(method in each.methods and path in each.paths for each in OPERATIONS)

@@ -1,0 +1,105 @@
+"""HTTP/1.1 on a connection: uvicorn's protocol, where it would drop what Go's server hands on.
+
+A body that ends too early, or whose chunks are malformed, reaches the application with Go's
+error text; uvicorn alone answers neither. What protects against request smuggling stays as it is:
+a request whose head is ambiguous is refused, and nothing behind a broken body is ever taken for
+another request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fake_apimart.go.multipart import UNEXPECTED_EOF
+from fake_apimart.request_body import BROKEN_BODY
+
+MAX_HEAD_BYTES = 1024 * 1024 + 4096
+"""The largest request head, as in Go."""
+
+CHUNK_ERRORS = {
+    "Invalid character in chunk size": "invalid byte in chunk length",
+    "Chunk size overflow": "http chunk length too large",
+    "Missing expected CR after chunk size": "chunked line ends with bare LF",
+    "Expected LF after chunk size": "invalid CR in chunked line",
+}
+"""Go's words for the parser's; all others are `malformed chunked encoding`."""
+
+_MALFORMED_CHUNK = "malformed chunked encoding"
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = True
+        self._head_bytes = 0
+        self._refusing = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusing:
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse("431 Request Header Fields Too Large")
+                return
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        except httptools.HttpParserError as error:
+            if self._is_receiving:
+                self._break_body(CHUNK_ERRORS.get(str(error), _MALFORMED_CHUNK))
+            else:
+                self._refuse("400 Bad Request")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._in_head = False
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client has shut its side; whether ours stays open for an answer."""
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        if self._is_receiving:
+            self._break_body(UNEXPECTED_EOF)
+        return True
+
+    @property
+    def _is_receiving(self) -> bool:
+        """Whether a request's body is under way."""
+        cycle = self.cycle
+        return cycle is not None and cycle.more_body and not cycle.response_complete
+
+    def _break_body(self, error: str) -> None:
+        """End the body of the request under way, and the connection with its answer."""
+        scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment]
+        scope[BROKEN_BODY] = error
+        self._refusing = True
+        self.cycle.keep_alive = False
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def _refuse(self, status: str) -> None:
+        """Answer what is no request as Go does, and end the connection.
+
+        While another request is being answered, its answer ends the connection instead.
+        """
+        self._refusing = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            return
+        head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close"
+        self.transport.write(f"{head}\r\n\r\n{status}".encode())
+        self.transport.close()

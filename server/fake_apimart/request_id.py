@@ -1,0 +1,22 @@
+"""The id in `X-Oneapi-Request-Id`, which every answer of the API carries (live)."""
+
+from __future__ import annotations
+
+import time
+
+from fake_apimart.randomness import Randomness
+
+HEADER = "X-Oneapi-Request-Id"
+SCOPE_KEY = "fake_apimart.request_id"
+
+_NANOSECONDS = 1_000_000_000
+
+
+def new_request_id(now_ns: int, randomness: Randomness) -> str:
+    """UTC to the second, the nanoseconds within it without padding, 8 alphanumerics.
+
+    `now_ns` is nanoseconds since the Unix epoch; example `20260919182056471923385yBRUUrTx`.
+    """
+    seconds, nanoseconds = divmod(now_ns, _NANOSECONDS)
+    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
+    return f"{stamp}{nanoseconds}{randomness.alphanumerics(8)}"

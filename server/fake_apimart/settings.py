@@ -1,0 +1,151 @@
+"""The settings: one typed object, read from `FAKE_APIMART_…` variables and command-line flags.
+
+Each setting is described here and nowhere else: the command's help and docs/settings.md repeat
+these descriptions, and tests hold them to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fake_apimart_storage import storage_at
+from platformdirs import user_data_dir
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fake_apimart.rate_limit import parse_rate
+
+PREFIX = "FAKE_APIMART_"
+
+_MEBIBYTE = 1024 * 1024
+_SECONDS_PER_DAY = 86_400
+
+
+def _default_storage() -> str:
+    return f"dir:{user_data_dir('fake-apimart', appauthor=False)}"
+
+
+class InvalidSettings(Exception):
+    """Settings that cannot be used; the message is one line that names each and its value."""
+
+
+class Settings(BaseSettings):
+    """What a server is told at its start. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    storage: str = Field(
+        default_factory=_default_storage,
+        description="Where files live: memory:// or dir:PATH; by default a folder of the user's.",
+    )
+    api_keys: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), description="The good API keys, by commas; none set means any key is good."
+    )
+    public_url: str = Field(
+        "",
+        description="What file URLs begin with; by default the host that the upload was sent to.",
+    )
+    dialect: Literal["page", "live"] = Field(
+        "page", description="Answers as on the vendor's page, or as the live service was seen to."
+    )
+    max_file_bytes: int = Field(20 * _MEBIBYTE, ge=1, description="Largest file, in bytes.")
+    max_body_bytes: int = Field(
+        1024 * _MEBIBYTE, ge=1, description="Largest request body that is read, in bytes."
+    )
+    url_ttl_seconds: int = Field(
+        3 * _SECONDS_PER_DAY,
+        ge=1,
+        le=3650 * _SECONDS_PER_DAY,
+        description="How long a file's URL is good, in seconds.",
+    )
+    rate_limit: str = Field(
+        "", description="Uploads per key and time, such as 60/minute; by default no limit."
+    )
+    decode_check: bool = Field(
+        False, description="Refuse pictures that do not decode: `invalid image content`."
+    )
+    file_cors: bool = Field(
+        False, description="Let scripts of web pages read files (the real service does not)."
+    )
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys = frozenset(filter(None, (key.strip() for key in value.split(","))))
+        if not keys:
+            raise ValueError("expected at least one key")
+        return keys
+
+    @field_validator("storage")
+    @classmethod
+    def _name_a_storage(cls, value: str) -> str:
+        storage_at(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _strip_slash(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in ("http", "https") or not url.hostname):
+            raise ValueError("expected a URL that begins with http:// or https://")
+        if url.query or url.fragment:
+            raise ValueError("expected a URL without query and fragment")
+        return value.rstrip("/")
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _parse_rate(cls, value: str) -> str:
+        if value:
+            try:
+                parse_rate(value)
+            except ValueError:
+                raise ValueError("expected a rate such as 60/minute") from None
+        return value
+
+
+def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this process: `flags` by setting's name, then variables, then defaults.
+
+    Raises InvalidSettings.
+    """
+    flags = flags or {}
+    _refuse_unknown_variables()
+    try:
+        return Settings(**flags)
+    except ValidationError as error:
+        problems = (_describe(problem, flags) for problem in error.errors())
+        raise InvalidSettings("; ".join(problems)) from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = [variable_of(name) for name in Settings.model_fields]
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise InvalidSettings(f"{variable}={os.environ[variable]}: unknown setting; {hint}")
+
+
+def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
+    name = str(problem["loc"][0])
+    reason = problem["msg"].removeprefix("Value error, ")
+    source = flag_of(name) + " " if name in flags else variable_of(name) + "="
+    return f"{source}{problem['input']}: {reason}"
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: `FAKE_APIMART_PORT` of `port`."""
+    return PREFIX + name.upper()
+
+
+def flag_of(name: str) -> str:
+    """The command-line flag of a setting: `--max-file-bytes` of `max_file_bytes`."""
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,108 @@
+"""`POST /v1/uploads/images`: a picture out of a form into the storage, and its URL back."""
+
+from __future__ import annotations
+
+import functools
+
+from fake_apimart_storage import ObjectInfo, Storage
+from python_multipart.exceptions import ParseError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fake_apimart import auth, errors, file_url
+from fake_apimart.clock import Clock
+from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
+from fake_apimart.go.url import query_error
+from fake_apimart.image_type import ImageType
+from fake_apimart.incoming_image import IncomingImage
+from fake_apimart.json_response import JSONResponse
+from fake_apimart.randomness import Randomness
+from fake_apimart.rate_limit import RateLimit
+from fake_apimart.request_body import RequestBody
+from fake_apimart.settings import Settings
+
+FIELD = b"file"
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Uploads:
+    """The operation `uploads.create`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        clock: Clock,
+        randomness: Randomness,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._clock = clock
+        self._randomness = randomness
+        self._rate_limit = rate_limit
+        self._image_type = ImageType()
+
+    async def create(self, request: Request) -> Response:
+        """Check in this order: key, rate limit, form, size, type, store (assumed).
+
+        Raises the ApiErrors of each, and ClientDisconnect.
+        """
+        created_ns = self._clock.time_ns()
+        key = auth.key_of(request, self._settings.api_keys)
+        if self._rate_limit is not None:
+            self._rate_limit.take(key)
+        image = IncomingImage(
+            self._image_type,
+            self._storage,
+            functools.partial(self._describe, created_ns),
+            max_bytes=self._settings.max_file_bytes,
+            check_decoding=self._settings.decode_check,
+        )
+        try:
+            await self._read_form(request, image)
+            info = await image.finish()
+        finally:
+            # Only what was never finished has anything left to drop.
+            await image.abort()
+        return self._answer(request, image, info)
+
+    async def _read_form(self, request: Request, image: IncomingImage) -> None:
+        body = RequestBody(request.scope, request.receive, self._settings.max_body_bytes)
+        content_type = request.headers.get("content-type", "").encode("latin-1")
+        try:
+            form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
+            async for chunk in body:
+                form.write(chunk)
+                await image.flush()
+            form.finalize(body.ending)
+        except ParseError as error:
+            raise errors.invalid_form(str(error), close=body.is_too_large) from None
+        problem = query_error(request.scope["query_string"])
+        if problem is None and not form.found:
+            problem = NO_SUCH_FILE
+        if problem is not None:
+            raise errors.invalid_form(problem)
+
+    def _describe(self, created_ns: int, filename: bytes, content_type: str) -> ObjectInfo:
+        created_at = created_ns // _NANOSECONDS
+        return ObjectInfo(
+            file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename),
+            content_type,
+            created_at,
+            created_at + self._settings.url_ttl_seconds,
+        )
+
+    def _answer(self, request: Request, image: IncomingImage, info: ObjectInfo) -> Response:
+        return JSONResponse(
+            {
+                "url": file_url.url_of(
+                    info.key, self._settings.public_url or file_url.base_url_of(request)
+                ),
+                "filename": image.filename.decode("utf-8", "surrogateescape"),
+                "content_type": info.content_type,
+                "bytes": image.size,
+                "created_at": info.created_at,
+            }
+        )
