@@ -1,0 +1,67 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import httpx
+import pytest
+
+from fake_apimart.clock import Clock
+from fake_apimart.randomness import Randomness
+from fake_apimart.settings import PREFIX, Settings
+from fake_apimart_storage import Storage
+from tests.harness import AUTHORIZED, ServerThread
+
+
+class StartServer(Protocol):
+    def __call__(
+        self,
+        *,
+        on: Storage | None = None,
+        clock: Clock | None = None,
+        randomness: Randomness | None = None,
+        **settings: Any,
+    ) -> ServerThread: ...
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> None:
+    for variable in list(os.environ):
+        if variable.startswith(PREFIX):
+            del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ServerThread]:
+    """One server with default settings and storage in memory, for all tests that can share it."""
+    with ServerThread(Settings(port=0, storage="memory://")) as running:
+        yield running
+
+
+@pytest.fixture
+def start_server() -> Iterator[StartServer]:
+    """Start servers with settings of their own; they stop with the test."""
+    with contextlib.ExitStack() as servers:
+
+        def start(
+            *,
+            on: Storage | None = None,
+            clock: Clock | None = None,
+            randomness: Randomness | None = None,
+            **settings: Any,
+        ) -> ServerThread:
+            complete = Settings(**{"port": 0, "storage": "memory://", **settings})
+            return servers.enter_context(ServerThread(complete, on, clock, randomness))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def client(server: ServerThread) -> Iterator[httpx.Client]:
+    """A client of the shared server, with a key."""
+    with httpx.Client(base_url=server.url, headers=AUTHORIZED) as session:
+        yield session

@@ -1,0 +1,218 @@
+"""What the tests drive: a server in a thread or a process, and requests made byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from fake_apimart.app import create_app
+from fake_apimart.clock import Clock
+from fake_apimart.randomness import Randomness
+from fake_apimart.server import Server, listen, url_of, uvicorn_config
+from fake_apimart.settings import Settings
+from fake_apimart_storage import Storage, storage_at
+
+DATA = Path(__file__).parent / "data"
+DEADLINE_SECONDS = 20.0
+KEY = "test-key"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+
+JPEG = (DATA / "mime_samples" / "jpeg-baseline-jfif.jpg").read_bytes()
+PNG = (DATA / "mime_samples" / "png-rgb.png").read_bytes()
+PDF = (DATA / "mime_samples" / "pdf.pdf").read_bytes()
+
+
+class StoppedClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, seconds: float) -> None:
+        self._now = int(seconds * 1_000_000_000)
+
+    def time_ns(self) -> int:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += int(seconds * 1_000_000_000)
+
+
+class ServerThread:
+    """The server on a free port of 127.0.0.1, in a thread of this process, until `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+        randomness: Randomness | None = None,
+    ) -> None:
+        self.settings = settings
+        self.storage = storage or storage_at(settings.storage)
+        self._clock = clock
+        self._randomness = randomness
+        self._listening = threading.Event()
+        self._listener = listen(settings)
+        self.url = url_of(self._listener)
+        self.address: tuple[str, int] = self._listener.getsockname()[:2]
+        self._server: Server | None = None
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+
+    def start(self) -> Self:
+        self._thread.start()
+        assert self._listening.wait(DEADLINE_SECONDS), "the server did not start"
+        return self
+
+    def stop(self) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
+        self._thread.join(DEADLINE_SECONDS)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        config = uvicorn_config()
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        await self.storage.open()
+        config = uvicorn_config()
+        config.app = create_app(self.settings, self.storage, self._clock, self._randomness)
+        self._server = Server(config, self._listening.set)
+        await self._server.serve([self._listener])
+        await self.storage.close()
+
+
+class ServerProcess:
+    """`fake-apimart serve` in a process of its own, as a user starts it."""
+
+    def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "fake_apimart", "serve", "--port", "0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        assert self.process.stdout is not None
+        self.first_line = self.process.stdout.readline()
+        if "listening on " not in self.first_line:
+            _, problem = self.process.communicate(timeout=DEADLINE_SECONDS)
+            raise AssertionError(f"the server did not start: {problem}")
+        self.url = self.first_line.split("listening on ")[1].split(" ")[0]
+
+    def end(self, sig: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal; gives back the exit status and what was on standard error."""
+        self.process.send_signal(sig)
+        _, log = self.process.communicate(timeout=DEADLINE_SECONDS)
+        return self.process.returncode, log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.end()
+
+
+@contextlib.contextmanager
+def connection(address: tuple[str, int]) -> Iterator[socket.socket]:
+    """A bare connection to the server."""
+    with socket.create_connection(address, timeout=DEADLINE_SECONDS) as sock:
+        yield sock
+
+
+def exchange(address: tuple[str, int], request: bytes, *, half_close: bool = False) -> bytes:
+    """Send the bytes of one request as they are; gives back all that comes until the end."""
+    with connection(address) as sock:
+        sock.sendall(request)
+        if half_close:
+            sock.shutdown(socket.SHUT_WR)
+        return read_to_end(sock)
+
+
+def read_to_end(sock: socket.socket) -> bytes:
+    """All that still comes on a connection that the server will close."""
+    received = bytearray()
+    while chunk := sock.recv(65536):
+        received += chunk
+    return bytes(received)
+
+
+def read_answer(sock: socket.socket) -> bytes:
+    """One answer with a Content-Length, head and body; the connection stays open."""
+    received = bytearray()
+    while b"\r\n\r\n" not in received:
+        chunk = sock.recv(1)
+        assert chunk, f"the connection ended within a head: {bytes(received)!r}"
+        received += chunk
+    head, _, _ = bytes(received).partition(b"\r\n\r\n")
+    length = int(parse_head(head + b"\r\n\r\n")[1].get("content-length", "0"))
+    body = bytearray()
+    while len(body) < length:
+        chunk = sock.recv(length - len(body))
+        assert chunk, "the connection ended within a body"
+        body += chunk
+    return bytes(received + body)
+
+
+def parse_head(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by lower-case name, and body of an answer's bytes."""
+    answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status_line, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in lines)
+    return int(status_line.split(" ")[1]), headers, body
+
+
+def form(
+    content: bytes, filename: str = "a.png", *, name: str = "file", boundary: str = "bbb"
+) -> bytes:
+    """A form with one file."""
+    return (
+        (
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n'
+        ).encode("utf-8", "surrogateescape")
+        + content
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+
+
+FORM_TYPE = {"Content-Type": "multipart/form-data; boundary=bbb"}
+
+
+def upload_request(body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a whole upload request, which ends the connection unless told otherwise."""
+    given: dict[str, Any] = {
+        "Host": "127.0.0.1",
+        **AUTHORIZED,
+        **FORM_TYPE,
+        "Content-Length": len(body),
+        "Connection": "close",
+        **(headers or {}),
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items() if value is not None)
+    return f"POST /v1/uploads/images HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def wait_until(condition: Any, what: str) -> None:
+    """Wait for `condition()` to hold."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.01)
