@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
-
 from fake_apimart.clock import Clock
 from fake_apimart.randomness import Randomness
 from fake_apimart.settings import PREFIX, Settings
 from fake_apimart_storage import Storage
+
 from tests.harness import AUTHORIZED, ServerThread
 
 

@@ -38,40 +38,45 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
+    )
     storage: str = Field(
         default_factory=_default_storage,
         description="Where files live: memory:// or dir:PATH; by default a folder of the user's.",
     )
     api_keys: Annotated[frozenset[str], NoDecode] = Field(
-        frozenset(), description="The good API keys, by commas; none set means any key is good."
+        default=frozenset(),
+        description="The good API keys, by commas; none set means any key is good.",
     )
     public_url: str = Field(
-        "",
+        default="",
         description="What file URLs begin with; by default the host that the upload was sent to.",
     )
     dialect: Literal["page", "live"] = Field(
-        "page", description="Answers as on the vendor's page, or as the live service was seen to."
+        default="page",
+        description="Answers as on the vendor's page, or as the live service was seen to.",
     )
-    max_file_bytes: int = Field(20 * _MEBIBYTE, ge=1, description="Largest file, in bytes.")
+    max_file_bytes: int = Field(default=20 * _MEBIBYTE, ge=1, description="Largest file, in bytes.")
     max_body_bytes: int = Field(
-        1024 * _MEBIBYTE, ge=1, description="Largest request body that is read, in bytes."
+        default=1024 * _MEBIBYTE, ge=1, description="Largest request body that is read, in bytes."
     )
     url_ttl_seconds: int = Field(
-        3 * _SECONDS_PER_DAY,
+        default=3 * _SECONDS_PER_DAY,
         ge=1,
         le=3650 * _SECONDS_PER_DAY,
         description="How long a file's URL is good, in seconds.",
     )
     rate_limit: str = Field(
-        "", description="Uploads per key and time, such as 60/minute; by default no limit."
+        default="", description="Uploads per key and time, such as 60/minute; by default no limit."
     )
     decode_check: bool = Field(
-        False, description="Refuse pictures that do not decode: `invalid image content`."
+        default=False, description="Refuse pictures that do not decode: `invalid image content`."
     )
     file_cors: bool = Field(
-        False, description="Let scripts of web pages read files (the real service does not)."
+        default=False,
+        description="Let scripts of web pages read files (the real service does not).",
     )
 
     @field_validator("api_keys", mode="before")
