@@ -36,13 +36,13 @@ class StoppedClock:
     """A clock that stands still until it is told to move."""
 
     def __init__(self, seconds: float) -> None:
-        self._now = int(seconds * 1_000_000_000)
+        self._now = round(seconds * 1000) * 1_000_000
 
     def time_ns(self) -> int:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        self._now += int(seconds * 1_000_000_000)
+        self._now += round(seconds * 1000) * 1_000_000
 
 
 class ServerThread:
@@ -175,7 +175,8 @@ def parse_head(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").split("\r\n")
-    headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in lines)
+    pairs = (line.partition(": ") for line in lines)
+    headers = {name.lower(): value for name, _, value in pairs}
     return int(status_line.split(" ")[1]), headers, body
 
 

@@ -1,0 +1,73 @@
+"""Real bytes of many formats: which are taken, and what the others are called."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import magic
+import pytest
+from fake_apimart.image_type import HEAD_BYTES, SIGNATURES, ImageType
+
+from tests.harness import DATA
+
+FOLDER = DATA / "mime_samples"
+SAMPLES = json.loads((FOLDER / "expected.json").read_text())["samples"]
+# Each release of libmagic has its own names for some files; these are 5.44's.
+RECORDED_BY = 544
+
+
+def _name(sample: dict[str, Any]) -> str:
+    return str(sample["name"])
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=_name)
+def test_sample_is_taken_or_refused_as_recorded(
+    sample: dict[str, Any], client: httpx.Client
+) -> None:
+    content = (FOLDER / sample["name"]).read_bytes()
+    answer = client.post("/v1/uploads/images", files={"file": ("x.bin", content)})
+    if sample["accept"]:
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["content_type"] == sample["content_type"]
+        assert client.get(answer.json()["url"]).content == content
+    else:
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"].startswith("unsupported image type: ")
+
+
+@pytest.mark.skipif(magic.version() != RECORDED_BY, reason="another libmagic has other names")
+@pytest.mark.parametrize("sample", [each for each in SAMPLES if not each["accept"]], ids=_name)
+def test_refused_sample_is_called_what_libmagic_calls_it(
+    sample: dict[str, Any], client: httpx.Client
+) -> None:
+    content = (FOLDER / sample["name"]).read_bytes()
+    answer = client.post("/v1/uploads/images", files={"file": ("x.png", content)})
+    named = sample["content_type"]
+    if named in SIGNATURES:
+        # libmagic alone was taken in: the format's own signature is missing.
+        named = "application/octet-stream"
+    expected = f"unsupported image type: {named}, allowed: jpeg, png, gif, webp"
+    assert answer.json()["error"] == {"message": expected, "type": "invalid_request_error"}
+
+
+@pytest.mark.parametrize("declared", ["image/png", "text/html", "application/octet-stream", ""])
+def test_declared_type_changes_nothing(declared: str, client: httpx.Client) -> None:
+    content = (FOLDER / "jpeg-baseline-jfif.jpg").read_bytes()
+    answer = client.post("/v1/uploads/images", files={"file": ("x.gif", content, declared)})
+    assert answer.json()["content_type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize("name", ["jpeg-baseline-jfif.jpg", "png-rgb.png", "webp-lossy.webp"])
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 11, 12, 14, 15, 16])
+def test_a_few_bytes_never_break_the_naming(name: str, length: int) -> None:
+    head = (FOLDER / name).read_bytes()[:length]
+    named = asyncio.run(ImageType().of(head))
+    assert (named in SIGNATURES) <= bool(SIGNATURES.get(named, SIGNATURES["image/png"]).match(head))
+
+
+def test_only_the_first_bytes_count() -> None:
+    picture = (FOLDER / "png-rgb.png").read_bytes()
+    assert asyncio.run(ImageType().of((picture * HEAD_BYTES)[:HEAD_BYTES])) == "image/png"
