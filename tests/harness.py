@@ -197,7 +197,7 @@ def form(
 FORM_TYPE = {"Content-Type": "multipart/form-data; boundary=bbb"}
 
 
-def upload_request(body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+def upload_request(body: bytes, headers: Mapping[str, str | None] | None = None) -> bytes:
     """The bytes of a whole upload request, which ends the connection unless told otherwise."""
     given: dict[str, Any] = {
         "Host": "127.0.0.1",

@@ -8,6 +8,7 @@ another request.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httptools
@@ -28,6 +29,7 @@ CHUNK_ERRORS = {
 """Go's words for the parser's; all others are `malformed chunked encoding`."""
 
 _MALFORMED_CHUNK = "malformed chunked encoding"
+_HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 
 
 class Protocol(HttpToolsProtocol):
@@ -38,6 +40,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._refusing = False
+        self._wrong_host = ""
 
     def data_received(self, data: bytes) -> None:
         if self._refusing:
@@ -56,16 +59,20 @@ class Protocol(HttpToolsProtocol):
             if self._is_receiving:
                 self._break_body(CHUNK_ERRORS.get(str(error), _MALFORMED_CHUNK))
             else:
-                self._refuse("400 Bad Request")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
+                self._refuse(f"400 Bad Request{self._wrong_host}")
 
     def on_headers_complete(self) -> None:
+        hosts = [value for name, value in self.headers if name == b"host"]
+        self._wrong_host = _wrong_host(hosts, self.parser.get_http_version())
+        if self._wrong_host:
+            raise ValueError(self._wrong_host)
         super().on_headers_complete()
         self._in_head = False
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_head = True
+        self._head_bytes = 0
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client has shut its side; whether ours stays open for an answer."""
@@ -103,3 +110,14 @@ class Protocol(HttpToolsProtocol):
         head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close"
         self.transport.write(f"{head}\r\n\r\n{status}".encode())
         self.transport.close()
+
+
+def _wrong_host(hosts: list[bytes], http_version: str) -> str:
+    """What Go says of the `Host` headers of a request; nothing where they are in order."""
+    if not hosts and http_version == "1.1":
+        return ": missing required Host header"
+    if len(hosts) > 1:
+        return ": too many Host headers"
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        return ": malformed Host header"
+    return ""

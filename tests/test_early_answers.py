@@ -1,0 +1,142 @@
+"""Answers given before the body was read: the connection lives on, or ends without a reset."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+from fake_apimart import early_answer
+
+from tests.conftest import StartServer
+from tests.harness import (
+    AUTHORIZED,
+    PNG,
+    ServerThread,
+    connection,
+    form,
+    parse_head,
+    read_answer,
+    read_to_end,
+    upload_request,
+)
+
+KEEP = {"Connection": None}
+REFUSED = {"Authorization": None, "Connection": None}
+DISCARDED = early_answer.DISCARDED_BYTES
+
+
+@pytest.mark.parametrize("size", [0, 1000, DISCARDED // 2, DISCARDED - 1000])
+def test_connection_lives_on_behind_a_small_unread_body(size: int, server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        for _ in range(2):
+            sock.sendall(upload_request(bytes(size), REFUSED))
+            status, headers, _ = parse_head(read_answer(sock))
+            assert (status, "connection" in headers) == (401, False)
+        sock.sendall(upload_request(form(PNG), KEEP))
+        assert parse_head(read_answer(sock))[0] == 200
+
+
+@pytest.mark.parametrize("size", [DISCARDED * 4, 20_000_000])
+def test_answer_reaches_a_client_that_sends_all_before_it_reads(
+    size: int, server: ServerThread
+) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(bytes(size), REFUSED))
+        status, headers, body = parse_head(read_to_end(sock))
+    assert (status, headers["connection"]) == (401, "close")
+    assert body.startswith(b'{"error":{"code":"","message":"invalid API key')
+
+
+def test_refused_form_reaches_the_client_too(server: ServerThread) -> None:
+    body = b"--bbb\r\nno colon\r\n\r\n" + bytes(3_000_000)
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(body, KEEP))
+        status, headers, answer = parse_head(read_to_end(sock))
+    assert (status, headers["connection"]) == (400, "close")
+    assert b"malformed MIME header: missing colon" in answer
+
+
+def test_answer_comes_before_the_client_has_sent_all(server: ServerThread) -> None:
+    request = upload_request(bytes(2_000_000), REFUSED)
+    with connection(server.address) as sock:
+        sock.sendall(request[:1_000_000])
+        assert parse_head(read_answer(sock))[0] == 401
+        sock.sendall(request[1_000_000:])
+        assert read_to_end(sock) == b""
+
+
+def test_client_that_waits_for_100_continue_is_not_asked_for_the_body(
+    server: ServerThread,
+) -> None:
+    head = upload_request(bytes(1000), REFUSED | {"Expect": "100-continue"})[:-1000]
+    with connection(server.address) as sock:
+        sock.sendall(head)
+        answer = read_to_end(sock)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert parse_head(answer)[1]["connection"] == "close"
+
+
+def test_client_that_waits_for_100_continue_is_asked_where_the_body_is_wanted(
+    server: ServerThread,
+) -> None:
+    body = form(PNG)
+    head = upload_request(body, {"Expect": "100-continue"})[: -len(body)]
+    with connection(server.address) as sock:
+        sock.sendall(head)
+        assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(body)
+        assert parse_head(read_to_end(sock))[0] == 200
+
+
+def test_stalled_client_gets_its_answer_and_the_end(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_answer, "IDLE_SECONDS", 0.2)
+    started = time.monotonic()
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(bytes(1000), REFUSED)[:-500])
+        answer = read_to_end(sock)
+    assert parse_head(answer)[1]["connection"] == "close"
+    assert time.monotonic() - started < 5
+
+
+def test_client_that_never_stops_is_cut_off(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_answer, "LINGER_SECONDS", 0.3)
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(b"", REFUSED | {"Content-Length": "999999999999"}))
+        with pytest.raises((ConnectionError, TimeoutError)):
+            send_without_end(sock)
+
+
+def send_without_end(sock: socket.socket) -> None:
+    while True:
+        sock.sendall(bytes(65536))
+
+
+def test_client_that_leaves_within_the_unread_body_hurts_nobody(server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(bytes(5_000_000), REFUSED)[:1_000_000])
+        sock.shutdown(socket.SHUT_RDWR)
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(form(PNG)))
+        assert parse_head(read_to_end(sock))[0] == 200
+
+
+def test_unread_chunked_body_is_discarded(server: ServerThread) -> None:
+    chunked = {"Content-Length": None, "Transfer-Encoding": "chunked"}
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(b"5\r\nhello\r\n0\r\n\r\n", REFUSED | chunked))
+        assert parse_head(read_answer(sock))[0] == 401
+        sock.sendall(upload_request(form(PNG), AUTHORIZED | {"Connection": "close"}))
+        assert parse_head(read_to_end(sock))[0] == 200
+
+
+def test_rate_limit_answers_early_too(start_server: StartServer) -> None:
+    server = start_server(rate_limit="1/hour")
+    with connection(server.address) as sock:
+        for status in (200, 429, 429):
+            sock.sendall(upload_request(form(PNG), KEEP))
+            assert parse_head(read_answer(sock))[0] == status

@@ -1,0 +1,180 @@
+"""HTTP/1.1 itself: broken bodies, ambiguous heads, half-closed and reused connections."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from fake_apimart.protocol import MAX_HEAD_BYTES
+
+from tests.harness import (
+    PNG,
+    ServerThread,
+    connection,
+    exchange,
+    form,
+    parse_head,
+    read_answer,
+    read_to_end,
+    upload_request,
+)
+
+PREFIX = "missing or invalid file field: "
+CHUNKED = {"Content-Length": None, "Transfer-Encoding": "chunked"}
+KEEP = {"Connection": None}
+BODY = form(PNG)
+
+
+def message_of(answer: bytes) -> str:
+    status, _, body = parse_head(answer)
+    assert status == 400, answer
+    return str(json.loads(body)["error"]["message"]).removeprefix(PREFIX)
+
+
+BROKEN_CHUNKS = [
+    (b"zz\r\n", "invalid byte in chunk length"),
+    (b"5\r\nabcdefgh\r\n", "malformed chunked encoding"),
+    (b"fffffffffffffffff\r\n", "http chunk length too large"),
+    (b"5\nabcde\r\n", "chunked line ends with bare LF"),
+]
+
+
+@pytest.mark.parametrize(("chunk", "text"), BROKEN_CHUNKS)
+def test_broken_chunk_is_refused_in_go_s_words(
+    chunk: bytes, text: str, server: ServerThread
+) -> None:
+    start = b"%x\r\n%b\r\n" % (150, BODY[:150])
+    answer = exchange(server.address, upload_request(start + chunk, CHUNKED | KEEP))
+    assert message_of(answer) == text
+    assert parse_head(answer)[1]["connection"] == "close"
+
+
+def test_nothing_behind_a_broken_chunk_is_a_request(server: ServerThread) -> None:
+    smuggled = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    broken = b"5\r\nabcdefgh\r\n" + smuggled
+    answer = exchange(server.address, upload_request(broken, CHUNKED | KEEP))
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+AMBIGUOUS = [
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    b"Content-Length: 5\r\nContent-Length: 6\r\n",
+    b"Content-Length: +5\r\n",
+    b"Transfer-Encoding: chunked, identity\r\n",
+    b"Content-Length : 5\r\n",
+    b" Content-Length: 5\r\n",
+]
+
+
+@pytest.mark.parametrize("header", AMBIGUOUS)
+def test_ambiguous_head_is_refused(header: bytes, server: ServerThread) -> None:
+    request = b"POST /v1/uploads/images HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n"
+    status, headers, body = parse_head(exchange(server.address, request))
+    assert (status, body) == (400, b"400 Bad Request")
+    assert headers == {"content-type": "text/plain; charset=utf-8", "connection": "close"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "problem"),
+    [
+        (b"", b"missing required Host header"),
+        (b"Host: a\r\nHost: b\r\n", b"too many Host headers"),
+        (b"Host: a/b\r\n", b"malformed Host header"),
+    ],
+)
+def test_wrong_host_is_refused_in_go_s_words(
+    headers: bytes, problem: bytes, server: ServerThread
+) -> None:
+    answer = exchange(server.address, b"GET /_fake/health HTTP/1.1\r\n" + headers + b"\r\n")
+    assert answer == (
+        b"HTTP/1.1 400 Bad Request: " + problem + b"\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+        b"400 Bad Request: " + problem
+    )
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GET / HTTP/9\r\n\r\n"]
+)
+def test_what_is_no_request_is_refused(garbage: bytes, server: ServerThread) -> None:
+    assert parse_head(exchange(server.address, garbage, half_close=True))[0] == 400
+
+
+def test_endless_head_is_refused(server: ServerThread) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + bytes([120]) * (MAX_HEAD_BYTES + 1)
+    with connection(server.address) as sock:
+        sock.sendall(head)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+@pytest.mark.parametrize("size", [8_000, 70_000])
+def test_long_head_is_no_problem(size: int, server: ServerThread) -> None:
+    request = upload_request(BODY, {"X-Long": "x" * size})
+    assert parse_head(exchange(server.address, request))[0] == 200
+
+
+def test_half_closed_client_gets_its_answer(server: ServerThread) -> None:
+    answer = exchange(server.address, upload_request(BODY, KEEP), half_close=True)
+    assert parse_head(answer)[0] == 200
+
+
+def test_half_close_within_the_body_is_an_unexpected_eof(server: ServerThread) -> None:
+    request = upload_request(BODY, {"Content-Length": str(len(BODY) + 100_000)} | KEEP)
+    cut = upload_request(BODY[:-20], {"Content-Length": str(len(BODY))} | KEEP)
+    assert parse_head(exchange(server.address, request, half_close=True))[0] == 200
+    assert message_of(exchange(server.address, cut, half_close=True)) == "unexpected EOF"
+
+
+def test_half_close_within_a_large_body_is_an_unexpected_eof(server: ServerThread) -> None:
+    body = form(PNG + bytes(3_000_000))
+    request = upload_request(body, KEEP)[:-1_000_000]
+    assert message_of(exchange(server.address, request, half_close=True)) == "unexpected EOF"
+
+
+def test_half_close_without_a_request_ends_the_connection(server: ServerThread) -> None:
+    assert exchange(server.address, b"", half_close=True) == b""
+    assert exchange(server.address, b"GET / HT", half_close=True) == b""
+
+
+def test_connection_is_used_again(server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        for _ in range(3):
+            sock.sendall(upload_request(BODY, KEEP))
+            assert parse_head(read_answer(sock))[0] == 200
+
+
+def test_requests_sent_at_once_are_answered_in_order(server: ServerThread) -> None:
+    health = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(BODY, KEEP) + health + upload_request(BODY))
+        received = read_to_end(sock)
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 200 OK")[1:]]
+    assert [min(json.loads(body)) for body in bodies] == ["bytes", "status", "bytes"]
+
+
+def test_garbage_behind_a_request_does_not_spoil_its_answer(server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(BODY, KEEP) + b"\x00\x01garbage\r\n\r\n")
+        received = read_to_end(sock)
+    assert parse_head(received)[0] == 200
+    assert received.count(b"HTTP/1.1") == 1
+
+
+def test_http_1_0_client_gets_the_answer_and_the_end(server: ServerThread) -> None:
+    request = upload_request(BODY, {"Host": None}).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+    assert parse_head(exchange(server.address, request))[0] == 200
+
+
+def test_wish_for_another_protocol_is_passed_over(server: ServerThread) -> None:
+    wish = {"Connection": "Upgrade, HTTP2-Settings, close", "Upgrade": "h2c"}
+    request = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n" + b"".join(
+        f"{name}: {value}\r\n".encode() for name, value in wish.items()
+    )
+    assert parse_head(exchange(server.address, request + b"\r\n"))[0] == 200
+
+
+def test_client_that_vanishes_within_a_head_hurts_nobody(server: ServerThread) -> None:
+    with socket.create_connection(server.address) as sock:
+        sock.sendall(b"POST /v1/uploads/images HTT")
+    assert parse_head(exchange(server.address, upload_request(BODY)))[0] == 200
