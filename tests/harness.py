@@ -114,6 +114,7 @@ class ServerProcess:
             _, problem = self.process.communicate(timeout=DEADLINE_SECONDS)
             raise AssertionError(f"the server did not start: {problem}")
         self.url = self.first_line.split("listening on ")[1].split(" ")[0]
+        self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
 
     def end(self, sig: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; gives back the exit status and what was on standard error."""
@@ -127,6 +128,9 @@ class ServerProcess:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.end()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
 
 
 @contextlib.contextmanager

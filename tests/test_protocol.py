@@ -21,8 +21,8 @@ from tests.harness import (
 )
 
 PREFIX = "missing or invalid file field: "
-CHUNKED = {"Content-Length": None, "Transfer-Encoding": "chunked"}
-KEEP = {"Connection": None}
+CHUNKED: dict[str, str | None] = {"Content-Length": None, "Transfer-Encoding": "chunked"}
+KEEP: dict[str, str | None] = {"Connection": None}
 BODY = form(PNG)
 
 
@@ -78,9 +78,9 @@ def test_ambiguous_head_is_refused(header: bytes, server: ServerThread) -> None:
 @pytest.mark.parametrize(
     ("headers", "problem"),
     [
-        (b"", b"missing required Host header"),
-        (b"Host: a\r\nHost: b\r\n", b"too many Host headers"),
-        (b"Host: a/b\r\n", b"malformed Host header"),
+        (b"", b": missing required Host header"),
+        (b"Host: a\r\nHost: b\r\n", b""),
+        (b"Host: a/b\r\n", b": malformed Host header"),
     ],
 )
 def test_wrong_host_is_refused_in_go_s_words(
@@ -88,9 +88,9 @@ def test_wrong_host_is_refused_in_go_s_words(
 ) -> None:
     answer = exchange(server.address, b"GET /_fake/health HTTP/1.1\r\n" + headers + b"\r\n")
     assert answer == (
-        b"HTTP/1.1 400 Bad Request: " + problem + b"\r\n"
+        b"HTTP/1.1 400 Bad Request" + problem + b"\r\n"
         b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
-        b"400 Bad Request: " + problem
+        b"400 Bad Request" + problem
     )
 
 

@@ -28,6 +28,7 @@ CHUNK_ERRORS = {
 }
 """Go's words for the parser's; all others are `malformed chunked encoding`."""
 
+_BAD_REQUEST = "400 Bad Request"
 _MALFORMED_CHUNK = "malformed chunked encoding"
 _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 
@@ -40,7 +41,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._refusing = False
-        self._wrong_host = ""
+        self._host_refusal: str | None = None
 
     def data_received(self, data: bytes) -> None:
         if self._refusing:
@@ -59,13 +60,14 @@ class Protocol(HttpToolsProtocol):
             if self._is_receiving:
                 self._break_body(CHUNK_ERRORS.get(str(error), _MALFORMED_CHUNK))
             else:
-                self._refuse(f"400 Bad Request{self._wrong_host}")
+                self._refuse(self._host_refusal or _BAD_REQUEST)
 
     def on_headers_complete(self) -> None:
         hosts = [value for name, value in self.headers if name == b"host"]
-        self._wrong_host = _wrong_host(hosts, self.parser.get_http_version())
-        if self._wrong_host:
-            raise ValueError(self._wrong_host)
+        self._host_refusal = _host_refusal(hosts, self.parser.get_http_version())
+        if self._host_refusal is not None:
+            # The parser stops at this, and `data_received` learns of it.
+            raise ValueError(self._host_refusal)
         super().on_headers_complete()
         self._in_head = False
 
@@ -112,12 +114,12 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _wrong_host(hosts: list[bytes], http_version: str) -> str:
-    """What Go says of the `Host` headers of a request; nothing where they are in order."""
+def _host_refusal(hosts: list[bytes], http_version: str) -> str | None:
+    """The status with which Go refuses a request for its `Host` headers; None where it does not."""
     if not hosts and http_version == "1.1":
-        return ": missing required Host header"
+        return "400 Bad Request: missing required Host header"
     if len(hosts) > 1:
-        return ": too many Host headers"
+        return _BAD_REQUEST
     if hosts and not _HOST.fullmatch(hosts[0]):
-        return ": malformed Host header"
-    return ""
+        return "400 Bad Request: malformed Host header"
+    return None

@@ -131,12 +131,17 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _refuse_unknown_variables() -> None:
-    known = [variable_of(name) for name in Settings.model_fields]
-    for variable in os.environ:
-        if variable.startswith(PREFIX) and variable not in known:
-            close = difflib.get_close_matches(variable, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise InvalidSettings(f"{variable}={os.environ[variable]}: unknown setting; {hint}")
+    known = list(Settings.model_fields)
+    for variable, value in os.environ.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {variable_of(close[0])}?"
+                if close
+                else f"known are {', '.join(map(variable_of, known))}"
+            )
+            raise InvalidSettings(f"{variable}={value}: unknown setting; {hint}")
 
 
 def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:

@@ -1,0 +1,265 @@
+"""The command: its lines, its exit statuses, its life and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from fake_apimart import __version__
+from fake_apimart.cli import local_url
+
+from tests.harness import (
+    AUTHORIZED,
+    JPEG,
+    PNG,
+    ServerProcess,
+    ServerThread,
+    connection,
+    form,
+    parse_head,
+    read_to_end,
+    upload_request,
+    wait_until,
+)
+
+MEMORY = ("--storage", "memory://")
+
+
+def command(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fake_apimart", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def upload(url: str, content: bytes) -> httpx.Response:
+    files = {"file": ("a.jpg", content)}
+    return httpx.post(f"{url}/v1/uploads/images", headers=AUTHORIZED, files=files)
+
+
+def path_of(uploaded: httpx.Response) -> str:
+    return httpx.URL(uploaded.json()["url"]).raw_path.decode()
+
+
+def test_serve_says_where_it_listens_and_how_to_point_a_client_at_it() -> None:
+    with ServerProcess(*MEMORY) as server:
+        assert re.fullmatch(
+            rf"fake-apimart {re.escape(__version__)} listening on http://127\.0\.0\.1:\d+ "
+            r"\(storage: memory://\)\n",
+            server.first_line,
+        )
+        assert server.process.stdout is not None
+        assert server.url in server.process.stdout.readline()
+        assert httpx.get(f"{server.url}/_fake/health").json()["status"] == "ok"
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_server_well(sig: signal.Signals) -> None:
+    with ServerProcess(*MEMORY) as server:
+        assert upload(server.url, PNG).status_code == 200
+        status, log = server.end(sig)
+    assert status == 0
+    assert "Traceback" not in log
+
+
+def test_sigterm_finishes_a_running_upload(tmp_path: Path) -> None:
+    body = form(JPEG + bytes(3_000_000))
+    request = upload_request(body)
+    with ServerProcess("--storage", f"dir:{tmp_path}") as server:
+        with connection(server.address) as sock:
+            sock.sendall(request[:1_000_000])
+            wait_until(lambda: any(tmp_path.rglob("*.part")), "the upload reached the folder")
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            sock.sendall(request[1_000_000:])
+            status, _, answer = parse_head(read_to_end(sock))
+        assert (status, json.loads(answer)["bytes"]) == (200, len(JPEG) + 3_000_000)
+        assert server.process.wait(10) == 0
+    assert [path.name for path in (tmp_path / "incoming").rglob("*.part")] == []
+
+
+def test_kill_between_uploads_loses_nothing(tmp_path: Path) -> None:
+    storage = f"dir:{tmp_path}"
+    contents = [JPEG, JPEG + bytes(2_000_000)]
+    with ServerProcess("--storage", storage) as server:
+        paths = [path_of(upload(server.url, content)) for content in contents]
+        server.end(signal.SIGKILL)
+    with ServerProcess("--storage", storage) as server:
+        paths.append(path_of(upload(server.url, PNG)))
+        served = [httpx.get(server.url + path).content for path in paths]
+    assert served == [*contents, PNG]
+
+
+def test_kill_within_an_upload_leaves_nothing_after_the_next_start(tmp_path: Path) -> None:
+    storage = f"dir:{tmp_path}"
+    request = upload_request(form(JPEG + bytes(5_000_000)))
+    with ServerProcess("--storage", storage) as server, connection(server.address) as sock:
+        sock.sendall(request[:3_000_000])
+        wait_until(lambda: any(tmp_path.rglob("*.part")), "the upload reached the folder")
+        server.end(signal.SIGKILL)
+    assert any(tmp_path.rglob("*.part"))
+    with ServerProcess("--storage", storage) as server:
+        assert not any(tmp_path.rglob("*.part"))
+        assert "swept 1 unfinished upload" in server.end()[1]
+    assert not any(path.is_file() for path in (tmp_path / "objects").rglob("*"))
+
+
+def test_flags_win_over_variables() -> None:
+    env = {"FAKE_APIMART_API_KEYS": "one", "FAKE_APIMART_STORAGE": "dir:/nowhere"}
+    with ServerProcess(*MEMORY, env=env) as server:
+        assert "storage: memory://" in server.first_line
+        assert upload(server.url, PNG).status_code == 401
+
+
+def test_switch_sets_and_unsets() -> None:
+    env = {"FAKE_APIMART_DECODE_CHECK": "1"}
+    broken = b"\xff\xd8\xff\xe0 no picture"
+    for flags, status in (((), 400), (("--no-decode-check",), 200)):
+        with ServerProcess(*MEMORY, *flags, env=env) as server:
+            assert upload(server.url, broken).status_code == status
+
+
+REFUSALS = [
+    (("--port", "x"), {}, "--port x: "),
+    (("--dialect", "go"), {}, "--dialect go: "),
+    ((), {"FAKE_APIMART_RATE_LIMIT": "often"}, "FAKE_APIMART_RATE_LIMIT=often: "),
+    ((), {"FAKE_APIMART_POORT": "1"}, "FAKE_APIMART_POORT=1: unknown setting"),
+    (("--storage", "ftp:x"), {}, "--storage ftp:x: expected memory:// or dir:PATH"),
+    (("--storage", "dir:/dev/null/x"), {}, "FAKE_APIMART_STORAGE=dir:/dev/null/x: cannot use"),
+    (("--host", "no.such.host.invalid"), {}, "FAKE_APIMART_HOST=no.such.host.invalid: "),
+    (("--host", "192.0.2.1", *MEMORY), {}, "FAKE_APIMART_HOST=192.0.2.1, FAKE_APIMART_PORT=8080: "),
+]
+
+
+@pytest.mark.parametrize(("flags", "env", "line"), REFUSALS)
+def test_start_is_refused_in_one_line(
+    flags: tuple[str, ...], env: dict[str, str], line: str
+) -> None:
+    refused = command("serve", *flags, env=env)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"fake-apimart: {line}")
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+
+
+def test_taken_port_is_refused_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = command("serve", "--port", port, *MEMORY)
+    assert refused.returncode == 2
+    assert f"FAKE_APIMART_PORT={port}: cannot listen there: Address already" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_directory_is_refused_in_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    refused = command("serve", "--port", "0", "--storage", f"dir:{tmp_path}/data")
+    assert refused.returncode == 2
+    assert f"FAKE_APIMART_STORAGE=dir:{tmp_path}/data: cannot use" in refused.stderr
+
+
+def test_unknown_flag_is_a_usage_error() -> None:
+    refused = command("serve", "--prot", "1")
+    assert refused.returncode == 2
+    assert "--prot" in refused.stderr
+
+
+def test_version_is_said() -> None:
+    assert command("--version").stdout == f"fake-apimart {__version__}\n"
+
+
+def test_help_names_every_setting() -> None:
+    help_text = command("serve", "--help").stdout
+    for name in ("HOST", "PORT", "STORAGE", "API_KEYS", "PUBLIC_URL", "DIALECT", "MAX_FILE_BYTES"):
+        assert f"FAKE_APIMART_{name}" in help_text
+
+
+def test_ready_is_0_when_the_server_answers(server: ServerThread) -> None:
+    env = {"FAKE_APIMART_PORT": str(server.address[1]), "FAKE_APIMART_HOST": "0.0.0.0"}
+    assert command("ready", env=env).returncode == 0
+
+
+def test_ready_is_1_when_nobody_answers() -> None:
+    asked = command("ready", env={"FAKE_APIMART_PORT": "1"})
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("fake-apimart: not ready: http://127.0.0.1:1 does not answer")
+
+
+def test_ready_is_2_where_the_port_is_unknown() -> None:
+    assert command("ready", env={"FAKE_APIMART_PORT": "0"}).returncode == 2
+
+
+@pytest.mark.parametrize("body", [b"hello", b'{"status":"ok"}', b"[]"])
+def test_ready_is_1_when_another_server_answers(body: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        thread = threading.Thread(target=answer_once, args=(other, body))
+        thread.start()
+        asked = command("ready", env={"FAKE_APIMART_PORT": str(other.getsockname()[1])})
+        thread.join()
+    assert asked.returncode == 1
+    assert "is some other server" in asked.stderr
+
+
+def answer_once(listener: socket.socket, body: bytes) -> None:
+    sock, _ = listener.accept()
+    with sock:
+        sock.recv(1000)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def test_ready_waits_for_a_server_that_starts_late() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "fake_apimart", "ready", "--wait", "20"],
+        env={**os.environ, "FAKE_APIMART_PORT": port},
+    )
+    time.sleep(0.5)
+    with ServerProcess("--port", port, *MEMORY):
+        assert waiting.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "reached_at"),
+    [
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://0.0.0.0:1", "http://127.0.0.1:1"),
+        ("http://[::]:1", "http://[::1]:1"),
+        ("http://192.0.2.1:1", "http://192.0.2.1:1"),
+    ],
+)
+def test_local_url_of_all_addresses_is_the_loopback(url: str, reached_at: str) -> None:
+    assert local_url(url) == reached_at
+
+
+def test_expired_files_are_deleted_in_the_background(tmp_path: Path) -> None:
+    flags = ("--storage", f"dir:{tmp_path}", "--url-ttl-seconds", "1")
+    with ServerProcess(*flags) as server:
+        assert upload(server.url, PNG).status_code == 200
+        objects = tmp_path / "objects"
+        assert any(path.is_file() for path in objects.rglob("*"))
+        wait_until(lambda: not any(p.is_file() for p in objects.rglob("*")), "the file expired")
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    script = (
+        "import sys, fake_apimart.cli, fake_apimart.server\n"
+        "print([m for m in ('boto3', 'PIL', 'magic', 'limits', 'pylibmagic') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -1,0 +1,127 @@
+"""Settings: where they come from, what they take, how they refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fake_apimart.settings import InvalidSettings, Settings, flag_of, read_settings, variable_of
+
+
+def test_defaults_are_those_of_a_local_fake() -> None:
+    settings = read_settings()
+    assert (settings.host, settings.port, settings.dialect) == ("127.0.0.1", 8080, "page")
+    assert (settings.max_file_bytes, settings.max_body_bytes) == (20_971_520, 1_073_741_824)
+    assert settings.url_ttl_seconds == 259_200
+    assert (settings.api_keys, settings.rate_limit) == (frozenset(), "")
+    assert (settings.decode_check, settings.file_cors) == (False, False)
+    assert settings.storage.startswith("dir:")
+    assert settings.storage.endswith("fake-apimart")
+
+
+GOOD = [
+    ("host", "0.0.0.0", "0.0.0.0"),
+    ("port", "0", 0),
+    ("storage", "memory://", "memory://"),
+    ("storage", "dir:./data", "dir:./data"),
+    ("api_keys", "a, b,,a", frozenset({"a", "b"})),
+    ("public_url", "https://x.example/base/", "https://x.example/base"),
+    ("dialect", "live", "live"),
+    ("max_file_bytes", "1", 1),
+    ("max_body_bytes", "5000000000", 5_000_000_000),
+    ("url_ttl_seconds", "60", 60),
+    ("rate_limit", "60/minute", "60/minute"),
+    ("decode_check", "true", True),
+    ("file_cors", "1", True),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GOOD)
+def test_variable_is_read(
+    name: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable_of(name), text)
+    assert getattr(read_settings(), name) == value
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_empty_variable_counts_as_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable_of(name), "")
+    assert read_settings() == Settings()
+
+
+BAD = [
+    ("port", "http", "valid integer"),
+    ("port", "65536", "less than or equal to 65535"),
+    ("port", "-1", "greater than or equal to 0"),
+    ("storage", "s4://bucket", "expected memory:// or dir:PATH"),
+    ("storage", "dir:", "needs a path"),
+    ("storage", "memory://x", "nothing behind it"),
+    ("api_keys", ",", "at least one key"),
+    ("public_url", "files.example", "http:// or https://"),
+    ("public_url", "ftp://files.example", "http:// or https://"),
+    ("public_url", "http://x/?a=b", "without query"),
+    ("dialect", "go", "'page' or 'live'"),
+    ("max_file_bytes", "20MB", "valid integer"),
+    ("max_file_bytes", "0", "greater than or equal to 1"),
+    ("max_body_bytes", "-5", "greater than or equal to 1"),
+    ("url_ttl_seconds", "0", "greater than or equal to 1"),
+    ("url_ttl_seconds", "72h", "valid integer"),
+    ("rate_limit", "often", "such as 60/minute"),
+    ("decode_check", "perhaps", "valid boolean"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "reason"), BAD)
+def test_bad_variable_is_refused_by_name_and_value(
+    name: str, text: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable_of(name), text)
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings()
+    assert str(refusal.value).startswith(f"{variable_of(name)}={text}: ")
+    assert reason in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("name", "text", "reason"), BAD)
+def test_bad_flag_is_refused_by_name_and_value(name: str, text: str, reason: str) -> None:
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings({name: text})
+    assert str(refusal.value).startswith(f"{flag_of(name)} {text}: ")
+    assert reason in str(refusal.value)
+
+
+def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_APIMART_PORT", "x")
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings({"dialect": "y"})
+    assert "FAKE_APIMART_PORT=x: " in str(refusal.value)
+    assert "; --dialect y: " in str(refusal.value)
+
+
+def test_flag_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_APIMART_PORT", "1")
+    assert read_settings({"port": "2"}).port == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("FAKE_APIMART_MAX_FILE_SIZE", "did you mean FAKE_APIMART_MAX_FILE_BYTES?"),
+        ("FAKE_APIMART_KEYS", "did you mean FAKE_APIMART_API_KEYS?"),
+        ("FAKE_APIMART_XQZ", "known are FAKE_APIMART_HOST, "),
+    ],
+)
+def test_unknown_variable_is_refused_with_a_hint(
+    variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "5")
+    with pytest.raises(InvalidSettings, match="unknown setting") as refusal:
+        read_settings()
+    assert f"{variable}=5: " in str(refusal.value)
+    assert hint in str(refusal.value)
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
