@@ -166,12 +166,33 @@ def test_http_1_0_client_gets_the_answer_and_the_end(server: ServerThread) -> No
     assert parse_head(exchange(server.address, request))[0] == 200
 
 
-def test_wish_for_another_protocol_is_passed_over(server: ServerThread) -> None:
-    wish = {"Connection": "Upgrade, HTTP2-Settings, close", "Upgrade": "h2c"}
-    request = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n" + b"".join(
-        f"{name}: {value}\r\n".encode() for name, value in wish.items()
-    )
-    assert parse_head(exchange(server.address, request + b"\r\n"))[0] == 200
+UPGRADE: dict[str, str | None] = {
+    "Connection": "Upgrade, HTTP2-Settings",
+    "Upgrade": "h2c",
+    "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA",
+}
+
+
+@pytest.mark.parametrize("cut", [0, 30, 150, 300, 500])
+def test_wish_for_another_protocol_is_passed_over(cut: int, server: ServerThread) -> None:
+    request = upload_request(BODY, UPGRADE)
+    with connection(server.address) as sock:
+        for _ in range(2):
+            sock.sendall(request[:cut])
+            sock.sendall(request[cut:])
+            assert parse_head(read_answer(sock))[0] == 200
+
+
+def test_wish_for_another_protocol_may_come_with_chunks(server: ServerThread) -> None:
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(body, UPGRADE | CHUNKED))
+        assert parse_head(read_answer(sock))[0] == 200
+
+
+def test_connect_is_refused(server: ServerThread) -> None:
+    request = b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert parse_head(exchange(server.address, request))[0] == 400
 
 
 def test_client_that_vanishes_within_a_head_hurts_nobody(server: ServerThread) -> None:

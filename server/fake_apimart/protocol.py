@@ -54,8 +54,8 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if self._is_receiving:
                 self._break_body(CHUNK_ERRORS.get(str(error), _MALFORMED_CHUNK))
@@ -63,6 +63,8 @@ class Protocol(HttpToolsProtocol):
                 self._refuse(self._host_refusal or _BAD_REQUEST)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         hosts = [value for name, value in self.headers if name == b"host"]
         self._host_refusal = _host_refusal(hosts, self.parser.get_http_version())
         if self._host_refusal is not None:
@@ -72,9 +74,27 @@ class Protocol(HttpToolsProtocol):
         self._in_head = False
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._in_head = True
         self._head_bytes = 0
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol anew, without the wish, as Go does.
+
+        The parser takes all that follows such a head for the other protocol. curl and Java's
+        client ask for HTTP/2 in this way, and send their body with it.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(_BAD_REQUEST)
+            return
+        version = self.parser.get_http_version().encode()
+        headers = [b"%b: %b\r\n" % each for each in self.headers if each[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(headers))
+        self.data_received(head + rest)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client has shut its side; whether ours stays open for an answer."""

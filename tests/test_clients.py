@@ -1,0 +1,115 @@
+"""Real clients, making the calls that the vendor's page shows: curl, requests, fetch in Node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import requests
+from PIL import Image
+
+from tests.harness import KEY, ServerThread
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
+
+FETCH = """
+import { openAsBlob } from 'node:fs';
+const [base, key, path] = process.argv.slice(1);
+const form = new FormData();
+form.append('file', await openAsBlob(path), 'image.jpg');
+const response = await fetch(`${base}/v1/uploads/images`, {
+  method: 'POST', headers: { Authorization: `Bearer ${key}` }, body: form,
+});
+const result = await response.json();
+const served = await fetch(result.url);
+const bytes = Buffer.from(await served.arrayBuffer()).toString('base64');
+console.log(JSON.stringify({ status: response.status, result, bytes }));
+"""
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph's worth of JPEG, some 300 KB, made by Pillow."""
+    path = tmp_path_factory.mktemp("pictures") / "image.jpg"
+    noise = Image.effect_noise((900, 600), 80)
+    noise.convert("RGB").save(path, quality=90)
+    return path
+
+
+def assert_is_upload_of(picture: Path, answer: dict[str, Any]) -> None:
+    assert answer["filename"] == "image.jpg"
+    assert answer["content_type"] == "image/jpeg"
+    assert answer["bytes"] == picture.stat().st_size
+    assert httpx.get(answer["url"]).content == picture.read_bytes()
+
+
+def run(*command: str) -> str:
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (),
+        ("--http1.0",),
+        ("--http2",),
+        ("--header", "Expect: 100-continue"),
+        ("--header", "Transfer-Encoding: chunked"),
+        ("--limit-rate", "2M"),
+    ],
+    ids=" ".join,
+)
+def test_curl_uploads_a_picture(
+    flags: tuple[str, ...], picture: Path, server: ServerThread
+) -> None:
+    answer = run(
+        *("curl", "--silent", "--show-error", "--fail", *flags),
+        *("--url", f"{server.url}/v1/uploads/images"),
+        *("--header", f"Authorization: Bearer {KEY}"),
+        *("--form", f"file=@{picture}"),
+    )
+    assert_is_upload_of(picture, json.loads(answer))
+
+
+@needs_curl
+def test_curl_resumes_a_download(picture: Path, tmp_path: Path, server: ServerThread) -> None:
+    url = json.loads(
+        run(
+            *("curl", "--silent", "--form", f"file=@{picture}"),
+            *("--header", f"Authorization: Bearer {KEY}", f"{server.url}/v1/uploads/images"),
+        )
+    )["url"]
+    partly = tmp_path / "partly.jpg"
+    partly.write_bytes(picture.read_bytes()[:1000])
+    run("curl", "--silent", "--fail", "--continue-at", "-", "--output", str(partly), url)
+    assert partly.read_bytes() == picture.read_bytes()
+
+
+def test_requests_uploads_a_picture(picture: Path, server: ServerThread) -> None:
+    with picture.open("rb") as file:
+        answer = requests.post(
+            f"{server.url}/v1/uploads/images",
+            headers={"Authorization": f"Bearer {KEY}"},
+            files={"file": file},
+            timeout=30,
+        )
+    assert answer.status_code == 200
+    assert_is_upload_of(picture, answer.json())
+
+
+@needs_node
+def test_fetch_uploads_a_picture(picture: Path, server: ServerThread) -> None:
+    said = json.loads(
+        run("node", "--input-type=module", "--eval", FETCH, server.url, KEY, str(picture))
+    )
+    assert said["status"] == 200
+    assert_is_upload_of(picture, said["result"])

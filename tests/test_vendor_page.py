@@ -1,0 +1,104 @@
+"""The vendor's own samples, cut out of the vendor's page: only base URL, key and file replaced.
+
+The page is not ours to ship, so these run only where a copy lies beside the project.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.harness import JPEG, KEY, ServerThread
+
+PAGE = Path(__file__).parents[2] / "shared" / "contract" / "upload-page.cn.md"
+FENCE = re.compile(r"^ *```(\w+) ([^\n]*?)(?: theme=\S+)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the vendor's page is not here")
+
+
+def sample(title: str, number: int = 0) -> str:
+    """The code under a title on the page, without its indentation."""
+    found = [code for _, name, code in FENCE.findall(PAGE.read_text("utf-8")) if name == title]
+    lines = found[number].splitlines()
+    indent = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
+    return "\n".join(line[indent:] for line in lines)
+
+
+def pointed_at(server: ServerThread, code: str) -> str:
+    return code.replace("https://api.apimart.ai", server.url).replace("<token>", KEY)
+
+
+def run(command: list[str], folder: Path) -> str:
+    ran = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the picture that the samples name."""
+    (tmp_path / "image.jpg").write_bytes(JPEG)
+    return tmp_path
+
+
+def assert_served(url: str) -> None:
+    assert httpx.get(url).content == JPEG
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_curl_sample_uploads(folder: Path, server: ServerThread) -> None:
+    code = pointed_at(server, sample("cURL")).replace("/path/to/your/image.jpg", "image.jpg")
+    assert_served(json.loads(run(["sh", "-c", code], folder))["url"])
+
+
+def test_python_sample_uploads(folder: Path, server: ServerThread) -> None:
+    said = run([sys.executable, "-c", pointed_at(server, sample("Python"))], folder)
+    assert_served(said.split(": ", 1)[1].strip())
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
+def test_javascript_sample_uploads(folder: Path, server: ServerThread) -> None:
+    # The page's sample takes the file from a form in a browser.
+    file_input = (
+        "import { readFileSync } from 'node:fs';\n"
+        "import { File } from 'node:buffer';\n"
+        "const fileInput = { files: [new File([readFileSync('image.jpg')], 'image.jpg')] };\n"
+    )
+    code = file_input + pointed_at(server, sample("JavaScript"))
+    said = run(["node", "--input-type=module", "--eval", code], folder)
+    assert_served(said.split(": ", 1)[1].strip())
+
+
+@pytest.mark.parametrize(
+    ("title", "content"),
+    [
+        ("400 - 缺少文件字段", None),
+        ("400 - 不支持的格式", b"%PDF-1.7\n"),
+        ("413 - 文件过大", JPEG + bytes(25_165_824 - len(JPEG))),
+    ],
+)
+def test_refusal_is_the_one_on_the_page(
+    title: str, content: bytes | None, client: httpx.Client
+) -> None:
+    field = "file" if content is not None else "image"
+    files = {field: ("a.jpg", content if content is not None else JPEG)}
+    answer = client.post("/v1/uploads/images", files=files)
+    shown = json.dumps(json.loads(sample(title)), separators=(",", ":"))
+    assert (answer.status_code, answer.text) == (int(title[:3]), shown)
+
+
+def test_answer_has_the_keys_of_the_page(client: httpx.Client) -> None:
+    answer = client.post("/v1/uploads/images", files={"file": ("photo.jpg", JPEG)}).json()
+    shown = json.loads(sample("200"))
+    assert [(key, type(value)) for key, value in answer.items()] == [
+        (key, type(value)) for key, value in shown.items()
+    ]
