@@ -114,6 +114,14 @@ def ready(
         raise typer.Exit(1)
 
 
+@app.command()
+def fidelity() -> None:
+    """Print what is emulated, how each behaviour is known, and what is not."""
+    from fake_apimart.fidelity import markdown
+
+    print(markdown(), end="")
+
+
 def main() -> None:
     """Run the command; settings that cannot be used end it with one line and status 2."""
     try:

@@ -1,0 +1,143 @@
+"""How true each behaviour is: what it is, and where it is known from.
+
+docs/fidelity.md and `fake-apimart fidelity` are made from this table.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SOURCES = {
+    "page": "the vendor's upload page, the law of this project",
+    "live": "real exchanges with the service that third parties published (June to September 2026)",
+    "docs": "other pages of the vendor's documentation",
+    "go": "measured on Go's own net/http, which the vendor's texts show to be underneath",
+    "assumed": "our choice, where nobody has published anything",
+}
+
+
+class Behaviour(NamedTuple):
+    """One thing that the server does, and its sources, strongest first."""
+
+    what: str
+    sources: tuple[str, ...]
+
+
+BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
+    "Every answer of the API": (
+        Behaviour("JSON in UTF-8, escaped as Go's `encoding/json` escapes it", ("live", "go")),
+        Behaviour(
+            "`X-Oneapi-Request-Id`: UTC, nanoseconds without padding, 8 alphanumerics",
+            ("live",),
+        ),
+        Behaviour("unknown path or wrong method: 404 `Invalid URL (METHOD /path)`", ("live", "go")),
+        Behaviour("the path in it is the one sent, decoded, without the query", ("go",)),
+        Behaviour("a slash too many: 307 (301 for GET) before the key is asked for", ("go",)),
+        Behaviour("doubled slashes are folded", ("assumed",)),
+        Behaviour("CORS headers and preflights as the vendor's framework gives them", ("go",)),
+        Behaviour("a fault of the server: the documented 500", ("docs",)),
+        Behaviour(
+            "an answer before the body was read: up to 256 KiB are discarded, then "
+            "`Connection: close`; no reset",
+            ("go",),
+        ),
+        Behaviour("missing, doubled or malformed `Host`: plain 400; endless head: 431", ("go",)),
+    ),
+    "Keys and rates": (
+        Behaviour("`Authorization: Bearer <key>`", ("page",)),
+        Behaviour("every wrong key: 401 `invalid API key (request id: …)`", ("live",)),
+        Behaviour("the scheme's name in any case", ("assumed",)),
+        Behaviour("429 `Rate limit exceeded. Please try again later`", ("page",)),
+        Behaviour("`Retry-After`; a window that moves; refused calls do not count", ("assumed",)),
+    ),
+    "Uploads": (
+        Behaviour("the five keys of the answer and their types", ("page", "live")),
+        Behaviour("order of checks: key, rate, form, size, type, store", ("assumed",)),
+        Behaviour("`missing or invalid file field: ` and Go's own text", ("page", "live", "go")),
+        Behaviour(
+            "all of Go's reading of forms: preambles, LF line ends, folded headers, "
+            "quoted-printable, limits of 1000 parts and 10,000 headers",
+            ("go",),
+        ),
+        Behaviour("20,971,520 bytes pass, one more is a 413 that states the true size", ("page",)),
+        Behaviour("a body above 1 GiB: 400 `http: request body too large`, closed", ("go",)),
+        Behaviour("a store that fails: 500 `failed to upload image`", ("page",)),
+        Behaviour("an empty file is of type `application/x-empty`", ("assumed",)),
+        Behaviour("`invalid image content` where the picture does not decode; off", ("live",)),
+        Behaviour("what decodes is what Pillow decodes", ("assumed",)),
+    ),
+    "Types": (
+        Behaviour("jpeg, png, gif and webp, by content alone", ("page",)),
+        Behaviour("libmagic names the type from the first 4,096 bytes", ("assumed",)),
+        Behaviour("the format's own signature must be there too", ("assumed",)),
+    ),
+    "Names and URLs": (
+        Behaviour("file names as Go's `filepath.Base` of the decoded parameter", ("go",)),
+        Behaviour("each invalid byte of a name prints as one U+FFFD", ("go",)),
+        Behaviour("`{base}/f/image/{13 digits}-{8 hex}-{name}` (dialect `page`)", ("page",)),
+        Behaviour("16 digits and a UUID4 instead (dialect `live`)", ("live",)),
+        Behaviour("digits count down, so that the newest file sorts first", ("live",)),
+        Behaviour("names percent-encoded as Go's `url.PathEscape` does", ("go",)),
+        Behaviour("the names `/`, `.` and `..` become `file` in the URL", ("assumed",)),
+        Behaviour("the base is the host that the upload was sent to, unless set", ("assumed",)),
+    ),
+    "Files": (
+        Behaviour("public, readable at once, the very bytes and the detected type", ("page",)),
+        Behaviour("72 hours", ("page",)),
+        Behaviour("afterwards 403, S3-style XML `AccessDenied`", ("live",)),
+        Behaviour("the same 403 for a name that never was", ("assumed",)),
+        Behaviour("`/image/…` is an alias", ("live",)),
+        Behaviour("no CORS headers, unless set", ("live",)),
+        Behaviour("`Range`, `ETag`, `Last-Modified` and their conditions", ("live", "assumed")),
+        Behaviour("several ranges at once give the whole file, as on S3", ("assumed",)),
+        Behaviour("a store that cannot be read: 503 `SlowDown`", ("assumed",)),
+    ),
+}
+
+DIFFERENCES = (
+    (
+        "A request head whose lines end in LF alone, or which has both `Content-Length` and "
+        "`Transfer-Encoding`, is refused with 400. Go takes both; our parser refuses them because "
+        "request smuggling lives on them, and we do not loosen it. Of the recorded requests in "
+        "`tests/data/form_cases` these are `ok-lf-request-head` and `chunked-and-content-length`; "
+        "all others are answered as recorded."
+    ),
+    (
+        "Broken quoted-printable in a form part *without a name* is passed over. Go's own answer "
+        "depends on how its buffers happened to be filled."
+    ),
+    (
+        "The type's name in `unsupported image type` is libmagic's, and other releases of libmagic "
+        "have other names for some files. Accepted or refused is the same with all."
+    ),
+)
+
+NOT_EMULATED = (
+    "generation tasks, models, balance: those paths answer 404 for now",
+    "accounts, prices, moderation, quotas",
+    "TLS: put a proxy in front, and name it in `FAKE_APIMART_PUBLIC_URL`",
+    "HTTP/2 and HTTP/3: a wish for them is passed over, and HTTP/1.1 is spoken",
+)
+
+
+def markdown() -> str:
+    """The whole as a Markdown page."""
+    parts = ["# How true it is", _introduction()]
+    for title, behaviours in BEHAVIOURS.items():
+        rows = (f"| {each.what} | {', '.join(each.sources)} |" for each in behaviours)
+        parts.append("\n".join([f"## {title}\n", "| behaviour | source |", "|---|---|", *rows]))
+    parts.append("## Where it differs knowingly\n\n" + _bullets(DIFFERENCES))
+    parts.append("## What is not emulated\n\n" + _bullets(NOT_EMULATED))
+    return "\n\n".join(parts) + "\n"
+
+
+def _introduction() -> str:
+    sources = "\n".join(f"| {name} | {what} |" for name, what in SOURCES.items())
+    return (
+        "Each behaviour carries the source that it is known from. Where sources disagree, the "
+        f"stronger one wins; this is their order:\n\n| source | what it is |\n|---|---|\n{sources}"
+    )
+
+
+def _bullets(items: tuple[str, ...]) -> str:
+    return "\n".join(f"- {item}" for item in items)

@@ -1,0 +1,157 @@
+"""Every command of the README, run as a reader would run it, in a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import DEADLINE_SECONDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [code for language, code in BLOCKS if language == "sh"]
+
+pytestmark = pytest.mark.skipif(
+    os.name == "nt" or shutil.which("make") is None, reason="needs make and a POSIX shell"
+)
+
+
+class Reader:
+    """Runs the README's code in a copy of the project, with the port replaced by a free one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = str(free.getsockname()[1])
+        self.env = {
+            **os.environ,
+            "FAKE_APIMART_PORT": self.port,
+            "FAKE_APIMART_STORAGE": f"dir:{folder}/data",
+            # The environment that runs the tests is the one that make would set up.
+            "VENV": sys.prefix,
+        }
+
+    def command(self, code: str) -> list[str]:
+        code = code.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
+        return ["bash", "-euo", "pipefail", "-c", code.replace(".venv/", f"{sys.prefix}/")]
+
+    def run(self, code: str) -> str:
+        ran = subprocess.run(
+            self.command(code),
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader with the server of `make run` running."""
+    folder = tmp_path_factory.mktemp("readme")
+    for name in ("Makefile", "docs"):
+        (folder / name).symlink_to(ROOT / name)
+    # Newer than what they are made from, so that make finds everything installed.
+    for name in ("pyproject.toml", "constraints.txt"):
+        (folder / name).touch()
+    for name in ("installed", "installed-dev"):
+        Path(sys.prefix, name).touch()
+    reader = Reader(folder)
+    serving = subprocess.Popen(
+        reader.command("exec make run"),
+        cwd=folder,
+        env=reader.env,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert serving.stdout is not None
+    lines = iter(serving.stdout)
+    assert any("listening on" in line for line in lines)
+    yield reader
+    os.killpg(serving.pid, signal.SIGTERM)
+    serving.wait(DEADLINE_SECONDS)
+    serving.stdout.close()
+
+
+def test_first_command_stands_within_25_lines_of_under_200() -> None:
+    lines = README.splitlines()
+    assert lines.index("```sh") < 25
+    assert len(lines) < 200
+
+
+def test_commands_are_the_known_ones() -> None:
+    starts = [code.split()[:2] for code in COMMANDS]
+    assert starts[:2] == [["make", "run"], ["make", "test"]]
+    assert len(COMMANDS) == 6, "a new command needs a test here"
+
+
+def test_continuous_integration_runs_the_readme_s_tests() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_curl_command_uploads_as_shown(reader: Reader) -> None:
+    answer = json.loads(reader.run(COMMANDS[2]))
+    shown = json.loads(next(code for language, code in BLOCKS if language == "json"))
+    assert list(answer) == list(shown)
+    for key in ("filename", "content_type", "bytes"):
+        assert answer[key] == shown[key]
+
+
+def test_second_command_gets_the_very_bytes_back(reader: Reader) -> None:
+    assert reader.run(COMMANDS[3]) == "the very bytes\n"
+
+
+def test_python_sample_prints_the_url(reader: Reader) -> None:
+    code = next(code for language, code in BLOCKS if language == "python")
+    path = reader.folder / "sample.py"
+    path.write_text(code.replace("127.0.0.1:8080", f"127.0.0.1:{reader.port}"))
+    assert reader.run(f"{sys.executable} sample.py").startswith("http://127.0.0.1:")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
+def test_javascript_sample_prints_the_url(reader: Reader) -> None:
+    code = next(code for language, code in BLOCKS if language == "javascript")
+    path = reader.folder / "sample.mjs"
+    path.write_text(code.replace("127.0.0.1:8080", f"127.0.0.1:{reader.port}"))
+    assert reader.run("node sample.mjs").startswith("http://127.0.0.1:")
+
+
+def test_commands_without_make_serve(reader: Reader) -> None:
+    set_up, install, serve = COMMANDS[4].splitlines()
+    assert set_up == "python3 -m venv .venv"
+    assert install == ".venv/bin/pip install -c constraints.txt ."
+    # Setting up anew is what `make wheel-test` does; here the command that follows it is run.
+    serving = subprocess.Popen(
+        reader.command(f"exec {serve}"), env=reader.env, stdout=subprocess.PIPE, text=True
+    )
+    assert serving.stdout is not None
+    assert "(storage: memory://)" in serving.stdout.readline()
+    serving.terminate()
+    assert serving.wait(DEADLINE_SECONDS) == 0
+    serving.stdout.close()
+
+
+def test_ready_command_finds_the_server(reader: Reader) -> None:
+    assert reader.run(COMMANDS[5]) == ""
+
+
+def test_link_leads_to_a_file() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} leads to {target}"

@@ -1,0 +1,76 @@
+"""Builds the wheel, installs it into an empty environment, and uploads to the server in there.
+
+Not a test of the suite, since it installs packages: `make wheel-test` runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+from tests.harness import AUTHORIZED, FORM_TYPE, JPEG, form
+
+ROOT = Path(__file__).parents[1]
+TOP_LEVEL = {"fake_apimart", "fake_apimart_storage"}
+
+
+def main() -> None:
+    """Exit with status 0 when all is well."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        wheel = build(folder)
+        check_contents(wheel)
+        check_upload(install(folder / "env", wheel))
+    sys.stdout.write(f"{wheel.name} serves an upload from an empty environment\n")
+
+
+def build(folder: Path) -> Path:
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def check_contents(wheel: Path) -> None:
+    """Only our two packages, typed, with the licence."""
+    names = zipfile.ZipFile(wheel).namelist()
+    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert packages == TOP_LEVEL, packages
+    for package in TOP_LEVEL:
+        assert f"{package}/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def install(env: Path, wheel: Path) -> Path:
+    venv.create(env, with_pip=True)
+    bin_folder = env / ("Scripts" if sys.platform == "win32" else "bin")
+    constraints = ROOT / "constraints.txt"
+    pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "-c", str(constraints), str(wheel)], check=True)
+    return bin_folder
+
+
+def check_upload(bin_folder: Path) -> None:
+    command = [str(bin_folder / "fake-apimart"), "serve", "--port", "0", "--storage", "memory://"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split("listening on ")[1].split(" ")[0]
+        request = urllib.request.Request(
+            f"{url}/v1/uploads/images", form(JPEG), {**AUTHORIZED, **FORM_TYPE}
+        )
+        with urllib.request.urlopen(request) as answer:
+            uploaded = json.load(answer)
+        with urllib.request.urlopen(uploaded["url"]) as answer:
+            assert answer.read() == JPEG
+        server.terminate()
+        assert server.wait(20) == 0
+
+
+if __name__ == "__main__":
+    main()
