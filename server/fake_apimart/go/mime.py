@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-# unicode.IsSpace, as UTF-8.
+# unicode.IsSpace, as UTF-8. Possessive: a long run of blanks must not be split in every way.
 _SPACE = (
     rb"(?:[\t\n\v\f\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
-    rb"|\xe2\x81\x9f|\xe3\x80\x80)*"
+    rb"|\xe2\x81\x9f|\xe3\x80\x80)*+"
 )
 _TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
 _SPECIALS = rb'()<>@,;:\\"/[\]?='
@@ -67,7 +67,7 @@ def _join(name: bytes, pieces: dict[bytes, bytes]) -> bytes | None:
     """One parameter from its RFC 2231 pieces: `name*`, or `name*0`, `name*1*`, …"""
     if name + b"*" in pieces:
         return _decode_charset(pieces[name + b"*"])
-    joined: bytes | None = None
+    joined = []
     for number in range(len(pieces)):
         plain_name = b"%b*%d" % (name, number)
         if plain_name in pieces:
@@ -77,8 +77,8 @@ def _join(name: bytes, pieces: dict[bytes, bytes]) -> bytes | None:
             piece = (_decode_charset(encoded) if number == 0 else _unescape(encoded)) or b""
         else:
             break
-        joined = (joined or b"") + piece
-    return joined
+        joined.append(piece)
+    return b"".join(joined) if joined else None
 
 
 def _decode_charset(value: bytes) -> bytes | None:

@@ -1,0 +1,139 @@
+"""`FormFile`: however the body is cut into chunks, one answer; and Go's limits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fake_apimart.go.form import MAX_PARTS, NO_SUCH_FILE
+from fake_apimart.go.textproto import MESSAGE_TOO_LARGE
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.go.cases import Cases
+from tests.go.parsing import cut, parse
+from tests.harness import DATA
+
+TYPE = b"multipart/form-data; boundary=b"
+DISPOSITION = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n'
+END = b"\r\n--b--\r\n"
+
+
+def part(content: bytes, header: bytes = DISPOSITION) -> bytes:
+    return b"--b\r\n" + header + b"\r\n" + content + b"\r\n"
+
+
+def value(name: bytes, content: bytes = b"") -> bytes:
+    return part(content, b'Content-Disposition: form-data; name="%b"\r\n' % name)
+
+
+def recorded_bodies() -> list[Any]:
+    cases = json.loads((DATA / "form_cases" / "expected.json").read_text())["cases"]
+    bodies = []
+    for case in cases:
+        raw = (DATA / "form_cases" / case["file"]).read_bytes()
+        head, _, body = raw.partition(b"\r\n\r\n")
+        types = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")]
+        if types and len(body) < 5000:
+            bodies.append(pytest.param(types[0].split(b":", 1)[1].strip(), body, id=case["name"]))
+    return bodies
+
+
+@pytest.mark.parametrize(("content_type", "body"), recorded_bodies())
+def test_recorded_body_is_read_alike_however_it_is_cut(content_type: bytes, body: bytes) -> None:
+    whole = parse(content_type, [body])
+    assert parse(content_type, cut(body, range(len(body)))) == whole
+    for position in range(0, len(body), 3):
+        assert parse(content_type, cut(body, [position])) == whole
+
+
+@given(seed=st.integers(0, 10**9), positions=st.lists(st.integers(0, 4000), max_size=12))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_random_body_is_read_alike_however_it_is_cut(seed: int, positions: list[int]) -> None:
+    case = Cases(seed).draw()
+    whole = parse(case.content_type, [case.body], case.query, case.end)
+    pieces = cut(case.body, positions)
+    assert parse(case.content_type, pieces, case.query, case.end) == whole
+
+
+@given(content=st.binary(max_size=300), positions=st.lists(st.integers(0, 500), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_content_without_the_boundary_arrives_untouched(
+    content: bytes, positions: list[int]
+) -> None:
+    boundary = b"y" * 60
+    body = part(content).replace(b"--b\r\n", b"--" + boundary + b"\r\n", 1)
+    body += b"--" + boundary + b"--"
+    parsed = parse(b"multipart/form-data; boundary=" + boundary, cut(body, positions))
+    assert parsed == (b"a.png", content)
+
+
+def test_first_file_of_the_name_counts() -> None:
+    body = part(b"one") + part(b"two", DISPOSITION.replace(b"a.png", b"b.png")) + END[2:]
+    assert parse(TYPE, [body]) == (b"a.png", b"one")
+
+
+def test_value_of_the_name_is_no_file() -> None:
+    assert parse(TYPE, [value(b"file", b"x") + END[2:]]) == NO_SUCH_FILE
+
+
+def test_file_behind_a_value_of_its_name_counts() -> None:
+    assert parse(TYPE, [value(b"file", b"x") + part(b"one") + END[2:]]) == (b"a.png", b"one")
+
+
+@pytest.mark.parametrize(("parts", "refused"), [(MAX_PARTS, False), (MAX_PARTS + 1, True)])
+def test_form_has_at_most_a_thousand_parts(parts: int, refused: bool) -> None:
+    body = part(b"one") + value(b"x") * (parts - 1) + END[2:]
+    assert parse(TYPE, [body]) == (MESSAGE_TOO_LARGE if refused else (b"a.png", b"one"))
+
+
+@pytest.mark.parametrize(("headers", "refused"), [(9_000, False), (10_001, True)])
+def test_form_has_at_most_ten_thousand_headers(headers: int, refused: bool) -> None:
+    body = part(b"one", DISPOSITION + b"A: b\r\n" * (headers - 1)) + END[2:]
+    assert parse(TYPE, [body]) == (MESSAGE_TOO_LARGE if refused else (b"a.png", b"one"))
+
+
+def test_values_may_fill_42_mebibytes_and_no_more() -> None:
+    chunk = b"x" * (1 << 20)
+    head = b'--b\r\nContent-Disposition: form-data; name="v"\r\n\r\n'
+    tail = b"\r\n" + part(b"one") + END[2:]
+    assert parse(TYPE, [head, *[chunk] * 41, tail]) == (b"a.png", b"one")
+    assert parse(TYPE, [head, *[chunk] * 43, tail]) == MESSAGE_TOO_LARGE
+
+
+def test_files_have_no_such_limit() -> None:
+    head = b"--b\r\n" + DISPOSITION + b"\r\n"
+    parsed = parse(TYPE, [head, *[b"x" * (1 << 20)] * 60, END])
+    assert isinstance(parsed, tuple)
+    assert len(parsed[1]) == 60 << 20
+
+
+QUOTED = DISPOSITION + b"Content-Transfer-Encoding: quoted-printable\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "parsed"),
+    [
+        (b"a=3Db", (b"a.png", b"a=b")),
+        (b"a=\r\nb", (b"a.png", b"ab")),
+        (b"a  \r\nb", (b"a.png", b"a\r\nb")),
+        (b"a=zz", (b"a.png", b"a=zz")),
+        (b"\xff", (b"a.png", b"\xff")),
+        (b"a=", (b"a.png", b"a")),
+        (b"\x01", "quotedprintable: invalid unescaped byte 0x01 in body"),
+        (b"a=\rb\r\nc", "quotedprintable: invalid hex byte 0x0d"),
+        (b"x" * 4097 + b"\r\n", "bufio: buffer full"),
+    ],
+)
+def test_quoted_printable_is_decoded_as_go_decodes_it(
+    content: bytes, parsed: tuple[bytes, bytes] | str
+) -> None:
+    body = part(content, QUOTED) + END[2:]
+    assert parse(TYPE, [body]) == parsed
+    assert parse(TYPE, cut(body, range(len(body)))) == parsed
+
+
+def test_base64_is_not_decoded() -> None:
+    body = part(b"aGk=", DISPOSITION + b"Content-Transfer-Encoding: base64\r\n") + END[2:]
+    assert parse(TYPE, [body]) == (b"a.png", b"aGk=")
