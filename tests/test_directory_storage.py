@@ -1,0 +1,359 @@
+"""What is special about a folder: crashes, full disks, several servers, odd names, damage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_apimart_storage import ObjectInfo, ObjectNotFound, StorageError
+from fake_apimart_storage.directory import DirectoryStorage
+from fake_apimart_storage.object_file import path_of, read_trailer, trailer, write_all
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.harness import JPEG
+from tests.test_storage import info, keys, opened, put, read
+
+LARGE = 1_000_000
+
+UNFINISHED = """
+import asyncio, sys
+from fake_apimart_storage import ObjectInfo, storage_at
+
+async def main():
+    storage = storage_at(sys.argv[1])
+    await storage.open()
+    writer = storage.writer(ObjectInfo("image/a", "image/png", 1, 2))
+    for _ in range(4):
+        await writer.write([bytes(300_000)])
+    await writer._written()
+    print("writing", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+FULL = """
+import asyncio, resource, signal, sys
+from fake_apimart_storage import ObjectInfo, StorageError, storage_at
+
+async def put(storage, size):
+    writer = storage.writer(ObjectInfo("image/a", "image/png", 1, 2))
+    try:
+        for _ in range(size // 100_000):
+            await writer.write([bytes(100_000)])
+        await writer.commit()
+    except StorageError as error:
+        await writer.abort()
+        return str(error)
+    return "stored"
+
+async def main():
+    storage = storage_at(sys.argv[1])
+    await storage.open()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (50_000, 400_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        for size in (100_000, 3_000_000):
+            print(limit, size, await put(storage, size))
+    await storage.close()
+
+asyncio.run(main())
+"""
+
+
+def run(body: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(body)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def python(script: str, folder: Path) -> list[str]:
+    return [sys.executable, "-c", script, f"dir:{folder}"]
+
+
+def kill_within_an_upload(folder: Path) -> None:
+    with subprocess.Popen(python(UNFINISHED, folder), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGKILL)
+
+
+def test_objects_are_there_after_a_restart(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info("image/small"), b"small")
+            await put(storage, info("image/large"), bytes(LARGE))
+            etag = (await storage.get("image/small")).etag
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert await keys(storage) == ["image/large", "image/small"]
+            assert await read(storage, "image/small") == b"small"
+            assert await read(storage, "image/large") == bytes(LARGE)
+            async with await storage.get("image/small") as stored:
+                assert (stored.etag, stored.info) == (etag, info("image/small"))
+
+    run(body())
+
+
+def test_what_a_crash_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
+    kill_within_an_upload(tmp_path)
+    assert "0.part" in files_in(tmp_path / "incoming")
+
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert "0.part" not in files_in(tmp_path / "incoming")
+            assert await keys(storage) == []
+
+    run(body())
+
+
+def test_upload_of_a_living_server_is_not_swept(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as one:
+            writer = one.writer(info())
+            for _ in range(3):
+                await writer.write([bytes(LARGE)])
+            async with opened(f"dir:{tmp_path}") as other:
+                await writer.commit()
+                assert await read(other) == bytes(3 * LARGE)
+
+    run(body())
+
+
+def test_closed_storage_leaves_only_objects(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info(), bytes(LARGE))
+
+    run(body())
+    assert files_in(tmp_path / "objects") == ["a"]
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def test_picture_in_the_folder_begins_with_its_own_bytes(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info("image/x.jpg"), JPEG)
+
+    run(body())
+    assert (tmp_path / "objects" / "image" / "x.jpg").read_bytes().startswith(JPEG)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits on Windows")
+def test_full_disk_fails_what_does_not_fit_and_nothing_else(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        python(FULL, tmp_path), capture_output=True, text=True, check=True, timeout=20
+    )
+    said = [line.split(" ", 2) for line in ran.stdout.splitlines()]
+    assert [(limit, size) for limit, size, what in said if what != "stored"] == [
+        ("50000", "100000"),
+        ("50000", "3000000"),
+        ("400000", "3000000"),
+    ]
+    assert all("File too large" in what for _, _, what in said if what != "stored")
+    assert files_in(tmp_path / "objects") == ["a"]
+    assert not [name for name in files_in(tmp_path / "incoming") if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+@pytest.mark.parametrize("folder", ["objects", "incoming", "objects/image"])
+def test_removed_folder_of_its_own_is_made_anew(size: int, folder: str, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info("image/before"), b"x")
+            shutil.rmtree(tmp_path / folder)
+            await put(storage, info(), bytes(size))
+            assert await read(storage) == bytes(size)
+
+    run(body())
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_removed_root_is_a_storage_error(size: int, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+
+    async def body() -> None:
+        async with opened(f"dir:{root}") as storage:
+            shutil.rmtree(root)
+            with pytest.raises(StorageError):
+                await put(storage, info(), bytes(size))
+            with pytest.raises(ObjectNotFound):
+                await storage.get("image/a")
+            await storage.delete("image/a")
+            assert await keys(storage) == []
+
+    run(body())
+
+
+def test_folder_in_the_way_is_a_storage_error(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            (tmp_path / "objects" / "image" / "a").mkdir(parents=True)
+            for size in (10, LARGE):
+                with pytest.raises(StorageError):
+                    await put(storage, info(), bytes(size))
+            with pytest.raises(StorageError):
+                await storage.get("image/a")
+            with pytest.raises(StorageError):
+                await storage.delete("image/a")
+
+    run(body())
+    assert not [name for name in files_in(tmp_path / "incoming") if name.endswith(".part")]
+
+
+def test_file_where_the_folder_should_be_cannot_be_opened(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+
+    async def body(root: Path) -> None:
+        storage = DirectoryStorage(root)
+        with pytest.raises(StorageError, match=f"cannot use {root}: "):
+            await storage.open()
+        await storage.close()
+
+    run(body(path))
+    run(body(path / "below"))
+
+
+DAMAGED = [
+    b"",
+    b"x",
+    b"a foreign file, longer than any footer",
+    b"\xff\xff\xff\xffFAPIMART",
+    b"not json" + b"\x00\x00\x00\x08FAPIMART",
+    b'{"a":1}' + b"\x00\x00\x00\x07FAPIMART",
+    b"[1]" + b"\x00\x00\x00\x03FAPIMART",
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_damaged_file_is_an_error_to_read_and_no_entry(content: bytes, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info("image/good"), b"x")
+            (tmp_path / "objects" / "image" / "a").write_bytes(content)
+            with pytest.raises(StorageError, match="damaged"):
+                await storage.get("image/a")
+            assert await keys(storage) == ["image/good"]
+
+    run(body())
+
+
+def test_object_that_ends_early_is_an_error(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info(), bytes(LARGE))
+            async with await storage.get("image/a") as stored:
+                os.truncate(tmp_path / "objects" / "image" / "a", 300_000)
+                with pytest.raises(StorageError, match="ends before its size"):
+                    assert [chunk async for chunk in stored.chunks(0, LARGE)]
+
+    run(body())
+
+
+ODD_KEYS = [
+    f"image/{'x' * 5000}.png",
+    f"image/{'x' * 200}",
+    "image/trailing.",
+    "image/a:b",
+    'image/a"b<c>|?*',
+    "image/.hidden",
+    "image/~",
+    "image/%E7%85%A7.png",
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_key_may_be_no_file_name(key: str, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info(key), b"x")
+            assert await read(storage, key) == b"x"
+            assert await keys(storage) == [key]
+
+    run(body())
+    assert all(len(name) < 200 for name in files_in(tmp_path / "objects"))
+
+
+def test_other_object_in_the_file_of_a_key_is_not_it(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info("image/a"), b"x")
+            # What a file system that ignores case does to the keys A and a.
+            os.rename(tmp_path / "objects" / "image" / "a", tmp_path / "objects" / "image" / "A")
+            with pytest.raises(ObjectNotFound):
+                await storage.get("image/A")
+
+    run(body())
+
+
+def test_key_below_an_object_is_not_found(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info("image/a"), b"x")
+            with pytest.raises(ObjectNotFound):
+                await storage.get("image/a/b")
+
+    run(body())
+
+
+@given(
+    metadata=st.dictionaries(st.text(max_size=9), st.text(max_size=40), max_size=3),
+    content=st.binary(max_size=200),
+)
+@settings(max_examples=50, deadline=None)
+def test_trailer_says_again_what_it_was_told(
+    metadata: dict[str, str], content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    described = ObjectInfo("image/a", "image/png", 1, 2, metadata)
+    path = tmp_path_factory.mktemp("trailer") / "file"
+    with path.open("w+b", buffering=0) as file:
+        write_all(file.fileno(), [content, trailer(described)])
+        assert read_trailer(file.fileno(), path.stat().st_size) == (described, len(content))
+
+
+def test_trailer_may_be_longer_than_what_is_read_at_first(tmp_path: Path) -> None:
+    described = ObjectInfo("image/a", "image/png", 1, 2, {"name": "x" * 9000})
+    path = tmp_path / "file"
+    path.write_bytes(b"content" + trailer(described))
+    with path.open("rb", buffering=0) as file:
+        assert read_trailer(file.fileno(), path.stat().st_size) == (described, 7)
+
+
+def test_thousands_of_chunks_are_written_in_order(tmp_path: Path) -> None:
+    chunks = [b"%d," % number for number in range(5000)]
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        write_all(file.fileno(), chunks)
+    assert (tmp_path / "file").read_bytes() == b"".join(chunks)
+
+
+def test_keys_that_look_alike_have_files_of_their_own(tmp_path: Path) -> None:
+    paths = {path_of(tmp_path, f"image/{'x' * 300}{number}") for number in range(100)}
+    assert len(paths) == 100
+
+
+def test_batches_shrink_when_many_large_objects_arrive(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert isinstance(storage, DirectoryStorage)
+            alone = storage.batch_bytes
+            writers = [storage.writer(info(f"image/{number}")) for number in range(64)]
+            for writer in writers:
+                await writer.write([bytes(200_000)])
+            assert storage.batch_bytes * 2 * 64 <= 32 * 1024 * 1024 < alone * 2 * 64
+            for writer in writers:
+                await writer.abort()
+            assert storage.batch_bytes == alone
+
+    run(body())
