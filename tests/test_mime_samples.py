@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -72,3 +74,36 @@ def test_a_few_bytes_never_break_the_naming(name: str, length: int) -> None:
 def test_only_the_first_bytes_count() -> None:
     picture = (FOLDER / "png-rgb.png").read_bytes()
     assert asyncio.run(ImageType().of((picture * HEAD_BYTES)[:HEAD_BYTES])) == "image/png"
+
+
+# Hides the system's libmagic, whose name the bundled one's package turns into a path of its own.
+BUNDLED = """
+import asyncio, ctypes, ctypes.util, json, pathlib, sys
+find, start = ctypes.util.find_library, ctypes.CDLL.__init__
+
+def start_unless_magic(self, name, *args, **kwargs):
+    if name == "libmagic.so.1":
+        raise OSError("hidden")
+    start(self, name, *args, **kwargs)
+
+ctypes.util.find_library = lambda name: None if name == "magic" else find(name)
+ctypes.CDLL.__init__ = start_unless_magic
+from fake_apimart.image_type import SIGNATURES, ImageType
+
+async def main():
+    image_type = ImageType()
+    names = {path.name: await image_type.of(path.read_bytes()[:4096])
+             for path in pathlib.Path(sys.argv[1]).iterdir()}
+    assert "pylibmagic" in sys.modules
+    print(json.dumps([name for name in names if names[name] in SIGNATURES]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="hides libmagic as Linux finds it")
+def test_bundled_libmagic_takes_the_same_samples() -> None:
+    command = [sys.executable, "-c", BUNDLED, str(FOLDER)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    taken = sorted(sample["name"] for sample in SAMPLES if sample["accept"])
+    assert sorted(json.loads(ran.stdout)) == taken

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 
 import pytest
+from fake_apimart.app import create_app
 from fake_apimart.protocol import MAX_HEAD_BYTES
+from fake_apimart.settings import Settings
+from fake_apimart_storage import storage_at
+from starlette.types import Message
 
 from tests.harness import (
     PNG,
@@ -199,3 +204,30 @@ def test_client_that_vanishes_within_a_head_hurts_nobody(server: ServerThread) -
     with socket.create_connection(server.address) as sock:
         sock.sendall(b"POST /v1/uploads/images HTT")
     assert parse_head(exchange(server.address, upload_request(BODY)))[0] == 200
+
+
+def test_what_comes_behind_a_refusal_is_not_read(server: ServerThread) -> None:
+    broken = upload_request(b"%x\r\n%b\r\nzz\r\n" % (len(BODY), BODY), CHUNKED | KEEP)
+    with connection(server.address) as sock:
+        sock.sendall(broken)
+        sock.sendall(b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_to_end(sock).count(b"HTTP/1.1") == 1
+
+
+def test_application_passes_on_what_is_not_http() -> None:
+    started: list[str] = []
+
+    async def main() -> None:
+        app = create_app(Settings(), storage_at("memory://"))
+        messages = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+
+        async def receive() -> Message:
+            return next(messages)
+
+        async def send(message: Message) -> None:
+            started.append(message["type"])
+
+        await app({"type": "lifespan", "state": {}}, receive, send)
+
+    asyncio.run(main())
+    assert started == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

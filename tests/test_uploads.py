@@ -271,3 +271,20 @@ def test_picture_that_does_not_decode_is_refused_on_demand(start_server: StartSe
     answer = upload(server, b"\xff\xd8\xff\xe0 no picture")
     assert (answer.status_code, answer.content) == (400, refusal("invalid image content"))
     assert upload(server, JPEG).status_code == 200
+
+
+def test_store_that_fails_within_an_upload_is_the_page_s_500(
+    tmp_path: Path, start_server: StartServer
+) -> None:
+    root = tmp_path / "data"
+    server = start_server(storage=f"dir:{root}")
+    request = upload_request(form(JPEG + bytes(6_000_000)))
+    with connection(server.address) as sock:
+        sock.sendall(request[:10_000])
+        # What is below the folder's name now is no folder, as on a disk that went away.
+        root.rename(tmp_path / "away")
+        sock.sendall(request[10_000:])
+        status, _, body = parse_head(sock.recv(65536))
+    assert (status, body) == (500, refusal("failed to upload image", "server_error"))
+    (tmp_path / "away").rename(root)
+    assert upload(server, PNG).status_code == 200

@@ -57,7 +57,7 @@ def key_at(raw_path: bytes) -> str:
     for prefix in FILE_PREFIXES:
         if raw_path.startswith(prefix.encode()):
             return _KEY_PREFIX + path_escape(unquote_to_bytes(raw_path[len(prefix) :]))
-    raise ValueError(raw_path)
+    raise ValueError(f"no file: {raw_path!r}")
 
 
 def base_url_of(request: Request) -> str:

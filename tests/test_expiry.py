@@ -1,0 +1,51 @@
+"""Expired files are deleted for as long as the server runs, whatever the storage does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from fake_apimart.expiry import expire_files
+from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage.memory import MemoryStorage
+
+
+class UnreadableOnce(MemoryStorage):
+    """A storage whose first list fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = False
+        self.emptied = asyncio.Event()
+
+    async def delete(self, key: str) -> None:
+        await super().delete(key)
+        self.emptied.set()
+
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        if not self.failed:
+            self.failed = True
+            raise StorageError("the disk went away")
+        async for entry in super().entries(prefix):
+            yield entry
+
+
+def test_storage_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        storage = UnreadableOnce()
+        writer = storage.writer(ObjectInfo("image/a", "image/png", 1, 2))
+        await writer.commit()
+        task = asyncio.create_task(expire_files(storage, 1))
+        await storage.emptied.wait()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(asyncio.wait_for(main(), 10))
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot delete expired files: the disk went away",
+        "deleted 1 expired file(s)",
+    ]
