@@ -21,9 +21,10 @@ def module_name(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """What a module of ours imports of ours when it is imported itself."""
-    for node in ast.parse(path.read_text("utf-8")).body:
-        names = []
+    """What a module imports of ours at its top, for its types alone included."""
+    statements = ast.parse(path.read_text("utf-8")).body
+    for node in [*statements, *(each for at in statements for each in getattr(at, "body", []))]:
+        names: list[str] = []
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):

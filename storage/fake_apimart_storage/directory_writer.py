@@ -13,13 +13,10 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writer
-from fake_apimart_storage.object_file import path_of, trailer, write_all
-
-if TYPE_CHECKING:
-    from fake_apimart_storage.directory import DirectoryStorage
+from fake_apimart_storage.object_file import trailer, write_all
 
 INLINE_BYTES = 128 * 1024
 MAX_CHUNKS = 64
@@ -28,10 +25,10 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class DirectoryWriter(Writer):
-    def __init__(self, storage: DirectoryStorage, info: ObjectInfo) -> None:
-        self._storage = storage
+    def __init__(self, info: ObjectInfo, target: Path, incoming: Incoming) -> None:
         self._info = info
-        self._target = path_of(storage.objects, info.key)
+        self._target = target
+        self._incoming = incoming
         self._waiting: list[Chunk] = []
         self._waiting_bytes = 0
         self._temporary: Path | None = None
@@ -45,7 +42,7 @@ class DirectoryWriter(Writer):
         if len(self._waiting) >= MAX_CHUNKS:
             # A client that sends byte by byte must not cost an object per byte.
             self._waiting = [b"".join(self._waiting)]
-        limit = INLINE_BYTES if self._job is None else self._storage.batch_bytes
+        limit = INLINE_BYTES if self._job is None else self._incoming.batch_bytes
         if self._waiting_bytes > limit:
             await self._hand_over()
 
@@ -53,9 +50,9 @@ class DirectoryWriter(Writer):
         """Give what waits to a worker thread, once the batch before it is written."""
         await self._written()
         if self._job is None:
-            self._storage.large_writers += 1
+            self._incoming.large_writers += 1
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        self._job = self._storage.pool.submit(self._append, batch)
+        self._job = self._incoming.pool.submit(self._append, batch)
 
     async def _written(self) -> None:
         if self._job is not None:
@@ -70,7 +67,7 @@ class DirectoryWriter(Writer):
             if self._job is None:
                 self._finish()
             else:
-                await asyncio.wrap_future(self._storage.pool.submit(self._finish))
+                await asyncio.wrap_future(self._incoming.pool.submit(self._finish))
         except OSError as error:
             await self.abort()
             raise StorageError(str(error)) from error
@@ -81,22 +78,22 @@ class DirectoryWriter(Writer):
         if self._job is None:
             self._discard()
         else:
-            job = self._storage.pool.submit(self._discard_after, self._job)
+            job = self._incoming.pool.submit(self._discard_after, self._job)
             await asyncio.shield(asyncio.wrap_future(job))
         self._release()
 
     def _release(self) -> None:
         if self._job is not None:
             self._job = None
-            self._storage.large_writers -= 1
+            self._incoming.large_writers -= 1
 
     def _append(self, chunks: list[Chunk]) -> None:
         if self._temporary is None:
-            self._fd, self._temporary = self._storage.healing(self._create)
+            self._fd, self._temporary = self._incoming.healing(self._create)
         write_all(self._fd, chunks)
 
     def _create(self) -> tuple[int, Path]:
-        path = self._storage.temporary_path()
+        path = self._incoming.temporary_path()
         return os.open(path, _NEW_FILE, 0o644), path
 
     def _finish(self) -> None:
@@ -104,7 +101,7 @@ class DirectoryWriter(Writer):
         self._waiting = []
         os.close(self._fd)
         self._fd = -1
-        self._storage.healing(self._publish)
+        self._incoming.healing(self._publish)
 
     def _publish(self) -> None:
         assert self._temporary is not None

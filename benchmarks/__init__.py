@@ -1,0 +1,1 @@
+"""Measures the server beside what people would use instead: `python -m benchmarks`."""

@@ -1,0 +1,71 @@
+"""The servers that are measured, each a process of its own on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Self
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_FAKE = ("fake_apimart", "serve", "--port", "0", "--storage")
+
+COMMANDS = {
+    "sink": ("benchmarks.sink", "{folder}"),
+    "handwritten": ("benchmarks.handwritten", "{folder}"),
+    "fake dir:": (*_FAKE, "dir:{folder}"),
+    "fake memory://": (*_FAKE, "memory://"),
+}
+"""By name: the module that is run, and its arguments."""
+
+
+def scratch_folder() -> Path:
+    """A new folder in memory where there is one: a disk's journal would hide what servers cost."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
+
+
+class RunningServer:
+    """A server of COMMANDS, until `stop`; its log goes to a file, as a service's would."""
+
+    def __init__(self, name: str) -> None:
+        self.folder = scratch_folder()
+        module, *arguments = (part.format(folder=self.folder / "data") for part in COMMANDS[name])
+        (self.folder / "data").mkdir()
+        with (self.folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=log
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().decode()
+        self.port = int(line.split("127.0.0.1:")[1].split(" ")[0])
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """What the process has used so far, in user and kernel."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory(self, field: str) -> int:
+        """A field of /proc/PID/status, such as VmRSS or VmHWM, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split(f"{field}:")[1].split()[0]) * 1024
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,48 @@
+"""From the command to the first answer, and what of it is importing."""
+
+from __future__ import annotations
+
+import http.client
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from benchmarks.servers import RunningServer
+
+
+@dataclass(frozen=True)
+class StartFigure:
+    """Seconds, medians of all rounds."""
+
+    first_answer: float
+    imports: float
+    python: float
+
+
+def measure(rounds: int) -> StartFigure:
+    """Start the server, ask for its health; import it alone; start Python alone."""
+    answers, imports, pythons = [], [], []
+    for _ in range(rounds):
+        answers.append(_first_answer())
+        imports.append(_run("import fake_apimart.cli, fake_apimart.server"))
+        pythons.append(_run("pass"))
+    return StartFigure(*(statistics.median(each) for each in (answers, imports, pythons)))
+
+
+def _first_answer() -> float:
+    started = time.perf_counter()
+    with RunningServer("fake dir:") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", "/_fake/health")
+        connection.getresponse().read()
+        seconds = time.perf_counter() - started
+        connection.close()
+    return seconds
+
+
+def _run(code: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - started
