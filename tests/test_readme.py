@@ -44,7 +44,7 @@ class Reader:
 
     def command(self, code: str) -> list[str]:
         code = code.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
-        return ["bash", "-euo", "pipefail", "-c", code.replace(".venv/", f"{sys.prefix}/")]
+        return ["bash", "-euo", "pipefail", "-c", re.sub(r"(?<!\S)\.venv/", f"{sys.prefix}/", code)]
 
     def run(self, code: str) -> str:
         ran = subprocess.run(
