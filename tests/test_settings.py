@@ -57,7 +57,7 @@ BAD = [
     ("storage", "s4://bucket", "expected memory:// or dir:PATH"),
     ("storage", "dir:", "needs a path"),
     ("storage", "memory://x", "nothing behind it"),
-    ("api_keys", ",", "at least one key"),
+    ("api_keys", ",", "at least one item"),
     ("public_url", "files.example", "http:// or https://"),
     ("public_url", "ftp://files.example", "http:// or https://"),
     ("public_url", "http://x/?a=b", "without query"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
 
-from fake_apimart_storage import Storage
+from fake_apimart_storage import Storage, StorageError
 from fastapi import FastAPI
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
@@ -13,20 +13,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from fake_apimart import errors, request_id
+from fake_apimart import errors, request_id, response_version
+from fake_apimart.backend import Backend, Handler
 from fake_apimart.clock import Clock, SystemClock
 from fake_apimart.early_answer import EarlyAnswer
 from fake_apimart.errors import ApiError
-from fake_apimart.files import Files
 from fake_apimart.gateway import SENT_PATH, Gateway
-from fake_apimart.health import Health
 from fake_apimart.operations import OPERATIONS
 from fake_apimart.randomness import Randomness
-from fake_apimart.rate_limit import RateLimit, parse_rate
 from fake_apimart.settings import Settings
-from fake_apimart.uploads import Uploads
 
-Handler = Callable[[Request], Awaitable[Response]]
+logger = logging.getLogger("fake_apimart.app")
 
 
 def create_app(
@@ -38,18 +35,15 @@ def create_app(
     """The server as an ASGI application, on a storage that is open for as long as it runs."""
     clock = clock or SystemClock()
     randomness = randomness or Randomness()
-    limit = RateLimit(*parse_rate(settings.rate_limit), clock) if settings.rate_limit else None
-    handlers: dict[str, Handler] = {
-        "uploads.create": Uploads(settings, storage, clock, randomness, limit).create,
-        "files.get": Files(storage, clock).get,
-        "health": Health(storage).get,
-    }
+    backend = Backend(settings, storage, clock, randomness)
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
-        routes=_routes(handlers),
+        lifespan=backend.lifespan,
+        routes=_routes(backend.handlers(), settings.dialect),
         exception_handlers={
             ApiError: _refuse,
+            StorageError: _admit_store_failure,
             HTTPException: _refuse_unrouted,
             ClientDisconnect: _leave,
             Exception: _admit_fault,
@@ -68,16 +62,21 @@ class _FileNameConvertor(PathConvertor):
 register_url_convertor("file_name", _FileNameConvertor())
 
 
-def _routes(handlers: dict[str, Handler]) -> list[BaseRoute]:
+def _routes(handlers: dict[str, Handler], dialect: str) -> list[BaseRoute]:
     return [
         Route(path, handlers[operation.name], methods=list(operation.methods))
         for operation in OPERATIONS
+        if dialect in operation.dialects
         for path in operation.paths
     ]
 
 
 def _render(request: Request, error: ApiError) -> Response:
-    return errors.render(error, request.scope[request_id.SCOPE_KEY])
+    versioned = request.scope.get(response_version.SCOPE_KEY, False)
+    answer = errors.render(error, request.scope[request_id.SCOPE_KEY], versioned=versioned)
+    if versioned:
+        answer.headers[response_version.HEADER] = response_version.VERSION
+    return answer
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -88,6 +87,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _refuse_unrouted(request: Request, error: Exception) -> Response:
     """No route matched, or none by this method: 404 for both (live)."""
     return _render(request, errors.invalid_url(request.method, request.scope[SENT_PATH]))
+
+
+async def _admit_store_failure(request: Request, error: Exception) -> Response:
+    logger.error("the storage failed: %s", error)
+    return _render(request, errors.task_store_failed())
 
 
 async def _admit_fault(request: Request, error: Exception) -> Response:

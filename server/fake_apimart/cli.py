@@ -69,6 +69,12 @@ def serve(
     max_body_bytes: Annotated[str | None, _setting("max_body_bytes")] = None,
     url_ttl_seconds: Annotated[str | None, _setting("url_ttl_seconds")] = None,
     rate_limit: Annotated[str | None, _setting("rate_limit")] = None,
+    task_seconds: Annotated[str | None, _setting("task_seconds")] = None,
+    task_polls: Annotated[str | None, _setting("task_polls")] = None,
+    task_failure: Annotated[str | None, _setting("task_failure")] = None,
+    models: Annotated[str | None, _setting("models")] = None,
+    balance: Annotated[str | None, _setting("balance")] = None,
+    accept_base64: Annotated[bool | None, _switch("accept_base64")] = None,
     decode_check: Annotated[bool | None, _switch("decode_check")] = None,
     file_cors: Annotated[bool | None, _switch("file_cors")] = None,
 ) -> None:

@@ -24,7 +24,7 @@ class Shape(Enum):
     DOCUMENTED = ("code", "message", "type")
     """The table of statuses in the documentation; `code` is the status."""
     GATEWAY = ("code", "message", "param", "type")
-    """The gateway in front of all handlers; the message ends in the request's id."""
+    """The gateway in front of all handlers."""
     ROUTER = ("message", "type", "param", "code")
     """The gateway's answer where no route matches."""
     S3 = ()
@@ -32,7 +32,10 @@ class Shape(Enum):
 
 
 class ApiError(Exception):
-    """A refusal: HTTP status, message and type, and what the shape asks for beside them."""
+    """A refusal: HTTP status, message and type, and what the shape asks for beside them.
+
+    `names_request` puts the request's id behind the message.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class ApiError(Exception):
         *,
         shape: Shape = Shape.PAGE,
         code: int | str = "",
+        names_request: bool = False,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -51,17 +55,31 @@ class ApiError(Exception):
         self.shape = shape
         self.code = code
         self.param = ""
+        self.names_request = names_request
         self.headers = headers or {}
 
 
-def render(error: ApiError, request_id: str) -> Response:
-    """The answer that states `error` to the client of the request `request_id`."""
+def render(error: ApiError, request_id: str, *, versioned: bool = False) -> Response:
+    """The answer that states `error` to the client of the request `request_id`.
+
+    A `versioned` one is for clients that asked for a response version: there all errors have one
+    form, with the classic code as a string (live clients; assumed for those of other layers).
+    """
     if error.shape is Shape.S3:
         return _render_xml(error, request_id)
     fields = {key: getattr(error, key) for key in error.shape.value}
-    if error.shape is Shape.GATEWAY:
+    if error.names_request:
         fields["message"] += f" (request id: {request_id})"
-    return JSONResponse({"error": fields}, error.status, error.headers)
+    if not versioned:
+        return JSONResponse({"error": fields}, error.status, error.headers)
+    fields = {
+        "message": fields["message"],
+        "type": error.type,
+        "param": "",
+        "code": str(fields.get("code", "")),
+    }
+    content = {"request_id": f"req_{request_id}", "error": fields}
+    return JSONResponse(content, error.status, error.headers)
 
 
 def _render_xml(error: ApiError, request_id: str) -> Response:
@@ -73,9 +91,15 @@ def _render_xml(error: ApiError, request_id: str) -> Response:
     return Response(body, error.status, error.headers, media_type="application/xml")
 
 
+def _gateway_error(status: int, message: str, code: str = "") -> ApiError:
+    return ApiError(
+        status, message, "apimart_error", shape=Shape.GATEWAY, code=code, names_request=True
+    )
+
+
 def invalid_api_key() -> ApiError:
     """No key, an empty or an unknown one (live)."""
-    return ApiError(401, "invalid API key", "apimart_error", shape=Shape.GATEWAY)
+    return _gateway_error(401, "invalid API key")
 
 
 def invalid_url(method: str, path: str) -> ApiError:
@@ -130,6 +154,62 @@ def invalid_image_content() -> ApiError:
 def upload_failed() -> ApiError:
     """The store did not take the file (page)."""
     return ApiError(500, "failed to upload image", "server_error")
+
+
+def insufficient_balance() -> ApiError:
+    """Nothing is left to pay a task with (live status; shape assumed)."""
+    return _gateway_error(402, "insufficient balance")
+
+
+def invalid_parameter(message: str) -> ApiError:
+    """A generation request that cannot be; the message names the field (docs, else assumed)."""
+    return ApiError(400, message, INVALID_REQUEST, shape=Shape.DOCUMENTED, code=400)
+
+
+def build_request_failed(message: str) -> ApiError:
+    """A request that the model refuses, or moderation (docs)."""
+    message = f"build_request_failed: {message}"
+    return ApiError(500, message, "server_error", shape=Shape.DOCUMENTED, code=500)
+
+
+def content_moderation_failed() -> ApiError:
+    """A prompt that moderation refuses (docs)."""
+    return build_request_failed("content moderation failed, please adjust the prompt")
+
+
+def invalid_task_id(language: str | None) -> ApiError:
+    """No such task, or another key's; in Chinese, unless another `language` was named (docs)."""
+    message = "无效的任务ID" if language in (None, "zh") else "Invalid task ID"
+    return invalid_parameter(message)
+
+
+def model_not_found(model: str) -> ApiError:
+    """A model that is not offered (live status and code; text assumed)."""
+    message = f"No available channel for model {model}"
+    return _gateway_error(503, message, "model_not_found")
+
+
+def unknown_model(model: str) -> ApiError:
+    """A schema asked for of a model that is not known (assumed)."""
+    message = f"unknown model: {model}"
+    return ApiError(404, message, INVALID_REQUEST, shape=Shape.DOCUMENTED, code=404)
+
+
+def idempotency_key_reused() -> ApiError:
+    """The same Idempotency-Key with another body (docs; form assumed)."""
+    return ApiError(
+        409,
+        "Idempotency-Key was already used with a different request",
+        INVALID_REQUEST,
+        shape=Shape.GATEWAY,
+        code="idempotency_key_reused",
+    )
+
+
+def task_store_failed() -> ApiError:
+    """The store did not take or give a task (assumed, as the documented 503)."""
+    message = "Service temporarily unavailable. Please try again later"
+    return ApiError(503, message, "service_unavailable", shape=Shape.DOCUMENTED, code=503)
 
 
 def internal_error() -> ApiError:

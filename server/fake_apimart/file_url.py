@@ -60,8 +60,14 @@ def key_at(raw_path: bytes) -> str:
     raise ValueError(f"no file: {raw_path!r}")
 
 
-def base_url_of(request: Request) -> str:
-    """The scheme and host that `request` came with; the socket's address if that is no host."""
+def base_url_of(request: Request, public_url: str) -> str:
+    """What URLs in the answer to `request` begin with.
+
+    `public_url` where it is set, else the scheme and host that the request came with, or the
+    socket's address if that is no host.
+    """
+    if public_url:
+        return public_url
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         address, port = request.scope["server"]

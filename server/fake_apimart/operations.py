@@ -12,6 +12,7 @@ class Operation:
     name: str
     methods: tuple[str, ...]
     paths: tuple[str, ...]
+    dialects: tuple[str, ...] = ("page", "live")
 
 
 FILE_PREFIXES = ("/f/image/", "/image/")
@@ -24,6 +25,18 @@ OPERATIONS = (
         ("GET", "HEAD"),
         tuple(f"{prefix}{{name:file_name}}" for prefix in FILE_PREFIXES),
     ),
+    Operation("generations.create", ("POST",), ("/v1/images/generations",)),
+    Operation("tasks.get", ("GET",), ("/v1/tasks/{task_id}",)),
+    Operation(
+        "tasks.get_generation",
+        ("GET",),
+        ("/v1/images/generations/{task_id}",),
+        dialects=("page",),
+    ),
+    Operation("tasks.batch", ("POST",), ("/v1/tasks/batch",)),
+    Operation("models.list", ("GET",), ("/v1/models",)),
+    Operation("models.schema", ("GET",), ("/v1/models/{model:path}/schema", "/v1/model-schema")),
+    Operation("balance.get", ("GET",), ("/v1/balance", "/balance", "/v1/user/balance")),
     Operation("health", ("GET",), ("/_fake/health",)),
 )
 

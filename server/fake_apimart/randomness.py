@@ -19,6 +19,10 @@ class Randomness:
         """`digits` lower-case hexadecimal digits."""
         return f"{self._random.getrandbits(4 * digits):0{digits}x}"
 
+    def bytes(self, length: int) -> bytes:
+        """`length` random bytes."""
+        return self._random.randbytes(length)
+
     def alphanumerics(self, length: int) -> str:
         """`length` letters and digits, of both cases."""
         return "".join(self._random.choices(_ALPHANUMERICS, k=length))

@@ -30,6 +30,10 @@ class RequestBody:
     def is_too_large(self) -> bool:
         return self.ending == BODY_TOO_LARGE
 
+    async def read(self) -> bytes:
+        """All of it. Raises ClientDisconnect."""
+        return b"".join([chunk async for chunk in self])
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         more = True
         while more:

@@ -57,7 +57,7 @@ def uvicorn_config() -> uvicorn.Config:
         app="",
         http=Protocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=LOGGING,
         proxy_headers=False,
         server_header=False,

@@ -69,7 +69,27 @@ class Settings(BaseSettings):
         description="How long a file's URL is good, in seconds.",
     )
     rate_limit: str = Field(
-        default="", description="Uploads per key and time, such as 60/minute; by default no limit."
+        default="",
+        description="Uploads and tasks per key, such as 60/minute; by default no limit.",
+    )
+    task_seconds: float = Field(
+        default=2.0, ge=0, le=86_400, description="How long a generation task takes, in seconds."
+    )
+    task_polls: int = Field(
+        default=0, ge=0, le=1_000_000, description="How many polls a task stays unfinished for."
+    )
+    task_failure: str = Field(
+        default="", description="Let tasks fail with this message; by default they complete."
+    )
+    models: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(),
+        description="The models that are offered, by commas; none set means any name is good.",
+    )
+    balance: float = Field(
+        default=100.0, ge=0, le=1e9, description="What each key has to spend on tasks at first."
+    )
+    accept_base64: bool = Field(
+        default=False, description="Take data: URIs in image_urls, as some older pages say."
     )
     decode_check: bool = Field(
         default=False, description="Refuse pictures that do not decode: `invalid image content`."
@@ -79,15 +99,15 @@ class Settings(BaseSettings):
         description="Let scripts of web pages read files (the real service does not).",
     )
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "models", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        keys = frozenset(filter(None, (key.strip() for key in value.split(","))))
-        if not keys:
-            raise ValueError("expected at least one key")
-        return keys
+        items = frozenset(filter(None, (item.strip() for item in value.split(","))))
+        if not items:
+            raise ValueError("expected at least one item")
+        return items
 
     @field_validator("storage")
     @classmethod

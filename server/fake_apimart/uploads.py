@@ -9,7 +9,8 @@ from python_multipart.exceptions import ParseError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fake_apimart import auth, errors, file_url
+from fake_apimart import errors, file_url
+from fake_apimart.auth import Admission
 from fake_apimart.clock import Clock
 from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.go.url import query_error
@@ -17,7 +18,6 @@ from fake_apimart.image_type import ImageType
 from fake_apimart.incoming_image import IncomingImage
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.randomness import Randomness
-from fake_apimart.rate_limit import RateLimit
 from fake_apimart.request_body import RequestBody
 from fake_apimart.settings import Settings
 
@@ -35,13 +35,13 @@ class Uploads:
         storage: Storage,
         clock: Clock,
         randomness: Randomness,
-        rate_limit: RateLimit | None = None,
+        admission: Admission,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._clock = clock
         self._randomness = randomness
-        self._rate_limit = rate_limit
+        self._admission = admission
         self._image_type = ImageType()
 
     async def create(self, request: Request) -> Response:
@@ -50,9 +50,7 @@ class Uploads:
         Raises the ApiErrors of each, and ClientDisconnect.
         """
         created_ns = self._clock.time_ns()
-        key = auth.key_of(request, self._settings.api_keys)
-        if self._rate_limit is not None:
-            self._rate_limit.take(key)
+        self._admission.admit(request)
         image = IncomingImage(
             self._image_type,
             self._storage,
@@ -98,7 +96,7 @@ class Uploads:
         return JSONResponse(
             {
                 "url": file_url.url_of(
-                    info.key, self._settings.public_url or file_url.base_url_of(request)
+                    info.key, file_url.base_url_of(request, self._settings.public_url)
                 ),
                 "filename": image.filename.decode("utf-8", "surrogateescape"),
                 "content_type": info.content_type,

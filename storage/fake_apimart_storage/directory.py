@@ -114,7 +114,7 @@ class DirectoryStorage(Storage):
 
     async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         loop = asyncio.get_running_loop()
-        paths = self._object_files()
+        paths = self._object_files(prefix.rpartition("/")[0])
         while True:
             batch = await loop.run_in_executor(self.incoming.pool, self._describe, paths)
             if not batch:
@@ -123,8 +123,8 @@ class DirectoryStorage(Storage):
                 if info is not None and info.key.startswith(prefix):
                     yield info
 
-    def _object_files(self) -> Iterator[Path]:
-        for folder, _, names in os.walk(self.objects):
+    def _object_files(self, below: str) -> Iterator[Path]:
+        for folder, _, names in os.walk(path_of(self.objects, below) if below else self.objects):
             for name in names:
                 yield Path(folder, name)
 

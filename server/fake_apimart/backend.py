@@ -1,0 +1,87 @@
+"""The parts of one server put together, and their life: who answers which operation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from fake_apimart_storage import Storage
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fake_apimart.accounts import Accounts
+from fake_apimart.auth import Admission
+from fake_apimart.catalogue import Catalogue
+from fake_apimart.clock import Clock
+from fake_apimart.files import Files
+from fake_apimart.generations import Generations
+from fake_apimart.health import Health
+from fake_apimart.idempotency import Idempotency
+from fake_apimart.planning import Planner
+from fake_apimart.randomness import Randomness
+from fake_apimart.rate_limit import RateLimit, parse_rate
+from fake_apimart.references import ReferenceReader
+from fake_apimart.results import Results
+from fake_apimart.settings import Settings
+from fake_apimart.task_store import TaskStore
+from fake_apimart.tasks import Tasks
+from fake_apimart.uploads import Uploads
+from fake_apimart.webhooks import Webhooks
+
+DRAWING_THREADS = 2
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Backend:
+    """Everything behind the routes, on one storage and one clock."""
+
+    def __init__(
+        self, settings: Settings, storage: Storage, clock: Clock, randomness: Randomness
+    ) -> None:
+        self._drawing = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix="drawing")
+        limit = RateLimit(*parse_rate(settings.rate_limit), clock) if settings.rate_limit else None
+        admission = Admission(settings.api_keys, limit)
+        store = TaskStore(storage)
+        accounts = Accounts(store, settings.balance)
+        references = ReferenceReader(storage, self._drawing)
+        results = Results(storage, self._drawing, references)
+        self._tasks = Tasks(settings, clock, admission, store, results)
+        self._webhooks = Webhooks(self._tasks.ended)
+        self._uploads = Uploads(settings, storage, clock, randomness, admission)
+        self._files = Files(storage, clock)
+        self._health = Health(storage)
+        self._catalogue = Catalogue(settings, clock, admission, accounts)
+        self._generations = Generations(
+            settings,
+            clock,
+            admission,
+            store,
+            accounts,
+            Idempotency(storage),
+            Planner(settings, randomness, references),
+            self._webhooks,
+        )
+
+    def handlers(self) -> dict[str, Handler]:
+        """Who answers which operation."""
+        return {
+            "uploads.create": self._uploads.create,
+            "files.get": self._files.get,
+            "generations.create": self._generations.create,
+            "tasks.get": self._tasks.get,
+            "tasks.get_generation": self._tasks.get_generation,
+            "tasks.batch": self._tasks.batch,
+            "models.list": self._catalogue.models,
+            "models.schema": self._catalogue.schema,
+            "balance.get": self._catalogue.balance,
+            "health": self._health.get,
+        }
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """From the server's start to its end, when callbacks and drawings end too."""
+        yield
+        await self._webhooks.close()
+        self._drawing.shutdown(cancel_futures=True)

@@ -1,0 +1,131 @@
+"""`POST /v1/images/generations`: a task out of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fake_apimart import errors, file_url, request_id, response_version
+from fake_apimart.accounts import Accounts
+from fake_apimart.auth import Admission
+from fake_apimart.clock import Clock
+from fake_apimart.generation_request import GenerationRequest, parse_request
+from fake_apimart.idempotency import REPLAYED_HEADER, Idempotency, idempotency_key_of
+from fake_apimart.json_response import JSONResponse
+from fake_apimart.planning import Planner
+from fake_apimart.request_body import RequestBody
+from fake_apimart.settings import Settings
+from fake_apimart.task import Task
+from fake_apimart.task_store import TaskStore
+from fake_apimart.webhooks import Webhooks
+from fake_apimart.world import world_of
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+class Generations:
+    """The operation `generations.create`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        admission: Admission,
+        tasks: TaskStore,
+        accounts: Accounts,
+        idempotency: Idempotency,
+        planner: Planner,
+        webhooks: Webhooks,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._admission = admission
+        self._tasks = tasks
+        self._accounts = accounts
+        self._idempotency = idempotency
+        self._planner = planner
+        self._webhooks = webhooks
+
+    async def create(self, request: Request) -> Response:
+        """A new task, or the one that the request's Idempotency-Key stands for.
+
+        Raises the ApiErrors of each step, ClientDisconnect, StorageError.
+        """
+        versioned = response_version.note(request)
+        now_ns = self._clock.time_ns()
+        world = world_of(self._admission.admit(request))
+        key = idempotency_key_of(request)
+        body = await self._read(request)
+        if key is None:
+            return self._answer(request, await self._make(request, world, body, now_ns), versioned)
+        async with self._idempotency.turn(world, key):
+            known = await self._idempotency.task_id(world, key, body, now_ns)
+            if known is not None:
+                answer = self._answer(request, known, versioned)
+                answer.headers[REPLAYED_HEADER] = "true"
+                return answer
+            made = await self._make(request, world, body, now_ns)
+            await self._idempotency.remember(world, key, body, made, now_ns)
+        return self._answer(request, made, versioned)
+
+    async def _read(self, request: Request) -> bytes:
+        body = RequestBody(request.scope, request.receive, MAX_BODY_BYTES)
+        content = await body.read()
+        if body.is_too_large:
+            raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        return content
+
+    async def _make(self, request: Request, world: str, body: bytes, now_ns: int) -> str:
+        """Plan and keep a new task; gives back its id."""
+        parsed = parse_request(
+            body,
+            offered=self._settings.models,
+            accepts_base64=self._settings.accept_base64,
+            course=self._planner.server_course,
+        )
+        if await self._accounts.remaining(world, now_ns) <= 0:
+            raise errors.insufficient_balance()
+        task = await self._plan(request, parsed, world, now_ns)
+        await self._tasks.put(task)
+        await self._accounts.add(task, now_ns)
+        if task.webhook:
+            self._webhooks.expect(task)
+        return task.id
+
+    async def _plan(
+        self, request: Request, parsed: GenerationRequest, world: str, now_ns: int
+    ) -> Task:
+        base_url = file_url.base_url_of(request, self._settings.public_url)
+        own_hosts = {urlsplit(base_url).netloc, request.headers.get("host", "")}
+        return await self._planner.plan(parsed, world, base_url, own_hosts, now_ns)
+
+    def _answer(self, request: Request, task_id: str, versioned: bool) -> Response:
+        if versioned:
+            return self._versioned_answer(request, task_id)
+        content: dict[str, Any] = {
+            "code": 200,
+            "data": [{"status": "submitted", "task_id": task_id}],
+        }
+        if self._settings.dialect == "page":
+            content["id"] = task_id
+        return JSONResponse(content)
+
+    def _versioned_answer(self, request: Request, task_id: str) -> Response:
+        base_url = file_url.base_url_of(request, self._settings.public_url)
+        data = {
+            "id": task_id,
+            "task_id": task_id,
+            "object": "generation.task",
+            "status": "submitted",
+            "poll_url": f"{base_url}/v1/tasks/{task_id}",
+        }
+        content = {
+            "code": 202,
+            "data": data,
+            "request_id": f"req_{request.scope[request_id.SCOPE_KEY]}",
+        }
+        headers = {response_version.HEADER: response_version.VERSION}
+        return JSONResponse(content, 202, headers)

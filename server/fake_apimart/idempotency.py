@@ -1,0 +1,80 @@
+"""`Idempotency-Key`: the same key and the same body give the same task (docs)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+
+from fake_apimart_storage import Storage
+from starlette.requests import Request
+
+from fake_apimart import errors
+from fake_apimart.stored_json import read_json, write_json
+
+HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+LIFE_SECONDS = 86_400
+LONGEST_KEY = 191
+
+_KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
+
+
+def idempotency_key_of(request: Request) -> str | None:
+    """The key that a request was sent with, if any. Raises `invalid_parameter`."""
+    key = request.headers.get(HEADER)
+    if key is not None and not _KEY.fullmatch(key):
+        message = f"{HEADER} must be 1 to {LONGEST_KEY} visible ASCII characters"
+        raise errors.invalid_parameter(message)
+    return key
+
+
+class Idempotency:
+    """Which task each key stands for, for 24 hours, within the world that used it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, world: str, key: str) -> AsyncIterator[None]:
+        """Of two requests with the same key, the second waits: both are to get one task."""
+        name = _record_key(world, key)
+        lock, waiting = self._turns.get(name, (asyncio.Lock(), 0))
+        self._turns[name] = lock, waiting + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._turns.pop(name)
+            if waiting > 1:
+                self._turns[name] = lock, waiting - 1
+
+    async def task_id(self, world: str, key: str, body: bytes, now_ns: int) -> str | None:
+        """The task that `key` stands for already.
+
+        Raises `idempotency_key_reused` where that had another body, StorageError.
+        """
+        text = await read_json(self._storage, _record_key(world, key), now_ns)
+        if text is None:
+            return None
+        digest, task_id = json.loads(text)
+        if digest != _digest(body):
+            raise errors.idempotency_key_reused()
+        return str(task_id)
+
+    async def remember(self, world: str, key: str, body: bytes, task_id: str, now_ns: int) -> None:
+        """From now on `key` stands for `task_id`. Raises StorageError."""
+        text = json.dumps([_digest(body), task_id]).encode()
+        await write_json(self._storage, _record_key(world, key), text, now_ns, LIFE_SECONDS)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _record_key(world: str, key: str) -> str:
+    return f"idempotency/{world}/{hashlib.sha256(key.encode()).hexdigest()}"

@@ -1,0 +1,92 @@
+"""Tasks in the storage, beside the files: any server on the same storage answers for them.
+
+A task is written once. Where its pace is set in polls, their number is written with it at each
+poll; otherwise a poll writes nothing. Plans are kept in memory too, the latest of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+
+from fake_apimart_storage import Storage
+
+from fake_apimart.stored_json import read_json, write_json
+from fake_apimart.task import Task
+from fake_apimart.task_state import Polls
+
+LIFE_SECONDS = 30 * 86_400
+CACHED_TASKS = 10_000
+
+_ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+class TaskStore:
+    """Finds tasks by world and id."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._cache: OrderedDict[str, Task] = OrderedDict()
+
+    async def put(self, task: Task) -> None:
+        """Keep a new task. Raises StorageError."""
+        now_ns = task.created_ms * _NANOSECONDS_PER_MILLISECOND
+        key = _key(task.world, task.id)
+        await write_json(self._storage, key, task.to_json(), now_ns, LIFE_SECONDS)
+        self._remember(task)
+
+    async def get(self, world: str, task_id: str, now_ns: int) -> Task | None:
+        """The task, unless there is none of this id in this world. Raises StorageError."""
+        task = self._cache.get(task_id)
+        if task is not None:
+            return task if task.world == world else None
+        if not _ID.fullmatch(task_id):
+            return None
+        text = await read_json(self._storage, _key(world, task_id), now_ns)
+        if text is None:
+            return None
+        task = Task.from_json(text)
+        self._remember(task)
+        return task
+
+    async def all_of(self, world: str, now_ns: int) -> AsyncIterator[Task]:
+        """Every task of a world. Raises StorageError."""
+        async for entry in self._storage.entries(_key(world, "")):
+            task = await self.get(world, entry.key.rpartition("/")[2], now_ns)
+            if task is not None:
+                yield task
+
+    def _remember(self, task: Task) -> None:
+        self._cache[task.id] = task
+        if len(self._cache) > CACHED_TASKS:
+            self._cache.popitem(last=False)
+
+    async def polls(self, task: Task, now_ns: int) -> Polls:
+        """How often `task` was asked for before. Raises StorageError."""
+        if not task.polls:
+            return Polls()
+        text = await read_json(self._storage, _polls_key(task), now_ns)
+        return Polls(*json.loads(text)) if text is not None else Polls()
+
+    async def counted_polls(self, task: Task, now_ns: int) -> Polls:
+        """The same, noting that `task` is now asked for once more. Raises StorageError."""
+        before = await self.polls(task, now_ns)
+        if not task.polls or before.reached_ms is not None:
+            return before
+        if before.so_far >= task.polls:
+            before = before._replace(reached_ms=now_ns // _NANOSECONDS_PER_MILLISECOND)
+        after = before._replace(so_far=min(before.so_far + 1, task.polls))
+        text = json.dumps(after).encode()
+        await write_json(self._storage, _polls_key(task), text, now_ns, LIFE_SECONDS)
+        return before
+
+
+def _key(world: str, task_id: str) -> str:
+    return f"task/{world}/{task_id}"
+
+
+def _polls_key(task: Task) -> str:
+    return f"polls/{task.world}/{task.id}"

@@ -1,0 +1,115 @@
+"""Polls: one task, a batch of them, and the page's own route."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fake_apimart import errors, file_url
+from fake_apimart.auth import Admission
+from fake_apimart.clock import Clock
+from fake_apimart.json_response import JSONResponse
+from fake_apimart.request_body import RequestBody
+from fake_apimart.results import Results
+from fake_apimart.settings import Settings
+from fake_apimart.task import Task
+from fake_apimart.task_answer import page_answer, task_data
+from fake_apimart.task_state import TaskState, state_of
+from fake_apimart.task_store import TaskStore
+from fake_apimart.world import world_of
+
+MOST_TASKS = 100
+MAX_BODY_BYTES = 1024 * 1024
+
+_MILLISECONDS = 1000
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+class Tasks:
+    """The operations `tasks.get` and `tasks.batch`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        admission: Admission,
+        tasks: TaskStore,
+        results: Results,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._admission = admission
+        self._tasks = tasks
+        self._results = results
+
+    async def get(self, request: Request) -> Response:
+        """`GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
+        return JSONResponse({"code": 200, "data": await self._one(request)})
+
+    async def get_generation(self, request: Request) -> Response:
+        """`GET /v1/images/generations/{task_id}`, which the page's sample polls (page)."""
+        return JSONResponse(page_answer(await self._one(request)))
+
+    async def _one(self, request: Request) -> dict[str, Any]:
+        world = world_of(self._admission.key_of(request))
+        data = await self._poll(request, world, request.path_params["task_id"])
+        if data is None:
+            raise errors.invalid_task_id(request.query_params.get("language"))
+        return data
+
+    async def batch(self, request: Request) -> Response:
+        """`POST /v1/tasks/batch`: the tasks in the order asked, unknown ones left out (assumed).
+
+        Raises `invalid_parameter`, StorageError.
+        """
+        world = world_of(self._admission.key_of(request))
+        task_ids = _task_ids(
+            await RequestBody(request.scope, request.receive, MAX_BODY_BYTES).read()
+        )
+        found = [await self._poll(request, world, task_id) for task_id in task_ids]
+        return JSONResponse({"code": 200, "data": [data for data in found if data is not None]})
+
+    async def _poll(self, request: Request, world: str, task_id: str) -> dict[str, Any] | None:
+        """What is told of a task; None where there is none of this id. It counts as a poll."""
+        now_ns = self._clock.time_ns()
+        task = await self._tasks.get(world, task_id, now_ns)
+        if task is None:
+            return None
+        polls = await self._tasks.counted_polls(task, now_ns)
+        state = state_of(task, now_ns // _NANOSECONDS_PER_MILLISECOND, polls)
+        base_url = file_url.base_url_of(request, self._settings.public_url)
+        return await self._told(task, state, now_ns, base_url)
+
+    async def ended(self, task: Task) -> dict[str, Any] | None:
+        """What is told of a task that has ended, None of one that has not; it counts as no poll.
+
+        Raises StorageError.
+        """
+        now_ns = self._clock.time_ns()
+        polls = await self._tasks.polls(task, now_ns)
+        state = state_of(task, now_ns // _NANOSECONDS_PER_MILLISECOND, polls)
+        if state.completed_ms is None:
+            return None
+        return await self._told(task, state, now_ns, task.base_url)
+
+    async def _told(
+        self, task: Task, state: TaskState, now_ns: int, base_url: str
+    ) -> dict[str, Any]:
+        if state.completed_ms is not None and task.failure is None:
+            await self._results.ensure(task, state.completed_ms // _MILLISECONDS, now_ns)
+        return task_data(task, state, base_url)
+
+
+def _task_ids(body: bytes) -> list[str]:
+    try:
+        task_ids = json.loads(body)["task_ids"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise errors.invalid_parameter("task_ids is required") from None
+    if not isinstance(task_ids, list) or not all(isinstance(each, str) for each in task_ids):
+        raise errors.invalid_parameter("task_ids must be an array of strings")
+    if len(task_ids) > MOST_TASKS:
+        raise errors.invalid_parameter(f"task_ids exceeds max {MOST_TASKS}")
+    return task_ids
