@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.generating import picture_at
 from tests.harness import KEY, ServerThread
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
@@ -113,3 +115,54 @@ def test_fetch_uploads_a_picture(picture: Path, server: ServerThread) -> None:
     )
     assert said["status"] == 200
     assert_is_upload_of(picture, said["result"])
+
+
+def test_requests_runs_the_whole_workflow(picture: Path, server: ServerThread) -> None:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {KEY}"
+    with picture.open("rb") as file:
+        uploaded = session.post(f"{server.url}/v1/uploads/images", files={"file": file}).json()
+    created = session.post(
+        f"{server.url}/v1/images/generations",
+        json={
+            "model": "gemini-3-pro-image-preview",
+            "prompt": "基于这张图片创作变体",
+            "image_urls": [{"url": uploaded["url"]}],
+            "size": "16:9",
+        },
+    ).json()
+    result = {"status": ""}
+    while result["status"] not in ("completed", "failed"):
+        result = session.get(f"{server.url}/v1/images/generations/{created['id']}").json()
+        time.sleep(0.05)
+    assert picture_at(result["url"]).size == (1360, 768)
+    session.close()
+
+
+WORKFLOW = """
+import { openAsBlob } from 'node:fs';
+const [base, key, path] = process.argv.slice(1);
+const headers = { Authorization: `Bearer ${key}` };
+const form = new FormData();
+form.append('file', await openAsBlob(path), 'image.jpg');
+const upload = await fetch(`${base}/v1/uploads/images`, { method: 'POST', headers, body: form });
+const { url } = await upload.json();
+const generation = await fetch(`${base}/v1/images/generations`, {
+  method: 'POST',
+  headers: { ...headers, 'Content-Type': 'application/json' },
+  body: JSON.stringify({ model: 'gpt-image-2', prompt: 'a cat', image_urls: [url], size: '1:1' }),
+});
+const id = (await generation.json()).data[0].task_id;
+let task;
+do {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  task = (await (await fetch(`${base}/v1/tasks/${id}`, { headers })).json()).data;
+} while (!['completed', 'failed'].includes(task.status));
+console.log(task.result.images[0].url[0]);
+"""
+
+
+@needs_node
+def test_fetch_runs_the_whole_workflow(picture: Path, server: ServerThread) -> None:
+    said = run("node", "--input-type=module", "--eval", WORKFLOW, server.url, KEY, str(picture))
+    assert picture_at(said.strip()).size == (1024, 1024)

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.generating import picture_at
 from tests.harness import JPEG, KEY, ServerThread
 
 PAGE = Path(__file__).parents[2] / "shared" / "contract" / "upload-page.cn.md"
@@ -76,6 +77,15 @@ def test_javascript_sample_uploads(folder: Path, server: ServerThread) -> None:
     code = file_input + pointed_at(server, sample("JavaScript"))
     said = run(["node", "--input-type=module", "--eval", code], folder)
     assert_served(said.split(": ", 1)[1].strip())
+
+
+def test_whole_workflow_runs_as_it_stands(folder: Path, server: ServerThread) -> None:
+    (folder / "reference.jpg").write_bytes(JPEG)
+    code = pointed_at(server, sample("Python", 1)).replace("your-Apimart-key", KEY)
+    uploaded, created, result = run([sys.executable, "-c", code], folder).splitlines()
+    assert_served(uploaded.split(": ", 1)[1])
+    assert created.split(": ")[1].startswith("task_")
+    assert picture_at(result.split(": ", 1)[1]).size == (1360, 768)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Helpers for tests of generation tasks."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from tests.harness import AUTHORIZED, ServerThread
+
+PATH = "/v1/images/generations"
+MODEL = "gemini-3-pro-image-preview"
+VERSION = {"X-APIMart-Response-Version": "2026-07-27"}
+NOW = 1_743_436_800.25
+
+
+def create(
+    server: ServerThread, headers: dict[str, str] | None = None, **fields: Any
+) -> httpx.Response:
+    """Ask for a task; a model and a prompt are given unless they are among `fields`."""
+    body = {"model": MODEL, "prompt": "a cat", **fields}
+    return httpx.post(server.url + PATH, headers={**AUTHORIZED, **(headers or {})}, json=body)
+
+
+def task_id_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["data"][0]["task_id"])
+
+
+def poll(server: ServerThread, task_id: str) -> dict[str, Any]:
+    """The `data` of a task."""
+    answer = httpx.get(f"{server.url}/v1/tasks/{task_id}", headers=AUTHORIZED)
+    assert answer.status_code == 200, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def picture_at(url: str) -> Image.Image:
+    """The decoded picture behind a URL."""
+    answer = httpx.get(url)
+    assert answer.status_code == 200, answer.text
+    image = Image.open(io.BytesIO(answer.content))
+    image.load()
+    return image
+
+
+def upload(server: ServerThread, content: bytes, name: str = "a.jpg") -> str:
+    answer = httpx.post(
+        f"{server.url}/v1/uploads/images", headers=AUTHORIZED, files={"file": (name, content)}
+    )
+    return str(answer.json()["url"])

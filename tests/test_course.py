@@ -1,0 +1,97 @@
+"""Markers and metadata that say how a task goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fake_apimart.course import FAILED_ON_PURPOSE, MARKERS, Course, course_of
+from fake_apimart.errors import ApiError
+
+SERVER = Course(seconds=2, polls=0)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "course"),
+    [
+        ("a cat", SERVER),
+        ("a cat [fake: seconds=30]", Course(30, 0)),
+        ("[fake: seconds=0.5; polls=3]", Course(0.5, 3)),
+        ("[FAKE: SECONDS=1]", Course(1, 0)),
+        ("[fake: fail]", Course(2, 0, FAILED_ON_PURPOSE)),
+        ("[fake: fail=content moderation failed]", Course(2, 0, "content moderation failed")),
+        ("[fake: fail=a=b]", Course(2, 0, "a=b")),
+        ("[fake: fail=x] then [fake: complete]", Course(2, 0)),
+        ("[fake: polls=1] [fake: polls=2]", Course(2, 2)),
+        ("[fake: moderation]", Course(2, 0, None, moderated=True)),
+        ("a [faker] and [fakes]", SERVER),
+    ],
+)
+def test_marker_in_the_prompt_sets_the_course(prompt: str, course: Course) -> None:
+    assert course_of(prompt, None, SERVER) == course
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "[fake]",
+        "[fake:]",
+        "[fake: ]",
+        "[fake: x=1]",
+        "[fake: seconds]",
+        "[fake: seconds=-1]",
+        "[fake: seconds=nan]",
+        "[fake: seconds=inf]",
+        "[fake: polls=1.5]",
+        "[fake: polls=-1]",
+        "[fake: seconds=1; x]",
+        "[fake: seconds=1",
+    ],
+)
+def test_marker_that_does_not_parse_says_what_was_expected(marker: str) -> None:
+    with pytest.raises(ApiError) as refusal:
+        course_of(f"a cat {marker}", None, SERVER)
+    assert refusal.value.status == 400
+    assert f"marker {marker} in prompt does not parse: expected" in refusal.value.message
+    assert all(form in refusal.value.message for form, _ in MARKERS.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "course"),
+    [
+        ({}, SERVER),
+        ({"seconds": 5}, Course(5, 0)),
+        ({"seconds": 0.5, "polls": 3}, Course(0.5, 3)),
+        ({"outcome": "failed", "message": "no"}, Course(2, 0, "no")),
+        ({"message": "no"}, Course(2, 0, "no")),
+        ({"outcome": "failed"}, Course(2, 0, FAILED_ON_PURPOSE)),
+        ({"outcome": "completed"}, Course(2, 0)),
+    ],
+)
+def test_metadata_sets_the_course(given: dict[str, Any], course: Course) -> None:
+    assert course_of("a cat", {"fake_apimart": given, "own": 1}, SERVER) == course
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        "failed",
+        {"x": 1},
+        {"seconds": "soon"},
+        {"seconds": -1},
+        {"polls": 1.5},
+        {"polls": True},
+        {"outcome": "cancelled"},
+        {"message": 5},
+        {"outcome": 5},
+    ],
+)
+def test_metadata_that_does_not_parse_is_refused(given: Any) -> None:
+    with pytest.raises(ApiError, match=r"metadata\.fake_apimart does not parse: expected"):
+        course_of("a cat", {"fake_apimart": given}, SERVER)
+
+
+def test_prompt_wins_over_metadata_and_that_over_the_server() -> None:
+    metadata = {"fake_apimart": {"seconds": 7, "polls": 7}}
+    assert course_of("[fake: seconds=9]", metadata, SERVER) == Course(9, 7)

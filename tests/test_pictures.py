@@ -1,0 +1,161 @@
+"""Results are real pictures: of the size asked for, the same for the same request, readable."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from fake_apimart import errors
+from fake_apimart.lettering import Lettering
+from fake_apimart.models import MODELS, model_called
+from fake_apimart.picture import Picture, draw
+from fake_apimart.picture_size import picture_size
+from PIL import Image, ImageChops
+
+from tests.conftest import StartServer
+from tests.generating import create, picture_at, poll, task_id_of, upload
+from tests.harness import JPEG, ServerThread
+
+GEMINI = MODELS[0]
+ANY = model_called("some-model", ())
+CHINESE = "将这张照片转换为吉卜力动画风格"
+
+
+def decoded(content: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image
+
+
+def picture(**changes: Any) -> Picture:
+    return Picture(320, 200, "m", CHINESE, "png", None, 0)._replace(**changes)
+
+
+SIZES = [
+    ("1:1", "1k", (1024, 1024)),
+    ("1:1", "2k", (2048, 2048)),
+    ("1:1", "4k", (4096, 4096)),
+    ("16:9", "1k", (1360, 768)),
+    ("9:16", "1k", (768, 1360)),
+    ("16:9", "4k", (5456, 3072)),
+    ("21:9", "1k", (1568, 672)),
+    ("auto", "1k", (1024, 1024)),
+    ("1024x1024", "4k", (1024, 1024)),
+    ("1x4096", "1k", (1, 4096)),
+    ("333x777", "2k", (333, 777)),
+]
+
+
+@pytest.mark.parametrize(("size", "resolution", "pixels"), SIZES)
+def test_size_is_the_one_asked_for(size: str, resolution: str, pixels: tuple[int, int]) -> None:
+    assert picture_size(size, resolution, GEMINI, None) == pixels
+
+
+@pytest.mark.parametrize(
+    ("reference", "pixels"),
+    [((400, 400), (1024, 1024)), ((1600, 900), (1360, 768)), ((10_000, 1), (2896, 368))],
+)
+def test_auto_follows_the_first_reference(
+    reference: tuple[int, int], pixels: tuple[int, int]
+) -> None:
+    assert picture_size("auto", "1k", GEMINI, reference) == pixels
+
+
+@pytest.mark.parametrize("ratio", ["1:8", "8:1", "7:9", "13:11"])
+def test_unknown_model_takes_any_ratio_within_reason(ratio: str) -> None:
+    width, height = picture_size(ratio, "1k", ANY, None)
+    assert abs(width * height / 2**20 - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    "size", ["1:9", "9:1", "0:1", "1:0", "4097x1", "x", "1:1:1", "", "\u0661:\u0661"]
+)
+def test_size_that_cannot_be_is_refused(size: str) -> None:
+    with pytest.raises(errors.ApiError, match="size"):
+        picture_size(size, "1k", ANY, None)
+
+
+@pytest.mark.parametrize(
+    ("output_format", "name"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")]
+)
+def test_picture_decodes_in_every_format(output_format: str, name: str) -> None:
+    image = decoded(draw(picture(output_format=output_format)))
+    assert (image.format, image.size) == (name, (320, 200))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4096), (4096, 1), (16, 16), (40, 300)])
+def test_tiny_picture_is_drawn_all_the_same(size: tuple[int, int]) -> None:
+    content = draw(picture(width=size[0], height=size[1], references=[JPEG]))
+    assert decoded(content).size == size
+
+
+def test_same_request_gives_the_same_bytes() -> None:
+    assert draw(picture(seed=7, references=[JPEG])) == draw(picture(seed=7, references=[JPEG]))
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"prompt": "other"}, {"model": "n"}, {"variation": 1}]
+)
+def test_other_request_gives_another_picture(change: dict[str, Any]) -> None:
+    assert draw(picture(**change)) != draw(picture())
+
+
+def test_references_are_seen_in_the_picture() -> None:
+    red = io.BytesIO()
+    Image.new("RGB", (64, 64), (255, 0, 0)).save(red, "PNG")
+    with_reference = decoded(draw(picture(references=[red.getvalue()]))).convert("RGB")
+    reds = [
+        count for count, colour in with_reference.getcolors(1 << 20) or [] if colour == (255, 0, 0)
+    ]
+    assert sum(reds) > 500
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A cat",
+        "été, Привет, Ωμέγα",
+        CHINESE,
+        "着物の猫が傘をさす",
+        "한글 프롬프트",
+        "\uff0c。\uff01「」",
+    ],
+)
+def test_text_is_drawn_with_glyphs_of_its_own(text: str) -> None:
+    def drawn(prompt: str) -> Image.Image:
+        return decoded(draw(Picture(400, 200, "m", prompt, "png", 1, 0))).convert("L")
+
+    # What no font has is drawn as a box, the same for each character.
+    missing = drawn("\U000f0000" * len(text))
+    assert ImageChops.difference(drawn(text), missing).getbbox() is not None
+
+
+@pytest.mark.parametrize("text", ["x", "x" * 5000, CHINESE * 100, "a b " * 500, "\n\n\n", " "])
+def test_text_fits_its_box_or_is_as_small_as_can_be(text: str) -> None:
+    lettering = Lettering.fitting(f"model\n{text}", (600, 400), padding=8)
+    assert lettering.height <= 400 or lettering.size == 8
+    assert lettering.lines[0] == "model"
+
+
+def test_name_of_the_model_is_not_broken() -> None:
+    lettering = Lettering.fitting("gemini-3-pro-image-preview\nx", (300, 300), padding=8)
+    assert lettering.lines[0] == "gemini-3-pro-image-preview"
+
+
+def test_result_is_of_the_size_format_and_number_asked_for(start_server: StartServer) -> None:
+    server = start_server(task_seconds=0)
+    task_id = task_id_of(create(server, size="3:2", n=3, output_format="webp"))
+    urls = [image["url"][0] for image in poll(server, task_id)["result"]["images"]]
+    pictures = [picture_at(url) for url in urls]
+    assert [(each.format, each.size) for each in pictures] == [("WEBP", (1248, 832))] * 3
+    assert len({each.tobytes() for each in pictures}) == 3
+
+
+def test_result_of_auto_follows_the_uploaded_reference(server: ServerThread) -> None:
+    wide = io.BytesIO()
+    Image.new("RGB", (1600, 900), "teal").save(wide, "PNG")
+    url = upload(server, wide.getvalue())
+    task_id = task_id_of(create(server, prompt="[fake: seconds=0]", image_urls=[{"url": url}]))
+    result = poll(server, task_id)["result"]["images"][0]["url"][0]
+    assert picture_at(result).size == (1360, 768)

@@ -1,0 +1,101 @@
+"""The state of a task, whatever the sequence of polls and of steps of the clock."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from fake_apimart.task import Task
+from fake_apimart.task_state import MOVES, STATES, Polls, TaskState, state_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+CREATED_MS = 1_743_436_800_250
+
+
+def task(seconds: float = 0, polls: int = 0, failure: str | None = None) -> Task:
+    return Task(
+        id="task_01KT48E134GCG3W870HKHPVMNA",
+        world="w",
+        created_ms=CREATED_MS,
+        seconds=seconds,
+        polls=polls,
+        failure=failure,
+        model="m",
+        prompt="p",
+        seed=None,
+        width=16,
+        height=16,
+        output_format="png",
+        image_keys=(),
+        reference_keys=(),
+        cost=0.1,
+        estimated_time=100,
+    )
+
+
+def polled(planned: Task, steps: list[int]) -> list[TaskState]:
+    """The states that polls see, each some milliseconds behind the one before."""
+    states, now_ms, so_far, reached = [], CREATED_MS, 0, None
+    for step in steps:
+        now_ms += step
+        if planned.polls and so_far >= planned.polls and reached is None:
+            reached = now_ms
+        states.append(state_of(planned, now_ms, Polls(so_far, reached)))
+        so_far = min(so_far + 1, planned.polls)
+    return states
+
+
+tasks = st.builds(
+    task,
+    seconds=st.floats(0, 100),
+    polls=st.integers(0, 6),
+    failure=st.sampled_from([None, "no"]),
+)
+steps = st.lists(st.integers(0, 40_000), min_size=1, max_size=30)
+
+
+@given(planned=tasks, steps=steps)
+def test_status_never_goes_back(planned: Task, steps: list[int]) -> None:
+    states = polled(planned, steps)
+    for before, after in pairwise(states):
+        assert after.status == before.status or after.status in MOVES[before.status]
+
+
+@given(planned=tasks, steps=steps)
+def test_progress_never_shrinks_and_is_100_only_at_the_end(planned: Task, steps: list[int]) -> None:
+    states = polled(planned, steps)
+    assert [state.progress for state in states] == sorted(state.progress for state in states)
+    for state in states:
+        assert (state.progress == 100) == (state.completed_ms is not None)
+        assert (state.status in ("completed", "failed")) == (state.completed_ms is not None)
+
+
+@given(planned=tasks, steps=steps)
+def test_end_does_not_move(planned: Task, steps: list[int]) -> None:
+    ends = {state.completed_ms for state in polled(planned, steps)} - {None}
+    assert len(ends) <= 1
+
+
+@given(planned=tasks)
+def test_every_task_comes_to_its_end(planned: Task) -> None:
+    last = polled(planned, [100_000] * 10)[-1]
+    assert last.status == ("completed" if planned.failure is None else "failed")
+
+
+@given(planned=tasks, steps=steps)
+def test_words_are_the_vendor_s(planned: Task, steps: list[int]) -> None:
+    assert {state.status for state in polled(planned, steps)} <= STATES.keys()
+
+
+def test_moves_lead_from_words_to_words() -> None:
+    assert MOVES.keys() == STATES.keys()
+    assert all(set(following) <= STATES.keys() for following in MOVES.values())
+
+
+def test_clock_before_the_creation_shows_a_pending_task() -> None:
+    assert state_of(task(seconds=5), CREATED_MS - 1000, Polls()) == TaskState("pending", 0)
+
+
+def test_task_is_the_same_when_it_was_stored() -> None:
+    planned = task(seconds=1.5, failure="照\ud800")
+    assert Task.from_json(planned.to_json()) == planned
