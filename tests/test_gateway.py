@@ -123,8 +123,8 @@ def test_redirected_upload_arrives(client: httpx.Client) -> None:
 
 
 def test_redirect_of_a_get_is_permanent(server: ServerThread) -> None:
-    answer = httpx.get(f"{server.url}/_fake/health/")
-    assert (answer.status_code, answer.headers["location"]) == (301, "/_fake/health")
+    answer = httpx.get(f"{server.url}/v1/models/")
+    assert (answer.status_code, answer.headers["location"]) == (301, "/v1/models")
 
 
 @pytest.mark.parametrize("path", ["//v1/uploads/images", "/v1//uploads///images"])

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 from fake_apimart_storage import Storage
-from starlette.requests import Request
-from starlette.responses import Response
 
 from fake_apimart.accounts import Accounts
+from fake_apimart.api import Handler
 from fake_apimart.auth import Admission
 from fake_apimart.catalogue import Catalogue
 from fake_apimart.clock import Clock
 from fake_apimart.files import Files
 from fake_apimart.generations import Generations
-from fake_apimart.health import Health
 from fake_apimart.idempotency import Idempotency
 from fake_apimart.planning import Planner
 from fake_apimart.randomness import Randomness
@@ -30,8 +28,6 @@ from fake_apimart.uploads import Uploads
 from fake_apimart.webhooks import Webhooks
 
 DRAWING_THREADS = 2
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Backend:
@@ -51,7 +47,6 @@ class Backend:
         self._webhooks = Webhooks(self._tasks.ended)
         self._uploads = Uploads(settings, storage, clock, randomness, admission)
         self._files = Files(storage, clock)
-        self._health = Health(storage)
         self._catalogue = Catalogue(settings, clock, admission, accounts)
         self._generations = Generations(
             settings,
@@ -76,7 +71,6 @@ class Backend:
             "models.list": self._catalogue.models,
             "models.schema": self._catalogue.schema,
             "balance.get": self._catalogue.balance,
-            "health": self._health.get,
         }
 
     @contextlib.asynccontextmanager

@@ -16,6 +16,8 @@ DISCARDED_BYTES = 256 * 1024
 IDLE_SECONDS = 5.0
 LINGER_SECONDS = 30.0
 
+_BODY_HEADERS = (b"content-length", b"transfer-encoding")
+
 
 class EarlyAnswer:
     """Wraps an application, which then need not read what it does not want."""
@@ -24,15 +26,15 @@ class EarlyAnswer:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _has_body(headers := Headers(scope=scope)):
-            exchange = _Exchange(headers, receive, send)
+        if scope["type"] == "http" and _has_body(scope):
+            exchange = _Exchange(Headers(scope=scope), receive, send)
             await self._app(scope, exchange.receive, exchange.send)
         else:
             await self._app(scope, receive, send)
 
 
-def _has_body(headers: Headers) -> bool:
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+def _has_body(scope: Scope) -> bool:
+    return any(name in _BODY_HEADERS for name, _ in scope["headers"])
 
 
 class _Exchange:

@@ -9,7 +9,7 @@ import re
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,7 +27,15 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET,POST,PUT,DELETE,OPTIONS",
     "Access-Control-Max-Age": "43200",
 }
-_FILE_HEADERS_FOR_SCRIPTS = "Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified"
+_REQUEST_ID = request_id.HEADER.lower().encode()
+_CORS_HEADERS = [(b"access-control-allow-origin", b"*")]
+_FILE_CORS_HEADERS = [
+    *_CORS_HEADERS,
+    (
+        b"access-control-expose-headers",
+        b"Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified",
+    ),
+]
 
 
 class Gateway:
@@ -47,29 +55,20 @@ class Gateway:
             return
         _fold_slashes(scope)
         is_file = operations.is_file_path(scope["path"])
-        origin = Headers(scope=scope).get("origin")
-        scope[request_id.SCOPE_KEY] = request_id.new_request_id(
-            self._clock.time_ns(), self._randomness
-        )
-        added = self._headers(scope, is_file=is_file, has_origin=origin is not None)
+        has_origin = any(name == b"origin" for name, _ in scope["headers"])
+        new_id = request_id.new_request_id(self._clock.time_ns(), self._randomness)
+        scope[request_id.SCOPE_KEY] = new_id
+        added = [] if is_file else [(_REQUEST_ID, new_id.encode())]
+        if has_origin and (self._file_cors or not is_file):
+            added += _FILE_CORS_HEADERS if is_file else _CORS_HEADERS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(added)
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
-        answer = self._own_answer(scope, is_file=is_file, has_origin=origin is not None)
+        answer = self._own_answer(scope, is_file=is_file, has_origin=has_origin)
         await (answer or self._app)(scope, receive, send_with_headers)
-
-    def _headers(self, scope: Scope, *, is_file: bool, has_origin: bool) -> dict[str, str]:
-        headers = {}
-        if not is_file:
-            headers[request_id.HEADER] = scope[request_id.SCOPE_KEY]
-        if has_origin and (self._file_cors or not is_file):
-            headers["Access-Control-Allow-Origin"] = "*"
-            if is_file:
-                headers["Access-Control-Expose-Headers"] = _FILE_HEADERS_FOR_SCRIPTS
-        return headers
 
     def _own_answer(self, scope: Scope, *, is_file: bool, has_origin: bool) -> Response | None:
         """The answer where no handler is asked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -43,12 +44,22 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     `announce` is called with the server's URL once it accepts connections. Raises InvalidSettings
     where the address or the storage cannot be used.
     """
+    _log_only_what_is_shown()
     listener = listen(settings)
     with listener:
         config = uvicorn_config()
         loop_factory = config.get_loop_factory()
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(serve(settings, listener, config, announce))
+
+
+def _log_only_what_is_shown() -> None:
+    """Spare what no line shows: a record per request is a good part of what a poll costs.
+
+    These are the switches that the logging documentation names for it.
+    """
+    for unused in ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing"):
+        setattr(logging, unused, None)
 
 
 def uvicorn_config() -> uvicorn.Config:
