@@ -92,6 +92,42 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("several ranges at once give the whole file, as on S3", ("assumed",)),
         Behaviour("a store that cannot be read: 503 `SlowDown`", ("assumed",)),
     ),
+    "Generation tasks": (
+        Behaviour("the answer to a create, and its versioned form with 202", ("live", "docs")),
+        Behaviour("`id` at its top level in the dialect `page`", ("page",)),
+        Behaviour("a version header with another value counts as none", ("assumed",)),
+        Behaviour("every refusal of a create takes the versioned form too", ("assumed",)),
+        Behaviour("`Idempotency-Key`: replay for 24 hours, 409 for another body", ("docs",)),
+        Behaviour("the form of that 409", ("assumed",)),
+        Behaviour("`prompt is required`, `image_urls exceeds max 16`", ("docs",)),
+        Behaviour("the wording of other bad fields, and of malformed JSON", ("assumed",)),
+        Behaviour("`build_request_failed` for gpt-image-2's sizes and for moderation", ("docs",)),
+        Behaviour("402 with nothing left, 503 `model_not_found`; their texts", ("live", "assumed")),
+        Behaviour("base64 in `image_urls` is refused; the wording", ("page", "assumed")),
+        Behaviour("a reference of ours that is gone or broken fails the task", ("assumed",)),
+        Behaviour("URLs of other hosts are taken on trust and never fetched", ("assumed",)),
+    ),
+    "Polls": (
+        Behaviour("keys and types before the end, and when completed", ("live",)),
+        Behaviour(
+            "the set of keys of a failed task; its `error` is an object", ("live", "assumed")
+        ),
+        Behaviour("no URL, no result, no time of completion before the end", ("live",)),
+        Behaviour("an unknown id, or another key's: 400 in Chinese, or English", ("docs",)),
+        Behaviour("`GET /v1/images/generations/{id}` in the dialect `page` alone", ("page",)),
+        Behaviour("the answer to a batch, and at most 100 in one", ("assumed",)),
+        Behaviour("results live 24 hours, several images are several objects", ("live", "assumed")),
+        Behaviour("callbacks: flat, to `/callback`, again on 5xx and silence", ("docs",)),
+    ),
+    "Models and balance": (
+        Behaviour("`GET /v1/models`, the two schema routes", ("live",)),
+        Behaviour("gpt-image-2's ratios, prices and 16 references", ("docs",)),
+        Behaviour("what other models allow and cost", ("assumed",)),
+        Behaviour(
+            "`GET /v1/balance` and its aliases; credits are ten times that", ("docs", "live")
+        ),
+        Behaviour("each key begins with 100; a completed task costs its `cost`", ("assumed",)),
+    ),
 }
 
 DIFFERENCES = (
@@ -114,8 +150,11 @@ DIFFERENCES = (
 )
 
 NOT_EMULATED = (
-    "generation tasks, models, balance: those paths answer 404 for now",
-    "accounts, prices, moderation, quotas",
+    "generated pictures: results show the prompt, the model and the references on a background",
+    "video, audio, chat and every other endpoint: those paths answer 404",
+    "accounts, real prices, moderation of its own, quotas",
+    "callbacks that wait when the server ends: they are not taken up again",
+    "one balance over several servers on one storage: each keeps account of what it took itself",
     "TLS: put a proxy in front, and name it in `FAKE_APIMART_PUBLIC_URL`",
     "HTTP/2 and HTTP/3: a wish for them is passed over, and HTTP/1.1 is spoken",
 )
