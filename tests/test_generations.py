@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_apimart import generations
 
 from tests.conftest import StartServer
 from tests.generating import MODEL, NOW, PATH, VERSION, create, poll, task_id_of, upload
@@ -287,3 +288,10 @@ def test_idempotency_key_is_visible_ascii(key: str, server: ServerThread) -> Non
 
 def test_create_tells_no_url(server: ServerThread) -> None:
     assert "http" not in create(server, image_urls=[upload(server, JPEG)]).text
+
+
+def test_endless_body_is_refused(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generations, "MAX_BODY_BYTES", 1000)
+    answer = create(server, prompt="x" * 2000)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "the body is larger than 1000 bytes"

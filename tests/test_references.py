@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
 from typing import Any
 
@@ -91,3 +92,14 @@ def test_mask_may_be_any_url(server: ServerThread) -> None:
 def test_result_may_be_a_reference(server: ServerThread) -> None:
     first = poll(server, task_id_of(create(server, metadata=AT_ONCE)))
     assert outcome(server, first["result"]["images"][0]["url"][0]) == "completed"
+
+
+def test_every_accepted_sample_makes_a_task_that_ends(start_server: StartServer) -> None:
+    server = start_server(task_seconds=0)
+    samples = json.loads((DATA / "mime_samples" / "expected.json").read_text())["samples"]
+    seen = set()
+    for sample in samples:
+        if sample["accept"]:
+            content = (DATA / "mime_samples" / sample["name"]).read_bytes()
+            seen.add(outcome(server, upload(server, content)).split(":")[0])
+    assert seen == {"completed", "image_urls[0] is no picture that decodes"}
