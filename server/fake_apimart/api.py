@@ -10,19 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from re import Pattern
-from typing import Any
 
 from fake_apimart_storage import StorageError
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fake_apimart import errors, request_id, response_version
 from fake_apimart.errors import ApiError
 from fake_apimart.gateway import SENT_PATH
-from fake_apimart.operations import CONTROL_PREFIX, OPERATIONS
+from fake_apimart.operations import OPERATIONS
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -39,10 +38,9 @@ register_url_convertor("file_name", _FileNameConvertor())
 
 
 class Api:
-    """The vendor's operations of one dialect; what is below CONTROL_PREFIX is `control`'s."""
+    """The operations of one dialect."""
 
-    def __init__(self, handlers: Mapping[str, Handler], dialect: str, control: ASGIApp) -> None:
-        self._control = control
+    def __init__(self, handlers: Mapping[str, Handler], dialect: str) -> None:
         self._exact: dict[tuple[str, str], Handler] = {}
         self._patterns: list[tuple[Pattern[str], tuple[str, ...], Handler]] = []
         for operation in OPERATIONS:
@@ -58,23 +56,20 @@ class Api:
             self._exact[method, path] = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL_PREFIX):
-            await self._control(scope, receive, send)
-            return
         request = Request(scope, receive, send)
         try:
             response = await self._handler(scope)(request)
         except ApiError as error:
-            response = render(request, error)
+            response = _render(request, error)
         except StorageError as error:
             logger.error("the storage failed: %s", error)
-            response = render(request, errors.task_store_failed())
+            response = _render(request, errors.task_store_failed())
         except ClientDisconnect:
             # Nobody is left to be answered; the server only wants to see an answer.
             response = Response()
         except Exception:
             logger.exception("fault in %s %s", scope["method"], scope["path"])
-            response = render(request, errors.internal_error())
+            response = _render(request, errors.internal_error())
         await response(scope, receive, send)
 
     def _handler(self, scope: Scope) -> Handler:
@@ -86,10 +81,10 @@ class Api:
             if method in methods and (match := pattern.match(path)):
                 scope["path_params"] = match.groupdict()
                 return candidate
-        return refuse_unrouted
+        return _refuse_unrouted
 
 
-def render(request: Request, error: ApiError) -> Response:
+def _render(request: Request, error: ApiError) -> Response:
     """The answer that states `error`, in the form that the request asked for."""
     versioned: bool = request.scope.get(response_version.SCOPE_KEY, False)
     answer = errors.render(error, request.scope[request_id.SCOPE_KEY], versioned=versioned)
@@ -98,6 +93,6 @@ def render(request: Request, error: ApiError) -> Response:
     return answer
 
 
-async def refuse_unrouted(request: Request, _: Any = None) -> Response:
+async def _refuse_unrouted(request: Request) -> Response:
     """No operation at this path, or not by this method: 404 for both (live)."""
-    return render(request, errors.invalid_url(request.method, request.scope[SENT_PATH]))
+    return _render(request, errors.invalid_url(request.method, request.scope[SENT_PATH]))

@@ -8,9 +8,9 @@ from starlette.types import ASGIApp
 from fake_apimart.api import Api
 from fake_apimart.backend import Backend
 from fake_apimart.clock import Clock, SystemClock
-from fake_apimart.control import create_control
 from fake_apimart.early_answer import EarlyAnswer
 from fake_apimart.gateway import Gateway
+from fake_apimart.lifespan import Lifespan
 from fake_apimart.randomness import Randomness
 from fake_apimart.settings import Settings
 
@@ -29,6 +29,6 @@ def create_app(
     clock = clock or SystemClock()
     randomness = randomness or Randomness()
     backend = Backend(settings, storage, clock, randomness)
-    control = create_control(storage, backend.lifespan)
-    api = Api(backend.handlers(), settings.dialect, control)
-    return EarlyAnswer(Gateway(api, clock, randomness, file_cors=settings.file_cors))
+    api = Api(backend.handlers(), settings.dialect)
+    gateway = Gateway(api, clock, randomness, file_cors=settings.file_cors)
+    return Lifespan(EarlyAnswer(gateway), backend.life)

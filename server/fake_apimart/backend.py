@@ -15,6 +15,7 @@ from fake_apimart.catalogue import Catalogue
 from fake_apimart.clock import Clock
 from fake_apimart.files import Files
 from fake_apimart.generations import Generations
+from fake_apimart.health import Health
 from fake_apimart.idempotency import Idempotency
 from fake_apimart.planning import Planner
 from fake_apimart.randomness import Randomness
@@ -47,6 +48,7 @@ class Backend:
         self._webhooks = Webhooks(self._tasks.ended)
         self._uploads = Uploads(settings, storage, clock, randomness, admission)
         self._files = Files(storage, clock)
+        self._health = Health(storage)
         self._catalogue = Catalogue(settings, clock, admission, accounts)
         self._generations = Generations(
             settings,
@@ -71,10 +73,11 @@ class Backend:
             "models.list": self._catalogue.models,
             "models.schema": self._catalogue.schema,
             "balance.get": self._catalogue.balance,
+            "health": self._health.get,
         }
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, app: object) -> AsyncIterator[None]:
+    async def life(self) -> AsyncIterator[None]:
         """From the server's start to its end, when callbacks and drawings end too."""
         yield
         await self._webhooks.close()

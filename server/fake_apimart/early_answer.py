@@ -26,7 +26,7 @@ class EarlyAnswer:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _has_body(scope):
+        if _has_body(scope):
             exchange = _Exchange(Headers(scope=scope), receive, send)
             await self._app(scope, exchange.receive, exchange.send)
         else:

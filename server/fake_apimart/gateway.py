@@ -50,9 +50,6 @@ class Gateway:
         self._file_cors = file_cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         _fold_slashes(scope)
         is_file = operations.is_file_path(scope["path"])
         has_origin = any(name == b"origin" for name, _ in scope["headers"])

@@ -18,9 +18,6 @@ class Operation:
 FILE_PREFIXES = ("/f/image/", "/image/")
 """Where file URLs live, in reality on a host of their own; the second is an alias (live)."""
 
-CONTROL_PREFIX = "/_fake/"
-"""Where the server's own operations live, which the vendor has none of."""
-
 OPERATIONS = (
     Operation("uploads.create", ("POST",), ("/v1/uploads/images",)),
     Operation(
@@ -40,6 +37,7 @@ OPERATIONS = (
     Operation("models.list", ("GET",), ("/v1/models",)),
     Operation("models.schema", ("GET",), ("/v1/models/{model:path}/schema", "/v1/model-schema")),
     Operation("balance.get", ("GET",), ("/v1/balance", "/balance", "/v1/user/balance")),
+    Operation("health", ("GET",), ("/_fake/health",)),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from fake_apimart.randomness import Randomness
@@ -18,5 +19,9 @@ def new_request_id(now_ns: int, randomness: Randomness) -> str:
     `now_ns` is nanoseconds since the Unix epoch; example `20260919182056471923385yBRUUrTx`.
     """
     seconds, nanoseconds = divmod(now_ns, _NANOSECONDS)
-    stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
-    return f"{stamp}{nanoseconds}{randomness.alphanumerics(8)}"
+    return f"{_stamp(seconds)}{nanoseconds}{randomness.alphanumerics(8)}"
+
+
+@functools.lru_cache(maxsize=4)
+def _stamp(seconds: int) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
