@@ -26,8 +26,11 @@ class Load:
     size: int
     connections: int
     head: bytes = JPEG_HEAD
-    download: bool = False
     status: int = 200
+
+    @property
+    def kind(self) -> str:
+        return self.name.split()[0]
 
 
 LOADS = (
@@ -37,8 +40,10 @@ LOADS = (
     Load("upload 20 MB x 8", 20_000_000, 8),
     Load("refuse 1 MB PDF x 8", 1_000_000, 8, head=PDF_HEAD, status=400),
     Load("refuse 25 MB x 1", 25_000_000, 1, status=413),
-    Load("get 50 KB x 8", 50_000, 8, download=True),
-    Load("get 20 MB x 1", 20_000_000, 1, download=True),
+    Load("get 50 KB x 8", 50_000, 8),
+    Load("get 20 MB x 1", 20_000_000, 1),
+    Load("create x 4", 0, 4),
+    Load("poll x 4", 0, 4),
 )
 
 
@@ -83,16 +88,39 @@ def answer(sock: socket.socket, buffer: bytearray) -> bytes:
     return received
 
 
+CREATE = b'{"model":"gpt-image-2","prompt":"a cat [fake: seconds=3600]"}'
+
+
+def create_request() -> bytes:
+    """A task that is still running when the load ends."""
+    return (
+        b"POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Authorization: Bearer bench\r\nContent-Length: %d\r\n\r\n" % len(CREATE)
+    ) + CREATE
+
+
 def request_of(load: Load, port: int) -> bytes:
-    """The bytes to send again and again; for downloads, a file is uploaded first."""
+    """The bytes to send again and again; what they ask for is made first."""
+    if load.kind == "create":
+        return create_request()
+    if load.kind == "poll":
+        task_id = _once(create_request(), port).split(b'"task_id":"')[1].split(b'"')[0]
+        return _get(b"/v1/tasks/" + task_id)
     upload = upload_request(load.size, load.head)
-    if not load.download:
-        return upload
+    if load.kind == "get":
+        path = _once(upload, port).split(b"/f/image/")[1].split(b'"')[0]
+        return _get(b"/f/image/" + path)
+    return upload
+
+
+def _get(path: bytes) -> bytes:
+    return b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer bench\r\n\r\n" % path
+
+
+def _once(request: bytes, port: int) -> bytes:
     with socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.sendall(upload)
-        said = answer(sock, bytearray(65536))
-    path = b"/f/image/" + said.split(b"/f/image/")[1].split(b'"')[0]
-    return b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        sock.sendall(request)
+        return answer(sock, bytearray(65536))
 
 
 def run(load: Load, port: int, seconds: float) -> Result:

@@ -38,13 +38,16 @@ def build(folder: Path) -> Path:
 
 
 def check_contents(wheel: Path) -> None:
-    """Only our two packages, typed, with the licence."""
+    """Only our two packages, typed, with the licence, and the fonts with theirs."""
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert packages == TOP_LEVEL, packages
     for package in TOP_LEVEL:
         assert f"{package}/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    for font in ("DejaVuSans", "DroidSansFallback"):
+        assert f"fake_apimart/fonts/{font}.ttf" in names
+        assert f"fake_apimart/fonts/{font}-LICENSE.txt" in names
 
 
 def install(env: Path, wheel: Path) -> Path:

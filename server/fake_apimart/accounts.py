@@ -6,6 +6,8 @@ first asked about; from then on this server keeps account of those that it takes
 
 from __future__ import annotations
 
+import heapq
+
 from fake_apimart.task import Task
 from fake_apimart.task_state import state_of
 from fake_apimart.task_store import TaskStore
@@ -18,7 +20,23 @@ class _Account:
 
     def __init__(self) -> None:
         self.spent = 0.0
-        self.running: dict[str, Task] = {}
+        self.known: set[str] = set()
+        self.running: list[tuple[int, str, Task]] = []
+        """A heap by the instant of the planned end: only tasks that are due are looked at."""
+        self.overdue: list[Task] = []
+        """Those that wait for polls beyond it."""
+
+    def add(self, task: Task) -> None:
+        if task.id not in self.known:
+            self.known.add(task.id)
+            heapq.heappush(self.running, (task.planned_end_ms, task.id, task))
+
+    def take_due(self, now_ms: int) -> list[Task]:
+        """The tasks that may have ended by now; those that have not are to be put back."""
+        due, self.overdue = self.overdue, []
+        while self.running and self.running[0][0] <= now_ms:
+            due.append(heapq.heappop(self.running)[2])
+        return due
 
 
 class Accounts:
@@ -31,19 +49,24 @@ class Accounts:
 
     async def add(self, task: Task, now_ns: int) -> None:
         """Keep account of a new task. Raises StorageError."""
-        account = await self._account(task.world, now_ns)
-        account.running[task.id] = task
+        (await self._account(task.world, now_ns)).add(task)
 
     async def spent(self, world: str, now_ns: int) -> float:
         """What the tasks that have completed by now cost. Raises StorageError."""
         account = await self._account(world, now_ns)
-        for task in list(account.running.values()):
-            polls = await self._tasks.polls(task, now_ns)
-            state = state_of(task, now_ns // _NANOSECONDS_PER_MILLISECOND, polls)
-            if state.completed_ms is None or task.id not in account.running:
-                continue
-            del account.running[task.id]
-            account.spent += task.cost if task.failure is None else 0
+        now_ms = now_ns // _NANOSECONDS_PER_MILLISECOND
+        due = account.take_due(now_ms)
+        while due:
+            task = due.pop()
+            try:
+                state = state_of(task, now_ms, await self._tasks.polls(task, now_ns))
+            except BaseException:
+                account.overdue += [task, *due]
+                raise
+            if state.completed_ms is None:
+                account.overdue.append(task)
+            elif task.failure is None:
+                account.spent += task.cost
         return account.spent
 
     async def remaining(self, world: str, now_ns: int) -> float:
@@ -55,6 +78,6 @@ class Accounts:
         if account is None:
             account = _Account()
             async for task in self._tasks.all_of(world, now_ns):
-                account.running[task.id] = task
+                account.add(task)
             account = self._accounts.setdefault(world, account)
         return account

@@ -41,6 +41,11 @@ class Task:
         """Unix seconds."""
         return self.created_ms // _MILLISECONDS
 
+    @property
+    def planned_end_ms(self) -> int:
+        """When the task ends, unless it still waits for polls then."""
+        return self.created_ms + round(self.seconds * _MILLISECONDS)
+
     def to_json(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode()
 

@@ -58,8 +58,7 @@ def state_of(task: Task, now_ms: int, polls: Polls) -> TaskState:
         by_polls = min(by_polls, LAST_PROGRESS / 100)
     share = min(by_time, by_polls)
     if share >= 1:
-        planned = task.created_ms + round(task.seconds * 1000)
-        completed = max(planned, polls.reached_ms or 0)
+        completed = max(task.planned_end_ms, polls.reached_ms or 0)
         return TaskState("completed" if task.failure is None else "failed", 100, completed)
     if share < PROCESSING_FROM:
         return TaskState("pending", 0)
