@@ -10,18 +10,26 @@ import asyncio
 import base64
 import binascii
 import io
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage
+from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObject
 
 from fake_apimart import errors, file_url
 from fake_apimart.operations import FILE_PREFIXES
 from fake_apimart.picture_size import Size
 
 MOST_PIXELS = 2**26
+MOST_AT_ONCE = 4
+REMEMBERED_FILES = 10_000
+LONGEST_SHOWN = 200
+GONE = "cannot be read"
+BROKEN = "is no picture that decodes"
+
+_DRAFT = (64, 64)
 _NANOSECONDS = 1_000_000_000
 
 
@@ -45,54 +53,94 @@ def check_form(name: str, url: str, *, accepts_base64: bool) -> None:
         raise errors.invalid_parameter(f"{name} must be an http or https URL")
 
 
+class _Looked(NamedTuple):
+    """One reference: its size where it decodes, its key where it is ours, else what is wrong."""
+
+    size: Size | None = None
+    key: str | None = None
+    problem: str | None = None
+
+
 class ReferenceReader:
-    """Finds references in the storage and looks whether they decode, in worker threads."""
+    """Finds references in the storage and looks whether they decode, in worker threads.
+
+    Files never change, so that what was once found out about one is remembered.
+    """
 
     def __init__(self, storage: Storage, executor: Executor) -> None:
         self._storage = storage
         self._executor = executor
+        self._sizes: OrderedDict[str, Size | None] = OrderedDict()
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def read(self, urls: Sequence[str], own_hosts: set[str], now_ns: int) -> References:
-        """Look at each of `urls`, up to the first that is no good. Raises StorageError."""
-        keys: list[str] = []
-        first_size: Size | None = None
-        for number, url in enumerate(urls):
-            name = f"image_urls[{number}]"
-            content = _data_of(url) if url.startswith("data:") else await self._ours(url, now_ns)
-            if content is None:
-                if url.startswith("data:") or urlsplit(url).netloc in own_hosts:
-                    return References(failure=f"{name} cannot be read: {_shown(url)}")
-                continue
-            size = await asyncio.get_running_loop().run_in_executor(
-                self._executor, size_of_picture, content
-            )
-            if size is None:
-                return References(failure=f"{name} is no picture that decodes: {_shown(url)}")
-            first_size = first_size or size
-            if not url.startswith("data:"):
-                keys.append(_key_of(url))
-        return References(tuple(keys), first_size)
+        """Look at each of `urls`; the first that is no good is named. Raises StorageError."""
+        different = list(dict.fromkeys(urls))
+        found = await asyncio.gather(*(self._look(url, own_hosts, now_ns) for url in different))
+        looked = [found[different.index(url)] for url in urls]
+        for number, (url, each) in enumerate(zip(urls, looked, strict=True)):
+            if each.problem is not None:
+                shown = url if len(url) <= LONGEST_SHOWN else f"{url[:LONGEST_SHOWN]}…"
+                return References(failure=f"image_urls[{number}] {each.problem}: {shown}")
+        sizes = [each.size for each in looked if each.size is not None]
+        keys = tuple(each.key for each in looked if each.key is not None)
+        return References(keys, sizes[0] if sizes else None)
 
-    async def _ours(self, url: str, now_ns: int) -> bytes | None:
-        """The bytes of a file of ours; None where there is none, or no longer."""
-        if not urlsplit(url).path.startswith(FILE_PREFIXES):
-            return None
-        return await self.content(_key_of(url), now_ns)
+    async def _look(self, url: str, own_hosts: set[str], now_ns: int) -> _Looked:
+        async with self._slots:
+            if url.startswith("data:"):
+                content = _data_of(url)
+                return _Looked(problem=GONE) if content is None else await self._decode(content)
+            key = _key_of(url)
+            if key is not None and await self._is_alive(key, now_ns):
+                return (await self._remembered(key, now_ns))._replace(key=key)
+            return _Looked(problem=GONE if urlsplit(url).netloc in own_hosts else None)
 
-    async def content(self, key: str, now_ns: int) -> bytes | None:
-        """The bytes under `key`; None where there are none, or no longer."""
+    async def _remembered(self, key: str, now_ns: int) -> _Looked:
+        if key in self._sizes:
+            size = self._sizes[key]
+            return _Looked(size, problem=None if size else BROKEN)
+        content = await self.content(key, now_ns)
+        looked = _Looked(problem=GONE) if content is None else await self._decode(content)
+        self._sizes[key] = looked.size
+        if len(self._sizes) > REMEMBERED_FILES:
+            self._sizes.popitem(last=False)
+        return looked
+
+    async def _decode(self, content: bytes) -> _Looked:
+        loop = asyncio.get_running_loop()
+        size = await loop.run_in_executor(self._executor, size_of_picture, content)
+        return _Looked(size, problem=None if size else BROKEN)
+
+    async def _is_alive(self, key: str, now_ns: int) -> bool:
+        stored = await self._open(key, now_ns)
+        if stored is not None:
+            await stored.close()
+        return stored is not None
+
+    async def _open(self, key: str, now_ns: int) -> StoredObject | None:
         try:
             stored = await self._storage.get(key)
         except (ObjectNotFound, InvalidKey):
             return None
+        if now_ns >= stored.info.expires_at * _NANOSECONDS:
+            await stored.close()
+            return None
+        return stored
+
+    async def content(self, key: str, now_ns: int) -> bytes | None:
+        """The bytes under `key`; None where there are none, or no longer. Raises StorageError."""
+        stored = await self._open(key, now_ns)
+        if stored is None:
+            return None
         async with stored:
-            if now_ns >= stored.info.expires_at * _NANOSECONDS:
-                return None
             return b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
 
 
-def _key_of(url: str) -> str:
-    return file_url.key_at(urlsplit(url).path.encode())
+def _key_of(url: str) -> str | None:
+    """The key that a URL's path leads to, if it is that of a file."""
+    path = urlsplit(url).path
+    return file_url.key_at(path.encode()) if path.startswith(FILE_PREFIXES) else None
 
 
 def _data_of(url: str) -> bytes | None:
@@ -106,10 +154,6 @@ def _data_of(url: str) -> bytes | None:
         return None
 
 
-def _shown(url: str) -> str:
-    return url if len(url) <= 200 else f"{url[:200]}…"
-
-
 def size_of_picture(content: bytes) -> Size | None:
     """The size of a picture that decodes whole and is no decompression bomb; else None."""
     # Imported here because it costs start-up time.
@@ -119,8 +163,11 @@ def size_of_picture(content: bytes) -> Size | None:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
+            size = image.size
+            # A JPEG is read to its end all the same, but in a small size, several times faster.
+            image.draft("RGB", _DRAFT)
             image.load()
-            return image.size
+            return size
     except Exception:  # noqa: BLE001
         # Pillow's decoders raise whatever their parsing runs into, SyntaxError included.
         return None
