@@ -83,7 +83,7 @@ def tasks_page() -> str:
         f"| `{word}` | {when} | {', '.join(MOVES[word]) or 'nothing'} |"
         for word, when in STATES.items()
     )
-    markers = (f"| `[fake: {form}]` |" for form, _ in MARKERS.values())
+    markers = (f"- {form}" for form, _ in MARKERS.values())
     models = (
         f"| `{model.id}` | {', '.join(model.ratios)} | {_prices(model)} |" for model in MODELS
     )
@@ -92,7 +92,7 @@ def tasks_page() -> str:
             TASKS_HEAD,
             "| status | when | may become |\n|---|---|---|",
             *states,
-            "\n## Markers\n\nIn a prompt, several parts between semicolons:\n\n| marker |\n|---|",
+            "\n## Markers\n\nIn a prompt, `[fake: PART; PART]` with any of these parts:\n",
             *markers,
             TASKS_TAIL,
             "## Models\n\nAny other name is taken too, unless `FAKE_APIMART_MODELS` lists some.\n",

@@ -187,6 +187,8 @@ def test_versioned_refusal_has_the_code_as_a_string(start_server: StartServer) -
 def test_unlisted_model_is_not_found(start_server: StartServer) -> None:
     server = start_server(models="a,b")
     assert create(server, model="a").status_code == 200
+    assert create(server, model=5).json()["error"]["message"] == "model must be a string"
+    assert create(server, model=" ").json()["error"]["message"] == "model is required"
     answer = create(server, model="c")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "model_not_found"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from fake_apimart.lettering import Lettering
 from fake_apimart.models import MODELS, model_called
 from fake_apimart.picture import Picture, draw
 from fake_apimart.picture_size import picture_size
+from fake_apimart_storage import ObjectInfo
+from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from PIL import Image, ImageChops
 
 from tests.conftest import StartServer
@@ -159,3 +163,27 @@ def test_result_of_auto_follows_the_uploaded_reference(server: ServerThread) -> 
     task_id = task_id_of(create(server, prompt="[fake: seconds=0]", image_urls=[{"url": url}]))
     result = poll(server, task_id)["result"]["images"][0]["url"][0]
     assert picture_at(result).size == (1360, 768)
+
+
+class CountingStorage(MemoryStorage):
+    """Counts how often each object is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: Counter[str] = Counter()
+
+    def writer(self, info: ObjectInfo) -> MemoryWriter:
+        self.written[info.key] += 1
+        return super().writer(info)
+
+
+def test_picture_is_drawn_once_however_many_ask_at_a_time(start_server: StartServer) -> None:
+    storage = CountingStorage()
+    server = start_server(on=storage, task_seconds=0)
+    task_id = task_id_of(create(server, n=2))
+    assert not any(key.startswith("image/") for key in storage.written)
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: poll(server, task_id), range(24)))
+    assert all(data == told[0] for data in told)
+    drawn = {key: count for key, count in storage.written.items() if key.startswith("image/")}
+    assert list(drawn.values()) == [1, 1]

@@ -40,7 +40,9 @@ def parse_request(
     """
     fields = _parse_json(body)
     name = fields.get("model")
-    model = model_called(name if isinstance(name, str) else "", offered if name else ())
+    # What is no name at all is for the schema to refuse.
+    named = name if isinstance(name, str) and name.strip() else ""
+    model = model_called(named, offered if named else ())
     check(fields, input_schema(model))
     urls = tuple(_url(item) for item in fields.get("image_urls") or ())
     for number, url in enumerate(urls):
