@@ -214,6 +214,16 @@ def test_what_comes_behind_a_refusal_is_not_read(server: ServerThread) -> None:
         assert read_to_end(sock).count(b"HTTP/1.1") == 1
 
 
+@pytest.mark.parametrize("garbage", [b"\x00" * 50_000, b"GET / HTTP/9\r\n\r\n" + bytes(200_000)])
+def test_refusal_reaches_a_client_that_goes_on_sending(
+    garbage: bytes, server: ServerThread
+) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(garbage)
+        sock.sendall(garbage)
+        assert parse_head(read_to_end(sock))[0] == 400
+
+
 def test_application_passes_on_what_is_not_http() -> None:
     started: list[str] = []
 

@@ -8,6 +8,7 @@ another request.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -16,6 +17,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fake_apimart.go.multipart import UNEXPECTED_EOF
 from fake_apimart.request_body import BROKEN_BODY
+
+RESET_AVOIDANCE_SECONDS = 0.5
+"""How long what still comes is discarded, as in Go."""
 
 MAX_HEAD_BYTES = 1024 * 1024 + 4096
 """The largest request head, as in Go."""
@@ -116,6 +120,7 @@ class Protocol(HttpToolsProtocol):
         scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment]
         scope[BROKEN_BODY] = error
         self._refusing = True
+        self.cycle.transport = _GentleTransport(self.transport, self.loop)  # type: ignore[assignment]
         self.cycle.keep_alive = False
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -130,8 +135,28 @@ class Protocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             return
         head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close"
-        self.transport.write(f"{head}\r\n\r\n{status}".encode())
-        self.transport.close()
+        transport = _GentleTransport(self.transport, self.loop)
+        transport.write(f"{head}\r\n\r\n{status}".encode())
+        transport.close()
+
+
+class _GentleTransport:
+    """Ends a connection on which the client may still be sending, as Go's server does.
+
+    Closing it while something lies unread resets it, and the client may lose the answer. So only
+    our side is shut at first.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+
+    def close(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+            self._loop.call_later(RESET_AVOIDANCE_SECONDS, self._transport.close)
 
 
 def _host_refusal(hosts: list[bytes], http_version: str) -> str | None:
