@@ -35,8 +35,10 @@ class Reader:
         self.folder = folder
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
+        # What the tests' own make was called with is not for the reader's.
+        outer = {"ARGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
         self.env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in outer},
             "FAKE_APIMART_PORT": self.port,
             "FAKE_APIMART_STORAGE": f"dir:{folder}/data",
             # The environment that runs the tests is the one that make would set up.
