@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -14,7 +15,11 @@ from fake_apimart.randomness import Randomness
 from fake_apimart.settings import PREFIX, Settings
 from fake_apimart_storage import Storage
 
+from tests import stores
 from tests.harness import AUTHORIZED, ServerThread
+from tests.stores import Store
+
+_numbers = itertools.count()
 
 
 class StartServer(Protocol):
@@ -58,6 +63,26 @@ def start_server() -> Iterator[StartServer]:
             return servers.enter_context(ServerThread(complete, on, clock, randomness))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def moto_store() -> Iterator[Store]:
+    """moto's S3, for all tests."""
+    with stores.moto() as running:
+        yield running.store
+
+
+@pytest.fixture(scope="session")
+def minio_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A real MinIO, for all tests that do not break it."""
+    with stores.minio(tmp_path_factory.mktemp("minio")) as running:
+        yield running.store
+
+
+@pytest.fixture
+def bucket() -> str:
+    """The name of a bucket that no other test uses."""
+    return f"test-{next(_numbers)}"
 
 
 @pytest.fixture(scope="session")

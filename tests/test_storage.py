@@ -15,11 +15,12 @@ from fake_apimart_storage import (
     ObjectInfo,
     ObjectNotFound,
     Storage,
-    delete_expired,
     storage_at,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.stores import environment
 
 KIBIBYTE = 1024
 SIZES = [0, 1, 128 * KIBIBYTE, 128 * KIBIBYTE + 1, 256 * KIBIBYTE, 3_000_000]
@@ -60,17 +61,23 @@ async def keys(storage: Storage, prefix: str = "") -> list[str]:
     return sorted([entry.key async for entry in storage.entries(prefix)])
 
 
-@pytest.fixture(params=["memory://", "dir:"])
-def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+@pytest.fixture(params=["memory", "dir", "moto", "minio"])
+def run(request: pytest.FixtureRequest, tmp_path: Path, bucket: str) -> Run:
     """Runs a test's body with an open storage, once for each kind."""
-    location = request.param + (str(tmp_path) if request.param == "dir:" else "")
+    location = {"memory": "memory://", "dir": f"dir:{tmp_path}"}.get(
+        request.param, f"s3://{bucket}/some/prefix"
+    )
+    env: dict[str, str] = {}
+    if request.param in ("moto", "minio"):
+        env = request.getfixturevalue(f"{request.param}_store").env
 
     def run_with_storage(body: Body) -> None:
         async def main() -> None:
             async with opened(location) as storage:
                 await body(storage)
 
-        asyncio.run(main())
+        with environment(env):
+            asyncio.run(main())
 
     return run_with_storage
 
@@ -239,9 +246,9 @@ def test_what_has_expired_is_deleted_and_nothing_else(run: Run) -> None:
     async def body(storage: Storage) -> None:
         for number in range(5):
             await put(storage, info(f"image/{number}", expires_at=100 + number), b"x")
-        assert await delete_expired(storage, 102) == 3
+        assert await storage.delete_expired(102) == 3
         assert await keys(storage) == ["image/3", "image/4"]
-        assert await delete_expired(storage, 102) == 0
+        assert await storage.delete_expired(102) == 0
 
     run(body)
 
@@ -285,13 +292,36 @@ def test_object_does_not_depend_on_its_chunks(
 
 @pytest.mark.parametrize(
     ("location", "stated"),
-    [("memory://", "memory://"), ("dir:/x/y", "dir:/x/y"), ("dir:~/x", f"dir:{Path.home()}/x")],
+    [
+        ("memory://", "memory://"),
+        ("dir:/x/y", "dir:/x/y"),
+        ("dir:~/x", f"dir:{Path.home()}/x"),
+        ("s3://bucket", "s3://bucket"),
+        ("s3://a.bucket-1/x/y/", "s3://a.bucket-1/x/y"),
+    ],
 )
 def test_location_names_a_storage(location: str, stated: str) -> None:
     assert storage_at(location).location == stated
 
 
-@pytest.mark.parametrize("location", ["", "memory", "memory://x", "dir:", "s4://x", "/tmp/x"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "memory",
+        "memory://x",
+        "dir:",
+        "s4://x",
+        "/tmp/x",
+        "s3://",
+        "s3://x",
+        "s3://Bucket",
+        "s3://key:secret@bucket",
+        "s3://bucket/a b",
+        "s3://bucket/a/../b",
+        "s3://bucket?region=x",
+    ],
+)
 def test_location_that_is_none_is_refused(location: str) -> None:
     with pytest.raises(InvalidLocation):
         storage_at(location)

@@ -47,7 +47,7 @@ class Backend:
         self._tasks = Tasks(settings, clock, admission, store, results)
         self._webhooks = Webhooks(self._tasks.ended)
         self._uploads = Uploads(settings, storage, clock, randomness, admission)
-        self._files = Files(storage, clock)
+        self._files = Files(storage, clock, settings.delivery)
         self._health = Health(storage)
         self._catalogue = Catalogue(settings, clock, admission, accounts)
         self._generations = Generations(

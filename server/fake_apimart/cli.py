@@ -68,6 +68,8 @@ def serve(
     max_file_bytes: Annotated[str | None, _setting("max_file_bytes")] = None,
     max_body_bytes: Annotated[str | None, _setting("max_body_bytes")] = None,
     url_ttl_seconds: Annotated[str | None, _setting("url_ttl_seconds")] = None,
+    delivery: Annotated[str | None, _setting("delivery")] = None,
+    s3_public_endpoint: Annotated[str | None, _setting("s3_public_endpoint")] = None,
     rate_limit: Annotated[str | None, _setting("rate_limit")] = None,
     task_seconds: Annotated[str | None, _setting("task_seconds")] = None,
     task_polls: Annotated[str | None, _setting("task_polls")] = None,

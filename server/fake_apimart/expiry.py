@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from fake_apimart_storage import Storage, StorageError, delete_expired
+from fake_apimart_storage import Storage, StorageError
 
+from fake_apimart import file_url, idempotency, results, task_store
 from fake_apimart.clock import SystemClock
 
 LONGEST_PAUSE = 600
@@ -15,6 +16,19 @@ LONGEST_PAUSE = 600
 _NANOSECONDS = 1_000_000_000
 
 logger = logging.getLogger("fake_apimart.expiry")
+
+
+def lifetimes(ttl: int) -> dict[str, int]:
+    """How many seconds what lies below each prefix of the storage lives at the most.
+
+    `ttl` is how many seconds uploaded files live; results lie beside them.
+    """
+    return {
+        file_url.KEY_PREFIX: max(ttl, results.LIFE_SECONDS),
+        task_store.TASK_PREFIX: task_store.LIFE_SECONDS,
+        task_store.POLLS_PREFIX: task_store.LIFE_SECONDS,
+        idempotency.KEY_PREFIX: idempotency.LIFE_SECONDS,
+    }
 
 
 async def expire_files(storage: Storage, ttl: int) -> None:
@@ -26,7 +40,7 @@ async def expire_files(storage: Storage, ttl: int) -> None:
     clock = SystemClock()
     while True:
         try:
-            deleted = await delete_expired(storage, clock.time_ns() / _NANOSECONDS)
+            deleted = await storage.delete_expired(clock.time_ns() / _NANOSECONDS)
         except StorageError as error:
             logger.error("cannot delete expired files: %s", error)
         else:

@@ -17,7 +17,7 @@ from fake_apimart.go.url import path_escape
 from fake_apimart.operations import FILE_PREFIXES
 from fake_apimart.randomness import Randomness
 
-_KEY_PREFIX = "image/"
+KEY_PREFIX = "image/"
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 # Names that a URL or a folder would take for something else (assumed).
 _UNUSABLE_NAMES = (b"/", b".", b"..")
@@ -44,7 +44,7 @@ def new_key(dialect: str, created_ns: int, randomness: Randomness, filename: byt
     form = FORMS[dialect]
     digits = form.countdown_from - created_ns // _NANOSECONDS_PER_MILLISECOND
     name = path_escape(b"file" if filename in _UNUSABLE_NAMES else filename)
-    return f"{_KEY_PREFIX}{digits}-{form.token(randomness)}-{name}"
+    return f"{KEY_PREFIX}{digits}-{form.token(randomness)}-{name}"
 
 
 def url_of(key: str, base: str) -> str:
@@ -56,7 +56,7 @@ def key_at(raw_path: bytes) -> str:
     """The key that a file URL's path leads to, however the client wrote its escapes."""
     for prefix in FILE_PREFIXES:
         if raw_path.startswith(prefix.encode()):
-            return _KEY_PREFIX + path_escape(unquote_to_bytes(raw_path[len(prefix) :]))
+            return KEY_PREFIX + path_escape(unquote_to_bytes(raw_path[len(prefix) :]))
     raise ValueError(f"no file: {raw_path!r}")
 
 

@@ -10,6 +10,7 @@ from fake_apimart_storage import (
     InvalidKey,
     ObjectInfo,
     ObjectNotFound,
+    PresigningStorage,
     Storage,
     StorageError,
     StoredObject,
@@ -30,35 +31,51 @@ logger = logging.getLogger("fake_apimart.files")
 class Files:
     """The operation `files.get`: public, a key sent along is ignored (page)."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    def __init__(self, storage: Storage, clock: Clock, delivery: str) -> None:
         self._storage = storage
         self._clock = clock
+        self._redirects = delivery == "redirect"
 
     async def get(self, request: Request) -> Response:
-        """The file, a part of it, or that it has not changed.
+        """The file, a part of it, that it has not changed, or where the store has it.
 
         Raises `access_denied`, `invalid_range`, `file_unavailable`.
         """
-        stored = await self._open(file_url.key_at(request.scope["raw_path"]))
+        with_bytes = request.method != "HEAD" and not self._redirects
+        stored = await self._open(file_url.key_at(request.scope["raw_path"]), with_bytes)
         try:
-            self._check_life(stored.info)
+            seconds = self._seconds_left(stored.info)
+            if self._redirects:
+                await stored.close()
+                return await self._redirect(request.method, stored.info.key, seconds)
             return _answer(request, stored)
         except BaseException:
             await stored.close()
             raise
 
-    async def _open(self, key: str) -> StoredObject:
+    async def _open(self, key: str, with_bytes: bool) -> StoredObject:
         try:
-            return await self._storage.get(key)
+            return await self._storage.get(key, with_bytes=with_bytes)
         except (ObjectNotFound, InvalidKey):
             raise errors.access_denied() from None
         except StorageError as error:
             logger.error("cannot read a file: %s", error)
             raise errors.file_unavailable() from None
 
-    def _check_life(self, info: ObjectInfo) -> None:
-        if self._clock.time_ns() >= info.expires_at * _NANOSECONDS:
+    def _seconds_left(self, info: ObjectInfo) -> int:
+        left = info.expires_at * _NANOSECONDS - self._clock.time_ns()
+        if left <= 0:
             raise errors.access_denied()
+        return left // _NANOSECONDS
+
+    async def _redirect(self, method: str, key: str, seconds: int) -> Response:
+        assert isinstance(self._storage, PresigningStorage), "the settings ask for S3"
+        try:
+            url = await self._storage.presigned_url(key, method, seconds)
+        except StorageError as error:
+            logger.error("cannot presign a URL: %s", error)
+            raise errors.file_unavailable() from None
+        return Response(status_code=HTTPStatus.FOUND, headers={"Location": url})
 
 
 class FileResponse(Response):

@@ -17,6 +17,7 @@ from fake_apimart.stored_json import read_json, write_json
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
+KEY_PREFIX = "idempotency/"
 LIFE_SECONDS = 86_400
 LONGEST_KEY = 191
 
@@ -77,4 +78,4 @@ def _digest(body: bytes) -> str:
 
 
 def _record_key(world: str, key: str) -> str:
-    return f"idempotency/{world}/{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{KEY_PREFIX}{world}/{hashlib.sha256(key.encode()).hexdigest()}"

@@ -113,14 +113,14 @@ class ReferenceReader:
         return _Looked(size, problem=None if size else BROKEN)
 
     async def _is_alive(self, key: str, now_ns: int) -> bool:
-        stored = await self._open(key, now_ns)
+        stored = await self._open(key, now_ns, with_bytes=False)
         if stored is not None:
             await stored.close()
         return stored is not None
 
-    async def _open(self, key: str, now_ns: int) -> StoredObject | None:
+    async def _open(self, key: str, now_ns: int, *, with_bytes: bool = True) -> StoredObject | None:
         try:
-            stored = await self._storage.get(key)
+            stored = await self._storage.get(key, with_bytes=with_bytes)
         except (ObjectNotFound, InvalidKey):
             return None
         if now_ns >= stored.info.expires_at * _NANOSECONDS:

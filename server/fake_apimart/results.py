@@ -62,7 +62,7 @@ class Results:
 
     async def _exists(self, key: str) -> bool:
         try:
-            await (await self._storage.get(key)).close()
+            await (await self._storage.get(key, with_bytes=False)).close()
         except ObjectNotFound:
             return False
         return True

@@ -15,7 +15,7 @@ import uvicorn
 from fake_apimart_storage import Storage, StorageError, storage_at
 
 from fake_apimart.app import create_app
-from fake_apimart.expiry import expire_files
+from fake_apimart.expiry import expire_files, lifetimes
 from fake_apimart.protocol import Protocol
 from fake_apimart.settings import InvalidSettings, Settings, variable_of
 
@@ -97,9 +97,9 @@ async def serve(
 
 @contextlib.asynccontextmanager
 async def _open_storage(settings: Settings) -> AsyncIterator[Storage]:
-    storage = storage_at(settings.storage)
+    storage = storage_at(settings.storage, public_endpoint=settings.s3_public_endpoint)
     try:
-        await storage.open()
+        await storage.open(lifetimes(settings.url_ttl_seconds))
     except StorageError as error:
         raise InvalidSettings(f"{variable_of('storage')}={settings.storage}: {error}") from None
     try:

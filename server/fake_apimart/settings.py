@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fake_apimart_storage import storage_at
 from platformdirs import user_data_dir
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fake_apimart.rate_limit import parse_rate
 
 PREFIX = "FAKE_APIMART_"
 
+# A URL may hold a password, which no message may show.
+_USERINFO = re.compile(r"//[^/@]*@")
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
 
@@ -44,7 +47,10 @@ class Settings(BaseSettings):
     )
     storage: str = Field(
         default_factory=_default_storage,
-        description="Where files live: memory:// or dir:PATH; by default a folder of the user's.",
+        description=(
+            "Where files live: memory://, dir:PATH or s3://BUCKET/PREFIX; "
+            "by default a folder of the user's."
+        ),
     )
     api_keys: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(),
@@ -67,6 +73,14 @@ class Settings(BaseSettings):
         ge=1,
         le=3650 * _SECONDS_PER_DAY,
         description="How long a file's URL is good, in seconds.",
+    )
+    delivery: Literal["proxy", "redirect"] = Field(
+        default="proxy",
+        description="Files come through the server, or by a redirect to a presigned URL of S3.",
+    )
+    s3_public_endpoint: str = Field(
+        default="",
+        description="The URL by which clients reach the S3 store, if not the server's own.",
     )
     rate_limit: str = Field(
         default="",
@@ -115,7 +129,14 @@ class Settings(BaseSettings):
         storage_at(value)
         return value
 
-    @field_validator("public_url")
+    @field_validator("delivery")
+    @classmethod
+    def _redirect_to_s3(cls, value: str, info: ValidationInfo) -> str:
+        if value == "redirect" and not info.data.get("storage", "s3://").startswith("s3://"):
+            raise ValueError(f"needs {variable_of('storage')}=s3://BUCKET")
+        return value
+
+    @field_validator("public_url", "s3_public_endpoint")
     @classmethod
     def _strip_slash(cls, value: str) -> str:
         url = urlsplit(value)
@@ -168,7 +189,7 @@ def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0])
     reason = problem["msg"].removeprefix("Value error, ")
     source = flag_of(name) + " " if name in flags else variable_of(name) + "="
-    return f"{source}{problem['input']}: {reason}"
+    return f"{source}{_USERINFO.sub('//***@', str(problem['input']))}: {reason}"
 
 
 def variable_of(name: str) -> str:

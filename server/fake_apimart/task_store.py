@@ -17,6 +17,8 @@ from fake_apimart.stored_json import read_json, write_json
 from fake_apimart.task import Task
 from fake_apimart.task_state import Polls
 
+TASK_PREFIX = "task/"
+POLLS_PREFIX = "polls/"
 LIFE_SECONDS = 30 * 86_400
 CACHED_TASKS = 10_000
 
@@ -85,8 +87,8 @@ class TaskStore:
 
 
 def _key(world: str, task_id: str) -> str:
-    return f"task/{world}/{task_id}"
+    return f"{TASK_PREFIX}{world}/{task_id}"
 
 
 def _polls_key(task: Task) -> str:
-    return f"polls/{task.world}/{task.id}"
+    return f"{POLLS_PREFIX}{task.world}/{task.id}"

@@ -20,6 +20,7 @@ from fake_apimart.json_response import JSONResponse
 from fake_apimart.randomness import Randomness
 from fake_apimart.request_body import RequestBody
 from fake_apimart.settings import Settings
+from fake_apimart.world import world_of
 
 FIELD = b"file"
 
@@ -50,11 +51,11 @@ class Uploads:
         Raises the ApiErrors of each, and ClientDisconnect.
         """
         created_ns = self._clock.time_ns()
-        self._admission.admit(request)
+        world = world_of(self._admission.admit(request))
         image = IncomingImage(
             self._image_type,
             self._storage,
-            functools.partial(self._describe, created_ns),
+            functools.partial(self._describe, world, created_ns),
             max_bytes=self._settings.max_file_bytes,
             check_decoding=self._settings.decode_check,
         )
@@ -83,13 +84,16 @@ class Uploads:
         if problem is not None:
             raise errors.invalid_form(problem)
 
-    def _describe(self, created_ns: int, filename: bytes, content_type: str) -> ObjectInfo:
+    def _describe(
+        self, world: str, created_ns: int, filename: bytes, content_type: str
+    ) -> ObjectInfo:
         created_at = created_ns // _NANOSECONDS
         return ObjectInfo(
             file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename),
             content_type,
             created_at,
             created_at + self._settings.url_ttl_seconds,
+            {"name": filename.decode("utf-8", "surrogateescape"), "world": world},
         )
 
     def _answer(self, request: Request, image: IncomingImage, info: ObjectInfo) -> Response:

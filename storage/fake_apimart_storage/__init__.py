@@ -1,12 +1,12 @@
-"""Where fake-apimart keeps bytes: immutable objects under keys, in memory or in a folder."""
+"""Where fake-apimart keeps bytes: objects under keys, in memory, in a folder, or on S3."""
 
-from fake_apimart_storage.expiry import delete_expired
 from fake_apimart_storage.interface import (
     Chunk,
     InvalidKey,
     InvalidLocation,
     ObjectInfo,
     ObjectNotFound,
+    PresigningStorage,
     Storage,
     StorageError,
     StoredObject,
@@ -20,10 +20,10 @@ __all__ = [
     "InvalidLocation",
     "ObjectInfo",
     "ObjectNotFound",
+    "PresigningStorage",
     "Storage",
     "StorageError",
     "StoredObject",
     "Writer",
-    "delete_expired",
     "storage_at",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class DirectoryStorage(Storage):
         self.objects = root / "objects"
         self.incoming = Incoming(root)
 
-    async def open(self) -> None:
+    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self.incoming.pool, self._prepare)
         except (OSError, Timeout) as error:
@@ -83,7 +83,7 @@ class DirectoryStorage(Storage):
     def writer(self, info: ObjectInfo) -> DirectoryWriter:
         return DirectoryWriter(info, path_of(self.objects, info.key), self.incoming)
 
-    async def get(self, key: str) -> DirectoryObject:
+    async def get(self, key: str, *, with_bytes: bool = True) -> DirectoryObject:
         fd = self._open_object(path_of(self.objects, key))
         try:
             info, size = read_trailer(fd, os.fstat(fd).st_size)

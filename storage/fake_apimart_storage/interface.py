@@ -101,8 +101,12 @@ class Storage(ABC):
     """How the place is written in the settings, without secrets."""
 
     @abstractmethod
-    async def open(self) -> None:
-        """Make ready, and sweep what a crash left. Raises StorageError if it cannot be used."""
+    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+        """Make ready, and sweep what a crash left. Raises StorageError if it cannot be used.
+
+        `lifetimes` says for each prefix of keys how many seconds its objects live at the most, for
+        stores that delete by themselves.
+        """
 
     @abstractmethod
     async def close(self) -> None: ...
@@ -112,8 +116,11 @@ class Storage(ABC):
         """A writer for a new object. Touches nothing until the first write or commit."""
 
     @abstractmethod
-    async def get(self, key: str) -> StoredObject:
-        """The object under `key`. Raises ObjectNotFound, StorageError."""
+    async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
+        """The object under `key`. Raises ObjectNotFound, StorageError.
+
+        Without `with_bytes` no chunk will be asked for, which spares a remote store sending them.
+        """
 
     @abstractmethod
     async def delete(self, key: str) -> None:
@@ -122,6 +129,27 @@ class Storage(ABC):
     @abstractmethod
     def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """Every visible object whose key begins with `prefix`, in no order. Raises StorageError."""
+
+    async def delete_expired(self, now: float) -> int:
+        """Delete every object whose `expires_at` is not after `now`, in Unix seconds.
+
+        Gives back how many were deleted. Raises StorageError.
+        """
+        expired = [info.key async for info in self.entries() if info.expires_at <= now]
+        for key in expired:
+            await self.delete(key)
+        return len(expired)
+
+
+class PresigningStorage(Storage):
+    """A storage that clients can be sent to, with a URL that lets them read one object."""
+
+    @abstractmethod
+    async def presigned_url(self, key: str, method: str, seconds: int) -> str:
+        """A URL that answers `method` for `key`, for `seconds` or as long as the store allows.
+
+        Raises StorageError.
+        """
 
 
 def check_key(key: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 
 from fake_apimart_storage.etag import etag
 from fake_apimart_storage.interface import (
@@ -59,7 +59,7 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         self.objects: dict[str, MemoryObject] = {}
 
-    async def open(self) -> None:
+    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
         """Nothing to make ready."""
 
     async def close(self) -> None:
@@ -68,7 +68,7 @@ class MemoryStorage(Storage):
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         return MemoryWriter(self, info)
 
-    async def get(self, key: str) -> MemoryObject:
+    async def get(self, key: str, *, with_bytes: bool = True) -> MemoryObject:
         try:
             return self.objects[key]
         except KeyError:

@@ -11,42 +11,27 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import hashlib
 import json
 import os
-import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, check_key
+from fake_apimart_storage.portable_name import portable_name
 
 _FOOTER = struct.Struct(">I8s")
 _MAGIC = b"FAPIMART"
 _TAIL_BYTES = 4096
 _IOV_MAX = 1024
 
-# What every file system takes as a name, within the 255 bytes that they all allow.
-_PORTABLE = re.compile(r"[A-Za-z0-9_~$&+=@%-][A-Za-z0-9._~$&+=@%-]{0,198}(?<!\.)")
-_UNPORTABLE = re.compile(r"[^A-Za-z0-9._~$&+=@%-]")
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
-
 
 def path_of(root: Path, key: str) -> Path:
     """The file of the object under `key`, below `root`. Raises InvalidKey.
 
-    A segment that some file system would refuse keeps its beginning and its suffix, and a hash of
-    the whole segment between the two.
+    A segment that some file system would refuse becomes its `portable_name`.
     """
-    return root.joinpath(*(_file_name(segment) for segment in check_key(key)))
-
-
-def _file_name(segment: str) -> str:
-    if _PORTABLE.fullmatch(segment):
-        return segment
-    digest = hashlib.blake2b(segment.encode(), digest_size=16).hexdigest()
-    suffix = _SUFFIX.search(segment)
-    return f"{_UNPORTABLE.sub('_', segment[:100])}~{digest}{suffix[0] if suffix else ''}"
+    return root.joinpath(*(portable_name(segment) for segment in check_key(key)))
 
 
 def trailer(info: ObjectInfo) -> bytes:

@@ -1,0 +1,1 @@
+"""`s3://BUCKET/PREFIX`: objects in any store that speaks S3, through boto3."""

@@ -1,0 +1,125 @@
+"""A bucket made ready at the server's start: there, reachable, and told to delete what is old."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from fake_apimart_storage.interface import StorageError
+from fake_apimart_storage.s3.calls import FAILURES
+from fake_apimart_storage.s3.client import Connection, is_amazon
+from fake_apimart_storage.s3.failure import cause_of, code_of
+from fake_apimart_storage.s3.lifecycle import rules_with_ours
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_SKEW_SECONDS = 900
+"""What S3 itself tolerates; a presigned URL would be dead or not yet alive beyond it."""
+
+ABANDONED_SECONDS = 86_400
+"""The age at which a multipart upload is taken for one whose server is dead."""
+
+logger = logging.getLogger("fake_apimart.storage")
+
+
+def make_ready(
+    connection: Connection, bucket: str, prefix: str, lifetimes: Mapping[str, int]
+) -> None:
+    """Create the bucket if it is missing, check what can be checked, set its lifecycle.
+
+    Blocks. Raises StorageError, whose message is one line.
+    """
+    client = connection.client
+    try:
+        try:
+            answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        except ClientError as error:
+            if code_of(error) != "NoSuchBucket":
+                raise
+            _create(connection, bucket)
+            answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except FAILURES as error:
+        raise StorageError(f"{connection.endpoint}: {cause_of(error)}") from error
+    _check_clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
+    _set_lifecycle(client, bucket, {prefix + each: life for each, life in lifetimes.items()})
+    _sweep(client, bucket, prefix)
+
+
+def _create(connection: Connection, bucket: str) -> None:
+    parameters: dict[str, Any] = {"Bucket": bucket}
+    if is_amazon(connection.client.meta.endpoint_url) and connection.region != "us-east-1":
+        # Amazon alone wants the region named, and refuses its default one by name.
+        parameters["CreateBucketConfiguration"] = {"LocationConstraint": connection.region}
+    try:
+        connection.client.create_bucket(**parameters)
+    except ClientError as error:
+        if code_of(error) == "BucketAlreadyOwnedByYou":
+            return
+        raise StorageError(
+            f"{connection.endpoint}: there is no such bucket, and it cannot be created: "
+            f"{cause_of(error)}"
+        ) from error
+    logger.info("created the bucket %s", bucket)
+
+
+def _check_clock(date: str | None) -> None:
+    if date is None:
+        return
+    skew = time.time() - parsedate_to_datetime(date).timestamp()
+    if abs(skew) > MAX_SKEW_SECONDS:
+        direction = "fast" if skew > 0 else "slow"
+        raise StorageError(
+            f"this machine's clock is {abs(skew):.0f} s {direction} of the store's: set it right"
+        )
+
+
+def _set_lifecycle(client: S3Client, bucket: str, lifetimes: Mapping[str, int]) -> None:
+    """Have the store delete what this server, if it is gone, no longer can."""
+    try:
+        rules = _rules(client, bucket)
+        wanted = rules_with_ours(rules, lifetimes)
+        if wanted != rules:
+            configuration: Any = {"Rules": wanted}
+            client.put_bucket_lifecycle_configuration(
+                Bucket=bucket, LifecycleConfiguration=configuration
+            )
+    except FAILURES as error:
+        logger.warning(
+            "no lifecycle rule on the bucket %s, only this server deletes old files: %s",
+            bucket,
+            cause_of(error),
+        )
+
+
+def _rules(client: S3Client, bucket: str) -> list[Any]:
+    try:
+        return list(client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
+    except ClientError as error:
+        if code_of(error) != "NoSuchLifecycleConfiguration":
+            raise
+        return []
+
+
+def _sweep(client: S3Client, bucket: str, prefix: str) -> None:
+    """Abort multipart uploads that a crash left: some stores have no lifecycle rule for it.
+
+    Another server on the same bucket may be uploading: only what is a day old is surely dead.
+    """
+    try:
+        # MinIO finds uploads by a prefix only where it is a whole key.
+        for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+            for upload in page.get("Uploads", ()):
+                age = time.time() - upload["Initiated"].timestamp()
+                if upload["Key"].startswith(prefix) and age > ABANDONED_SECONDS:
+                    client.abort_multipart_upload(
+                        Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                    logger.info("swept an unfinished upload of %s", upload["Key"])
+    except FAILURES as error:
+        logger.warning("cannot look for unfinished uploads: %s", cause_of(error))

@@ -1,0 +1,166 @@
+"""S3 stores that the tests start: moto's server, and a real MinIO where there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+
+from tests.harness import DEADLINE_SECONDS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MINIO = "github.com/minio/minio@latest"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fake-apimart-tests"
+BUILD_SECONDS = 1800
+
+ACCESS_KEY = "test-access-key"
+SECRET_KEY = "test-secret-key"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A running store, and the names under which AWS tools find it."""
+
+    endpoint: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_REGION": REGION,
+            # Nothing of the user's own may be read.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self) -> S3Client:
+        """A client beside the one under test."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+
+    def keys(self, bucket: str) -> list[str]:
+        """The keys of all objects in a bucket."""
+        listed = self.client().list_objects_v2(Bucket=bucket)
+        return [each["Key"] for each in listed.get("Contents", ())]
+
+    def unfinished(self, bucket: str) -> list[str]:
+        """The keys of all multipart uploads that are neither completed nor aborted."""
+        listed = self.client().list_multipart_uploads(Bucket=bucket)
+        return [each["Key"] for each in listed.get("Uploads", ())]
+
+
+class StoreProcess:
+    """A store in a process of its own, which can be killed and started again on its port."""
+
+    def __init__(self, command: list[str], port: int, path: str, env: Mapping[str, str]) -> None:
+        self.store = Store(f"http://127.0.0.1:{port}")
+        self._command = command
+        self._path = path
+        self._env = {**os.environ, **env}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not self._answers():
+            assert time.monotonic() < deadline, f"{self._command[0]} did not start"
+            time.sleep(0.05)
+        return self
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(self.store.endpoint + self._path).status_code == httpx.codes.OK
+        return False
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def moto() -> StoreProcess:
+    """moto's server: it takes any signature, and its URLs never expire."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    return StoreProcess(command, port, "/moto-api/", {})
+
+
+def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -> StoreProcess:
+    """A MinIO that keeps its data in `folder`. Skips the test where it cannot be had."""
+    port = port or free_port()
+    address = f"127.0.0.1:{port}"
+    command = [str(minio_binary()), "server", str(folder), "--address", address, "--quiet"]
+    env = {
+        "MINIO_ROOT_USER": ACCESS_KEY,
+        "MINIO_ROOT_PASSWORD": secret_key,
+        "MINIO_BROWSER": "off",
+    }
+    return StoreProcess(command, port, "/minio/health/ready", env)
+
+
+@functools.cache
+def minio_binary() -> Path:
+    """MinIO's program: on the PATH, or built once by Go into a folder that is kept."""
+    found = shutil.which("minio") or shutil.which("minio", path=CACHE)
+    if found is not None:
+        return Path(found)
+    if os.environ.get("CI") != "true":
+        pytest.skip(f"there is no MinIO: CI=true builds it once, or: go install {MINIO}")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["go", "install", MINIO],
+        env={**os.environ, "GOBIN": str(CACHE), "CGO_ENABLED": "0"},
+        check=True,
+        timeout=BUILD_SECONDS,
+    )
+    return CACHE / "minio"
+
+
+@contextlib.contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for as long as the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
