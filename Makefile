@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test check format bench wheel-test docs clean
+.PHONY: run test check format bench wheel-test docker-test docs clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -32,6 +32,10 @@ bench: $(VENV)/installed-dev
 # The wheel, in an environment that has nothing else, serves an upload.
 wheel-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.wheel
+
+# The image and docker-compose.yml, with a Docker engine and a MinIO of this machine.
+docker-test: $(VENV)/installed-dev
+	$(BIN)/python -m tests.containers
 
 clean:
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from fake_apimart.app import create_app
 from fake_apimart.clock import Clock
+from fake_apimart.expiry import lifetimes
 from fake_apimart.randomness import Randomness
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
 from fake_apimart.settings import Settings
@@ -89,7 +90,7 @@ class ServerThread:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        await self.storage.open()
+        await self.storage.open(lifetimes(self.settings.url_ttl_seconds))
         config = uvicorn_config()
         config.app = create_app(self.settings, self.storage, self._clock, self._randomness)
         self._server = Server(config, self._listening.set)

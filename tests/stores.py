@@ -74,6 +74,17 @@ class Store:
         listed = self.client().list_multipart_uploads(Bucket=bucket)
         return [each["Key"] for each in listed.get("Uploads", ())]
 
+    def unfinished_parts(self, bucket: str, key: str) -> int:
+        """How many parts the store has of an unfinished upload."""
+        client = self.client()
+        listed = client.list_multipart_uploads(Bucket=bucket)
+        uploads = [each for each in listed.get("Uploads", ()) if each["Key"] == key]
+        parts = (
+            client.list_parts(Bucket=bucket, Key=key, UploadId=each["UploadId"]).get("Parts", ())
+            for each in uploads
+        )
+        return sum(map(len, parts))
+
 
 class StoreProcess:
     """A store in a process of its own, which can be killed and started again on its port."""

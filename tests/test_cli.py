@@ -138,7 +138,11 @@ REFUSALS = [
     (("--dialect", "go"), {}, "--dialect go: "),
     ((), {"FAKE_APIMART_RATE_LIMIT": "often"}, "FAKE_APIMART_RATE_LIMIT=often: "),
     ((), {"FAKE_APIMART_POORT": "1"}, "FAKE_APIMART_POORT=1: unknown setting"),
-    (("--storage", "ftp:x"), {}, "--storage ftp:x: expected memory:// or dir:PATH"),
+    (
+        ("--storage", "ftp:x"),
+        {},
+        "--storage ftp:x: expected memory://, dir:PATH or s3://BUCKET/PREFIX",
+    ),
     (("--storage", "dir:/dev/null/x"), {}, "FAKE_APIMART_STORAGE=dir:/dev/null/x: cannot use"),
     (("--host", "no.such.host.invalid"), {}, "FAKE_APIMART_HOST=no.such.host.invalid: "),
     (("--host", "192.0.2.1", *MEMORY), {}, "FAKE_APIMART_HOST=192.0.2.1, FAKE_APIMART_PORT=8080: "),

@@ -54,7 +54,7 @@ BAD = [
     ("port", "http", "valid integer"),
     ("port", "65536", "less than or equal to 65535"),
     ("port", "-1", "greater than or equal to 0"),
-    ("storage", "s4://bucket", "expected memory:// or dir:PATH"),
+    ("storage", "s4://bucket", "expected memory://, dir:PATH or s3://BUCKET/PREFIX"),
     ("storage", "dir:", "needs a path"),
     ("storage", "memory://x", "nothing behind it"),
     ("api_keys", ",", "at least one item"),

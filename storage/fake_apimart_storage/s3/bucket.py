@@ -46,7 +46,7 @@ def make_ready(
             answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except FAILURES as error:
         raise StorageError(f"{connection.endpoint}: {cause_of(error)}") from error
-    _check_clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
+    check_clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
     _set_lifecycle(client, bucket, {prefix + each: life for each, life in lifetimes.items()})
     _sweep(client, bucket, prefix)
 
@@ -68,7 +68,8 @@ def _create(connection: Connection, bucket: str) -> None:
     logger.info("created the bucket %s", bucket)
 
 
-def _check_clock(date: str | None) -> None:
+def check_clock(date: str | None) -> None:
+    """Compare with the `Date` of an answer. Raises StorageError where they differ too much."""
     if date is None:
         return
     skew = time.time() - parsedate_to_datetime(date).timestamp()

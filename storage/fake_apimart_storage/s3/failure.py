@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from botocore.exceptions import ClientError
+
+# boto3 repeats the endpoint as it was given, with a password that may be in it.
+_USERINFO = re.compile(r"//[^/@\s]*@")
 
 _WORDS = {
     "InvalidAccessKeyId": "the access key id is unknown there (AWS_ACCESS_KEY_ID)",
@@ -29,7 +34,7 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "the store did not answer in time"
     if not isinstance(error, ClientError):
-        return " ".join(str(error).split()) or type(error).__name__
+        return _USERINFO.sub("//", " ".join(str(error).split())) or type(error).__name__
     code = code_of(error)
     message = " ".join(error.response["Error"].get("Message", "").split())
     words = _WORDS.get(code)

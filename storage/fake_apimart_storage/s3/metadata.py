@@ -17,6 +17,10 @@ _OWN = "own-"
 _CUT_ESCAPE = re.compile(r"%[0-9A-F]?\Z")
 
 
+class ForeignObject(StorageError):
+    """Somebody else put this object here: it lacks our description."""
+
+
 def to_metadata(info: ObjectInfo) -> dict[str, str]:
     """What to store beside the bytes. The longest values are cut where all would be too long."""
     stored = {_CREATED_AT: str(info.created_at), _EXPIRES_AT: str(info.expires_at)}
@@ -41,13 +45,13 @@ def _cut(value: str, length: int) -> str:
 
 
 def from_metadata(key: str, content_type: str, stored: Mapping[str, str]) -> ObjectInfo:
-    """The description again. Raises StorageError for an object that is none of ours."""
+    """The description again. Raises ForeignObject."""
     # Some stores give the names back in other cases than they were sent in.
     fields = {name.lower(): value for name, value in stored.items()}
     try:
         times = int(fields[_CREATED_AT]), int(fields[_EXPIRES_AT])
     except (KeyError, ValueError):
-        raise StorageError(f"{key} is no object of this server's: it has no times") from None
+        raise ForeignObject(f"{key} is none of this server's objects: it has no times") from None
     own = {
         name.removeprefix(_OWN): unquote_to_bytes(value).decode("utf-8", "surrogateescape")
         for name, value in fields.items()

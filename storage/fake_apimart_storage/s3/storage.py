@@ -23,7 +23,7 @@ from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import CALL_THREADS, PART_THREADS, Calls
 from fake_apimart_storage.s3.client import Connection
 from fake_apimart_storage.s3.failure import code_of
-from fake_apimart_storage.s3.metadata import from_metadata
+from fake_apimart_storage.s3.metadata import ForeignObject, from_metadata
 from fake_apimart_storage.s3.object import READ_BYTES, S3Object
 from fake_apimart_storage.s3.writer import PART_BYTES, S3Writer
 
@@ -138,7 +138,7 @@ class S3Storage(PresigningStorage):
         try:
             async with await self.get(key, with_bytes=False) as stored:
                 return stored.info
-        except ObjectNotFound:
+        except (ObjectNotFound, ForeignObject):
             return None
 
     async def delete_expired(self, now: float) -> int:

@@ -1,0 +1,198 @@
+"""Builds the image, runs it as strictly as one can, and brings docker-compose.yml up.
+
+Not a test of the suite, since it needs a Docker engine: `make docker-test` runs it. No image is
+pulled but the base image: a small one around a local MinIO takes the place of MinIO's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from tests.harness import AUTHORIZED, JPEG, PNG
+from tests.stores import free_port, minio_binary
+
+ROOT = Path(__file__).parents[1]
+IMAGE = "fake-apimart"
+BASE = "python:3.13-slim-bookworm"
+STORE_IMAGE = "fake-apimart-test-s3"
+PROJECT = "fake-apimart-test"
+MOST_BYTES_ABOVE_BASE = 130 * 1000 * 1000
+OLDEST_WITH_START_INTERVAL = 25
+HEALTHY_SECONDS = 60
+LEFT_OVER = ("/root/.cache", "/install", "/src", "/wheel", "/usr/bin/gcc", "/usr/bin/cc")
+
+STRICT = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
+
+STORE_DOCKERFILE = f"""
+FROM {BASE}
+COPY minio /usr/bin/minio
+ENTRYPOINT ["minio"]
+"""
+
+HEALTH = "import urllib.request as r; r.urlopen('http://127.0.0.1:9000/minio/health/ready')"
+
+OVERRIDE = {
+    "services": {
+        "fake-apimart": {"build": {"network": "host"}},
+        "s3": {
+            "image": STORE_IMAGE,
+            "healthcheck": {"test": ["CMD", "python3", "-c", HEALTH], "interval": "1s"},
+        },
+    }
+}
+
+FROM_WITHIN = """
+import httpx, sys
+content = sys.stdin.buffer.read()
+answer = httpx.post("http://fake-apimart:8080/v1/uploads/images",
+                    headers={"Authorization": "Bearer k"}, files={"file": ("a.png", content)})
+url = answer.json()["url"]
+assert url.startswith("http://fake-apimart:8080/f/image/"), url
+assert httpx.get(url).content == content
+"""
+
+
+def docker(
+    *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """What a docker command prints; its failure ends the test."""
+    ran = subprocess.run(
+        ["docker", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        input=stdin,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=900,
+    )
+    return ran.stdout.decode().strip()
+
+
+def main() -> None:
+    """Exit with status 0 when all is well."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run([Path(sys.prefix, "bin", "hadolint"), ROOT / "Dockerfile"], check=True)
+        build(dockerfile(folder))
+        check_size()
+        check_strict_container()
+        build_store(folder)
+        check_compose(folder)
+    sys.stdout.write("the image and docker-compose.yml serve uploads\n")
+
+
+def dockerfile(folder: Path) -> Path:
+    """Our Dockerfile; for an older engine, without the one flag that it does not know."""
+    version = docker("version", "--format", "{{.Server.Version}}")
+    if int(version.partition(".")[0]) >= OLDEST_WITH_START_INTERVAL:
+        return ROOT / "Dockerfile"
+    older = folder / "Dockerfile"
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    assert " --start-interval=1s" in text
+    older.write_text(text.replace(" --start-interval=1s", ""), "utf-8")
+    return older
+
+
+def build(path: Path) -> None:
+    docker("build", "--quiet", "--network=host", "--tag", IMAGE, "--file", str(path), ".")
+
+
+def check_size() -> None:
+    """The image is at most 130 MB larger than its base, and has no compiler and no cache in it."""
+    ours, base = (int(docker("image", "inspect", "-f", "{{.Size}}", it)) for it in (IMAGE, BASE))
+    sys.stdout.write(f"{(ours - base) / 1e6:.0f} MB above the base image\n")
+    assert ours - base <= MOST_BYTES_ABOVE_BASE
+    found = f"ls -d {' '.join(LEFT_OVER)} 2>/dev/null; true"
+    assert docker("run", "--rm", "--user", "0", "--entrypoint", "sh", IMAGE, "-c", found) == ""
+
+
+def check_strict_container() -> None:
+    """Read-only, without rights, not root: healthy, and its files outlive a restart."""
+    port = free_port()
+    publish = ("--publish", f"127.0.0.1:{port}:8080")
+    container = docker("run", "--detach", *STRICT, *publish, IMAGE)
+    try:
+        wait_until_healthy(container)
+        assert docker("exec", container, "id", "-u") == "10001"
+        url = upload(port, JPEG)
+        docker("restart", container)
+        wait_until_healthy(container)
+        assert httpx.get(url).content == JPEG
+        docker("stop", container)
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", container) == "0"
+    except BaseException:
+        sys.stderr.write(docker("logs", container))
+        raise
+    finally:
+        docker("rm", "--force", "--volumes", container)
+
+
+def wait_until_healthy(container: str) -> None:
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while docker("inspect", "-f", "{{.State.Health.Status}}", container) != "healthy":
+        assert time.monotonic() < deadline, "the container did not become healthy"
+        time.sleep(0.2)
+
+
+def upload(port: int, content: bytes) -> str:
+    """The URL of an upload from this machine."""
+    answer = httpx.post(
+        f"http://127.0.0.1:{port}/v1/uploads/images",
+        headers=AUTHORIZED,
+        files={"file": ("a.png", content)},
+    )
+    assert answer.status_code == httpx.codes.OK, answer.text
+    return str(answer.json()["url"])
+
+
+def build_store(folder: Path) -> None:
+    context = folder / "store"
+    context.mkdir()
+    shutil.copy(minio_binary(), context / "minio")
+    (context / "Dockerfile").write_text(STORE_DOCKERFILE)
+    docker("build", "--quiet", "--tag", STORE_IMAGE, str(context))
+
+
+def check_compose(folder: Path) -> None:
+    """`docker compose up` gives uploads and URLs, to this machine and to other containers."""
+    docker("compose", "config", "-q")
+    override = folder / "override.yml"
+    override.write_text(json.dumps(OVERRIDE))
+    port = free_port()
+    ports = {
+        "FAKE_APIMART_PORT": str(port),
+        "S3_PORT": str(free_port()),
+        "S3_CONSOLE_PORT": str(free_port()),
+    }
+    files = ("--file", "docker-compose.yml", "--file", str(override))
+    compose = ("compose", *files, "--project-name", PROJECT)
+    try:
+        docker(*compose, "up", "--wait", "--no-build", env=ports)
+        url = upload(port, PNG)
+        assert httpx.get(url).content == PNG
+        network = ("--network", f"{PROJECT}_default", "--entrypoint", "python", "--interactive")
+        docker("run", "--rm", *network, IMAGE, "-c", FROM_WITHIN, stdin=PNG)
+        stored = docker(*compose, "exec", "-T", "s3", "ls", "/data/fake-apimart/image", env=ports)
+        assert url.rpartition("/")[2] in stored.split()
+        docker(*compose, "restart", env=ports)
+        docker(*compose, "up", "--wait", "--no-build", env=ports)
+        assert httpx.get(url).content == PNG
+    except BaseException:
+        sys.stderr.write(docker(*compose, "logs", env=ports))
+        raise
+    finally:
+        docker(*compose, "down", "--volumes", env=ports)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,528 @@
+"""What is special about S3: its start, parts, failures of the store, presigned URLs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fake_apimart_storage import ObjectInfo, ObjectNotFound, StorageError, storage_at
+from fake_apimart_storage.s3.bucket import MAX_SKEW_SECONDS, check_clock
+from fake_apimart_storage.s3.budget import Budget
+from fake_apimart_storage.s3.calls import Calls
+from fake_apimart_storage.s3.lifecycle import rules_with_ours
+from fake_apimart_storage.s3.metadata import MAX_BYTES, from_metadata, to_metadata
+from fake_apimart_storage.s3.storage import S3Storage
+from fake_apimart_storage.s3.writer import PART_BYTES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.stores import Store, environment, free_port, minio
+from tests.tcp_proxy import TCPProxy
+from tests.test_storage import info, keys, opened, put, read
+
+LARGE = 20 * 1024 * 1024
+DAY = 86_400
+
+Body = Callable[[S3Storage], Awaitable[None]]
+
+UNFINISHED = """
+import asyncio, sys
+from fake_apimart_storage import ObjectInfo, storage_at
+
+async def main():
+    storage = storage_at(sys.argv[1])
+    await storage.open()
+    await storage.writer(ObjectInfo("image/whole", "image/png", 1, 2)).commit()
+    writer = storage.writer(ObjectInfo("image/part", "image/png", 1, 2))
+    await writer.write([bytes(9_000_000)])
+    await asyncio.gather(*writer._sending)
+    print("writing", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def run(store: Store, location: str, body: Body, **variables: str) -> None:
+    """Run a test's body with an open storage."""
+
+    async def main() -> None:
+        async with opened(location) as storage:
+            assert isinstance(storage, S3Storage)
+            await body(storage)
+
+    with environment({**store.env, **variables}):
+        asyncio.run(main())
+
+
+async def nothing(storage: S3Storage) -> None:
+    """For tests of the start alone."""
+
+
+@pytest.fixture
+def proxy(minio_store: Store) -> Iterator[TCPProxy]:
+    with TCPProxy(minio_store.endpoint) as running:
+        yield running
+
+
+def test_object_lies_below_the_prefix(minio_store: Store, bucket: str) -> None:
+    async def body(storage: S3Storage) -> None:
+        await put(storage, info("image/a"), b"x")
+
+    run(minio_store, f"s3://{bucket}/one/two", body)
+    assert minio_store.keys(bucket) == ["one/two/image/a"]
+
+
+def test_description_is_ascii_metadata_of_the_object(minio_store: Store, bucket: str) -> None:
+    async def body(storage: S3Storage) -> None:
+        await put(storage, info("image/a"), b"x")
+
+    run(minio_store, f"s3://{bucket}", body)
+    stored = minio_store.client().head_object(Bucket=bucket, Key="image/a")
+    assert stored["ContentType"] == "image/png"
+    assert stored["Metadata"] == {
+        "created-at": "1700000000",
+        "expires-at": "2000000000",
+        "own-name": "%E7%85%A7%20%FF",
+    }
+
+
+@pytest.mark.parametrize("size", [PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES, LARGE])
+def test_large_object_comes_back_as_it_was_written(
+    size: int, minio_store: Store, bucket: str
+) -> None:
+    content = random.Random(size).randbytes(size)
+
+    async def body(storage: S3Storage) -> None:
+        pieces = [content[start : start + 100_001] for start in range(0, size, 100_001)]
+        await put(storage, info(), *pieces)
+        assert await read(storage) == content
+        assert await read(storage, start=size - 70_000, stop=size) == content[-70_000:]
+        assert await read(storage, start=1, stop=PART_BYTES) == content[1:PART_BYTES]
+        async with await storage.get("image/a") as stored:
+            assert (stored.size, stored.info) == (size, info())
+            assert ("-" in stored.etag) == (size > PART_BYTES)
+
+    run(minio_store, f"s3://{bucket}", body)
+
+
+def test_parts_go_up_while_the_rest_arrives(minio_store: Store, bucket: str) -> None:
+    async def body(storage: S3Storage) -> None:
+        writer = storage.writer(info())
+        await writer.write([bytes(PART_BYTES + 1)])
+        while not minio_store.unfinished_parts(bucket, "image/a"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with pytest.raises(ObjectNotFound):
+            await storage.get("image/a")
+        await writer.abort()
+
+    run(minio_store, f"s3://{bucket}", body)
+
+
+@pytest.mark.parametrize("size", [10, PART_BYTES + 1, LARGE])
+def test_abort_leaves_no_parts(size: int, minio_store: Store, bucket: str) -> None:
+    async def body(storage: S3Storage) -> None:
+        writer = storage.writer(info())
+        await writer.write([bytes(size)])
+        await writer.abort()
+
+    run(minio_store, f"s3://{bucket}", body)
+    assert minio_store.unfinished(bucket) == []
+    assert minio_store.keys(bucket) == []
+
+
+def test_name_too_long_for_any_store_is_shortened(minio_store: Store, bucket: str) -> None:
+    key = f"image/1-2-{'%E7%85%A7' * 500}.png"
+
+    async def body(storage: S3Storage) -> None:
+        await put(storage, info(key), b"x")
+        assert await read(storage, key) == b"x"
+        (listed,) = await keys(storage)
+        assert listed.endswith(".png")
+        assert await read(storage, listed) == b"x"
+
+    run(minio_store, f"s3://{bucket}", body)
+
+
+# The start
+
+
+def test_start_creates_the_bucket(minio_store: Store, bucket: str) -> None:
+    run(minio_store, f"s3://{bucket}", nothing)
+    assert bucket in [each["Name"] for each in minio_store.client().list_buckets()["Buckets"]]
+    run(minio_store, f"s3://{bucket}", nothing)
+
+
+REFUSED = [
+    ({"AWS_SECRET_ACCESS_KEY": "wr0ng"}, "the secret key is wrong"),
+    ({"AWS_ACCESS_KEY_ID": "nobody"}, "the access key id is unknown"),
+    ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
+    ({"AWS_ENDPOINT_URL_S3": "http://user:wr0ng@127.0.0.1:9"}, "Could not connect"),
+    ({"AWS_ENDPOINT_URL_S3": "nonsense"}, "Invalid endpoint: nonsense"),
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no credentials"),
+    ({"AWS_PROFILE": "nobody"}, "could not be found"),
+]
+
+
+@pytest.mark.parametrize(("variables", "said"), REFUSED)
+def test_start_is_refused_in_one_line_without_the_secret(
+    variables: dict[str, str], said: str, minio_store: Store, bucket: str
+) -> None:
+    with pytest.raises(StorageError) as refusal:
+        run(minio_store, f"s3://{bucket}", nothing, **variables)
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert "wr0ng" not in str(refusal.value)
+
+
+def test_command_says_what_is_wrong_and_ends_with_status_2(minio_store: Store) -> None:
+    with environment({**minio_store.env, "AWS_SECRET_ACCESS_KEY": "wr0ng"}):
+        ran = subprocess.run(
+            [sys.executable, "-m", "fake_apimart", "serve", "--storage", "s3://bucket"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        f"fake-apimart: FAKE_APIMART_STORAGE=s3://bucket: {minio_store.endpoint}: "
+        "the secret key is wrong (AWS_SECRET_ACCESS_KEY) (SignatureDoesNotMatch)\n"
+    )
+
+
+def test_region_is_read_from_either_name(minio_store: Store, bucket: str) -> None:
+    async def body(storage: S3Storage) -> None:
+        url = await storage.presigned_url("image/a", "GET", 60)
+        assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+        assert "us-east-1" in url
+
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        other = "AWS_DEFAULT_REGION" if name == "AWS_REGION" else "AWS_REGION"
+        run(minio_store, f"s3://{bucket}", body, **{name: "us-east-1", other: ""})
+
+
+@pytest.mark.parametrize(("skew", "word"), [(MAX_SKEW_SECONDS + 60, "slow"), (-7200, "fast")])
+def test_clock_that_is_wrong_is_named(skew: int, word: str) -> None:
+    with pytest.raises(StorageError, match=f"s {word} of the store's"):
+        check_clock(time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + skew)))
+
+
+def test_lifecycle_rules_stand_beside_a_foreign_one(minio_store: Store, bucket: str) -> None:
+    client = minio_store.client()
+    client.create_bucket(Bucket=bucket)
+    foreign: Any = {
+        "ID": "foreign",
+        "Filter": {"Prefix": "logs/"},
+        "Status": "Enabled",
+        "Expiration": {"Days": 30},
+    }
+    client.put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": [foreign]}
+    )
+
+    async def main() -> None:
+        for lifetime in (3 * DAY, 3 * DAY, 9 * DAY):
+            storage = storage_at(f"s3://{bucket}/x")
+            await storage.open({"image/": lifetime, "task/": 30 * DAY})
+            await storage.close()
+
+    with environment(minio_store.env):
+        asyncio.run(main())
+    rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert [(each["ID"], each["Filter"], each["Expiration"]["Days"]) for each in rules] == [
+        ("foreign", {"Prefix": "logs/"}, 30),
+        ("fake-apimart:x/image/", {"Prefix": "x/image/"}, 10),
+        ("fake-apimart:x/task/", {"Prefix": "x/task/"}, 31),
+    ]
+
+
+@pytest.mark.parametrize(("lifetime", "days"), [(1, 4), (3 * DAY, 4), (3 * DAY + 1, 5)])
+def test_lifecycle_grants_a_day_more_than_the_lifetime(lifetime: int, days: int) -> None:
+    (rule,) = rules_with_ours([], {"image/": lifetime})
+    assert rule["Expiration"] == {"Days": days}
+
+
+def test_lifecycle_that_says_all_already_is_left_alone() -> None:
+    rules = rules_with_ours([{"ID": "foreign"}], {"image/": DAY})
+    assert rules_with_ours(rules, {"image/": DAY}) == rules
+    # As a store gives it back that drops the part about multipart uploads.
+    kept = [{k: v for k, v in each.items() if not k.startswith("Abort")} for each in rules]
+    assert rules_with_ours(kept, {"image/": DAY}) == kept
+
+
+def test_unfinished_upload_of_a_killed_server_is_never_visible(
+    minio_store: Store, bucket: str
+) -> None:
+    location = f"s3://{bucket}"
+    with (
+        environment(minio_store.env),
+        subprocess.Popen(
+            [sys.executable, "-c", UNFINISHED, location], stdout=subprocess.PIPE
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGKILL)
+
+    async def body(storage: S3Storage) -> None:
+        assert await keys(storage) == ["image/whole"]
+
+    run(minio_store, location, body)
+    # It may belong to another server that lives: only a day later is it swept.
+    assert minio_store.unfinished(bucket) == ["image/part"]
+
+
+def test_unfinished_upload_is_swept_a_day_later(
+    minio_store: Store, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = minio_store.client()
+    client.create_bucket(Bucket=bucket)
+    for key in ("x/image/a", "foreign"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    monkeypatch.setattr("fake_apimart_storage.s3.bucket.ABANDONED_SECONDS", -60)
+    run(minio_store, f"s3://{bucket}/x", nothing)
+    assert minio_store.unfinished(bucket) == ["foreign"]
+
+
+# Presigned URLs
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_presigned_url_answers_the_method_asked_until_it_expires(
+    method: str, minio_store: Store, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        await put(storage, info(), b"content")
+        urls.append(await storage.presigned_url("image/a", method, 2))
+
+    urls: list[str] = []
+    run(minio_store, f"s3://{bucket}", body)
+    answer = httpx.request(method, urls[0])
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.content == (b"content" if method == "GET" else b"")
+    time.sleep(3)
+    assert httpx.request(method, urls[0]).status_code == 403
+
+
+def test_presigned_url_names_the_public_endpoint(minio_store: Store, bucket: str) -> None:
+    async def main() -> None:
+        storage = storage_at(f"s3://{bucket}/x", public_endpoint="http://files.example:9000")
+        assert isinstance(storage, S3Storage)
+        await storage.open()
+        url = httpx.URL(await storage.presigned_url("image/a", "GET", 30 * DAY))
+        assert (url.host, url.port, url.path) == ("files.example", 9000, f"/{bucket}/x/image/a")
+        assert url.params["X-Amz-Expires"] == str(7 * DAY)
+        await storage.close()
+
+    with environment(minio_store.env):
+        asyncio.run(main())
+
+
+def test_presigned_url_does_not_outlive_the_credentials(minio_store: Store, bucket: str) -> None:
+    async def body(storage: S3Storage) -> None:
+        url = httpx.URL(await storage.presigned_url("image/a", "GET", 3 * DAY))
+        assert 900 < int(url.params["X-Amz-Expires"]) <= 3600
+
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    run(minio_store, f"s3://{bucket}", body, AWS_CREDENTIAL_EXPIRATION=end)
+
+
+# Failures of the store
+
+
+def test_store_that_hangs_fails_within_20_seconds_and_recovers(
+    minio_store: Store, proxy: TCPProxy, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        await put(storage, info("image/before"), b"x")
+        proxy.hang()
+        started = time.monotonic()
+        results = await asyncio.gather(
+            *(put(storage, info(f"image/{size}"), bytes(size)) for size in (10, 100_000, LARGE)),
+            read(storage, "image/before"),
+            return_exceptions=True,
+        )
+        assert time.monotonic() - started < 20
+        assert [type(each) for each in results] == [StorageError] * 4
+        proxy.pass_on()
+        await put(storage, info("image/after"), bytes(LARGE))
+
+    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    assert minio_store.keys(bucket) == ["image/after", "image/before"]
+    assert minio_store.unfinished(bucket) == []
+
+
+@pytest.mark.parametrize("after", [0, 3_000_000])
+def test_store_that_resets_fails_and_recovers(
+    after: int, minio_store: Store, proxy: TCPProxy, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        proxy.reset(after)
+        with pytest.raises(StorageError):
+            await put(storage, info("image/during"), *[bytes(1_000_000)] * 20)
+        proxy.pass_on()
+        await put(storage, info("image/after"), bytes(LARGE))
+
+    # The start comes first, and passes.
+    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    assert minio_store.keys(bucket) == ["image/after"]
+    assert minio_store.unfinished(bucket) == []
+
+
+def test_bucket_deleted_while_running_is_a_failure_not_an_absence(
+    minio_store: Store, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        minio_store.client().delete_bucket(Bucket=bucket)
+        for attempt in (
+            put(storage, info(), b"x"),
+            put(storage, info(), bytes(LARGE)),
+            read(storage),
+            storage.get("image/a", with_bytes=False),
+            keys(storage),
+        ):
+            with pytest.raises(StorageError, match="there is no such bucket"):
+                await attempt
+        minio_store.client().create_bucket(Bucket=bucket)
+        await put(storage, info(), b"x")
+
+    run(minio_store, f"s3://{bucket}", body)
+
+
+def test_secret_revoked_while_running_is_a_failure_that_names_it(tmp_path: Path) -> None:
+    port = free_port()
+    first, second = minio(tmp_path, port), minio(tmp_path, port, "another-secret-key")
+
+    async def body(storage: S3Storage) -> None:
+        first.stop()
+        second.start()
+        for attempt in (put(storage, info(), b"x"), read(storage), keys(storage)):
+            with pytest.raises(StorageError, match="the secret key is wrong"):
+                await attempt
+
+    with first:
+        try:
+            run(first.store, "s3://bucket", body)
+        finally:
+            second.stop()
+
+
+def test_object_that_is_none_of_ours_is_an_error_to_read_and_no_entry(
+    minio_store: Store, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        minio_store.client().put_object(Bucket=bucket, Key="image/a", Body=b"x")
+        with pytest.raises(StorageError, match="none of this server's"):
+            await storage.get("image/a")
+        assert await keys(storage) == []
+
+    run(minio_store, f"s3://{bucket}", body)
+
+
+def test_what_was_there_before_survives_a_put_that_failed(
+    minio_store: Store, proxy: TCPProxy, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        await put(storage, info(), b"before")
+        proxy.reset()
+        later = ObjectInfo("image/a", "image/png", 1_700_000_001, 2_000_000_000)
+        with pytest.raises(StorageError):
+            await put(storage, later, b"after")
+        proxy.pass_on()
+        assert await read(storage) == b"before"
+
+    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    assert minio_store.keys(bucket) == ["image/a"]
+
+
+# Its parts
+
+
+@given(
+    metadata=st.dictionaries(
+        st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.text(max_size=2000), max_size=4
+    )
+)
+@settings(max_examples=80, deadline=None)
+def test_metadata_is_short_ascii_and_says_the_same_or_its_beginning(
+    metadata: dict[str, str],
+) -> None:
+    described = ObjectInfo("image/a", "image/png", 1, 2, metadata)
+    stored = to_metadata(described)
+    assert sum(len(name) + len(value) for name, value in stored.items()) <= MAX_BYTES
+    assert all(value.isascii() and value.isprintable() for value in stored.values())
+    again = from_metadata("image/a", "image/png", stored)
+    assert again.metadata.keys() == metadata.keys()
+    for name, value in again.metadata.items():
+        assert metadata[name].startswith(value)
+
+
+def test_budget_lets_half_collected_parts_be_completed() -> None:
+    part_bytes, parts = 100, [object() for _ in range(10)]
+
+    async def collect(budget: Budget, part: object) -> None:
+        for _ in range(part_bytes // 10):
+            await budget.take(part, 10)
+            await asyncio.sleep(0)
+        budget.give_back(part, part_bytes)
+
+    async def main() -> None:
+        budget = Budget(250, reserve=part_bytes, seconds=5)
+        await asyncio.gather(*(collect(budget, part) for part in parts))
+
+    asyncio.run(main())
+
+
+def test_budget_fails_those_that_wait_too_long_and_gives_their_turn_on() -> None:
+    async def main() -> None:
+        budget = Budget(100, reserve=50, seconds=0.1)
+        one, two, three = object(), object(), object()
+        await budget.take(one, 50)
+        await budget.take(two, 40)
+        with pytest.raises(StorageError, match="too many uploads wait"):
+            await budget.take(three, 10)
+        budget.give_back(two, 40)
+        await budget.take(three, 10)
+
+    asyncio.run(main())
+
+
+def test_call_that_is_given_up_on_before_it_has_a_thread_never_runs() -> None:
+    release, ran = threading.Event(), []
+
+    async def main() -> None:
+        calls = Calls(threads=1, seconds=0.1)
+        with pytest.raises(StorageError, match="did not answer in time"):
+            await calls(release.wait)
+        with pytest.raises(StorageError, match="did not answer in time"):
+            await calls(lambda: ran.append("late"))
+        release.set()
+        await calls.close()
+
+    asyncio.run(main())
+    assert ran == []
+
+
+def test_failure_of_the_start_s_lifecycle_is_only_a_warning(
+    moto_store: Store, bucket: str, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("not implemented")
+
+    monkeypatch.setattr("fake_apimart_storage.s3.bucket.rules_with_ours", refuse)
+    logger = logging.getLogger("fake_apimart.storage")
+    monkeypatch.setattr(logger.parent, "propagate", True)
+    run(moto_store, f"s3://{bucket}", nothing)
+    assert "only this server deletes old files: not implemented" in caplog.text
