@@ -18,6 +18,7 @@ COMMANDS = {
     "handwritten": ("benchmarks.handwritten", "{folder}"),
     "fake dir:": (*_FAKE, "dir:{folder}"),
     "fake memory://": (*_FAKE, "memory://"),
+    "fake s3:": (*_FAKE, "s3://benchmark"),
 }
 """By name: the module that is run, and its arguments."""
 

@@ -101,7 +101,8 @@ def test_first_command_stands_within_25_lines_of_under_200() -> None:
 def test_commands_are_the_known_ones() -> None:
     starts = [code.split()[:2] for code in COMMANDS]
     assert starts[:2] == [["make", "run"], ["make", "test"]]
-    assert len(COMMANDS) == 6, "a new command needs a test here"
+    assert COMMANDS[6] == "docker compose up --wait\n", "what tests/containers.py runs"
+    assert len(COMMANDS) == 7, "a new command needs a test here"
 
 
 def test_continuous_integration_runs_the_readme_s_tests() -> None:

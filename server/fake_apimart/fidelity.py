@@ -91,6 +91,9 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("`Range`, `ETag`, `Last-Modified` and their conditions", ("live", "assumed")),
         Behaviour("several ranges at once give the whole file, as on S3", ("assumed",)),
         Behaviour("a store that cannot be read: 503 `SlowDown`", ("assumed",)),
+        Behaviour(
+            "redirects to S3 with `FAKE_APIMART_DELIVERY=redirect` alone", ("live", "assumed")
+        ),
     ),
     "Generation tasks": (
         Behaviour("the answer to a create, and its versioned form with 202", ("live", "docs")),
@@ -131,6 +134,10 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
 }
 
 DIFFERENCES = (
+    (
+        "With `FAKE_APIMART_DELIVERY=redirect` a file URL answers 302 to a presigned URL of the "
+        "store; the real ones answer directly. Unknown and expired files get the same 403."
+    ),
     (
         "A request head whose lines end in LF alone, or which has both `Content-Length` and "
         "`Transfer-Encoding`, is refused with 400. Go takes both; our parser refuses them because "

@@ -1,0 +1,117 @@
+"""S3: uploads of 20 MB through the server beside boto3's own, and memory.
+
+`python -m benchmarks.s3`, which needs a MinIO: CONTRIBUTING.md says where from.
+
+The baseline is `upload_fileobj` of one boto3 client with its defaults (parts of 8 MiB, 10 threads,
+checksums) in this process; the server gets the same bytes over a raw keep-alive socket. Both write
+to one MinIO on a memory-backed folder, in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import io
+import json
+import shutil
+import socket
+import statistics
+import time
+from collections.abc import Callable
+
+import boto3
+
+from benchmarks.load import answer, upload_request
+from benchmarks.servers import RunningServer, scratch_folder
+from tests.stores import Store, environment, minio
+from tests.tcp_proxy import TCPProxy
+
+SIZE = 20_000_000
+CONCURRENT = 32
+_MEGABYTE = 1_000_000
+_PER_ROUND = 5
+
+
+def main() -> None:
+    """Measure, and print what was found."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.s3", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    folder = scratch_folder()
+    try:
+        with minio(folder) as running, environment(running.store.env):
+            _measure_time(running.store, rounds)
+            with TCPProxy(running.store.endpoint) as proxy:
+                for hangs in (False, True):
+                    _measure_memory(proxy, hangs)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _measure_time(store: Store, rounds: int) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="direct")
+    request = upload_request(SIZE)
+    body = request[-SIZE:]
+    with (
+        RunningServer("fake s3:") as server,
+        socket.create_connection(("127.0.0.1", server.port)) as sock,
+    ):
+        scratch = bytearray(65536)
+
+        def through_the_fake() -> None:
+            sock.sendall(request)
+            assert answer(sock, scratch).startswith(b"HTTP/1.1 200")
+
+        def direct() -> None:
+            client.upload_fileobj(io.BytesIO(body), "direct", "file")
+
+        for warm_up in (through_the_fake, direct):
+            _time(warm_up)
+        pairs = [(_time(through_the_fake), _time(direct)) for _ in range(rounds)]
+    ratios = sorted(fake / own for fake, own in pairs)
+    fake, own = (statistics.median(each) * 1000 for each in zip(*pairs, strict=True))
+    print(
+        f"20 MB: {fake:.0f} ms through the fake, {own:.0f} ms by boto3's upload_fileobj; "
+        f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
+        f"in {rounds} rounds of {_PER_ROUND}"
+    )
+
+
+def _time(action: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    for _ in range(_PER_ROUND):
+        action()
+    return (time.perf_counter() - started) / _PER_ROUND
+
+
+def _measure_memory(proxy: TCPProxy, hangs: bool) -> None:
+    with environment({"AWS_ENDPOINT_URL_S3": proxy.endpoint}), RunningServer("fake s3:") as server:
+        _upload(server.port, upload_request(SIZE))
+        before = server.memory("VmRSS")
+        if hangs:
+            proxy.hang()
+        request = upload_request(SIZE)
+        started = time.perf_counter()
+        with concurrent.futures.ThreadPoolExecutor(CONCURRENT) as clients:
+            jobs = [clients.submit(_upload, server.port, request) for _ in range(CONCURRENT)]
+        statuses = sorted({job.result() for job in jobs})
+        rise = (server.memory("VmHWM") - before) / _MEGABYTE
+        proxy.pass_on()
+        print(
+            f"{CONCURRENT} uploads of 20 MB at once, store {'hangs' if hangs else 'answers'}: "
+            f"{before / _MEGABYTE:.0f} MB before, rise {rise:.0f} MB, answers {statuses} "
+            f"within {time.perf_counter() - started:.1f} s"
+        )
+
+
+def _upload(port: int, request: bytes) -> int:
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(request)
+        head, _, body = answer(sock, bytearray(65536)).partition(b"\r\n\r\n")
+        json.loads(body)
+        return int(head.split(b" ")[1])
+
+
+if __name__ == "__main__":
+    main()
