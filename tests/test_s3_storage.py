@@ -22,8 +22,8 @@ from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import Calls
 from fake_apimart_storage.s3.lifecycle import rules_with_ours
 from fake_apimart_storage.s3.metadata import MAX_BYTES, from_metadata, to_metadata
+from fake_apimart_storage.s3.part import PART_BYTES
 from fake_apimart_storage.s3.storage import S3Storage
-from fake_apimart_storage.s3.writer import PART_BYTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -474,12 +474,12 @@ def test_budget_lets_half_collected_parts_be_completed() -> None:
 
     async def collect(budget: Budget, part: object) -> None:
         for _ in range(part_bytes // 10):
-            await budget.take(part, 10)
+            await budget.take(part, 10, 5)
             await asyncio.sleep(0)
         budget.give_back(part, part_bytes)
 
     async def main() -> None:
-        budget = Budget(250, reserve=part_bytes, seconds=5)
+        budget = Budget(250, reserve=part_bytes)
         await asyncio.gather(*(collect(budget, part) for part in parts))
 
     asyncio.run(main())
@@ -487,14 +487,14 @@ def test_budget_lets_half_collected_parts_be_completed() -> None:
 
 def test_budget_fails_those_that_wait_too_long_and_gives_their_turn_on() -> None:
     async def main() -> None:
-        budget = Budget(100, reserve=50, seconds=0.1)
+        budget = Budget(100, reserve=50)
         one, two, three = object(), object(), object()
-        await budget.take(one, 50)
-        await budget.take(two, 40)
+        await budget.take(one, 50, 1)
+        await budget.take(two, 40, 1)
         with pytest.raises(StorageError, match="too many uploads wait"):
-            await budget.take(three, 10)
+            await budget.take(three, 10, 0.1)
         budget.give_back(two, 40)
-        await budget.take(three, 10)
+        await budget.take(three, 10, 0.1)
 
     asyncio.run(main())
 

@@ -8,8 +8,6 @@ from collections import deque
 
 from fake_apimart_storage.interface import StorageError
 
-WAIT_SECONDS = 15
-
 
 class Budget:
     """`limit` bytes for all parts that are collected or under way.
@@ -19,22 +17,21 @@ class Budget:
     at a time, which can then be completed, and frees what it held when the store has it.
     """
 
-    def __init__(self, limit: int, reserve: int, seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, limit: int, reserve: int) -> None:
         self._free = limit
         self._reserve = reserve
-        self._seconds = seconds
         self._owner: object | None = None
         self._waiting: deque[tuple[object, int, asyncio.Future[None]]] = deque()
 
-    async def take(self, part: object, size: int) -> None:
-        """Wait until `part` may hold `size` bytes more. Raises StorageError after a while."""
+    async def take(self, part: object, size: int, seconds: float) -> None:
+        """Wait until `part` may hold `size` bytes more. Raises StorageError after `seconds`."""
         if self._granted(part, size):
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (part, size, waiter)
         self._waiting.append(entry)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 await waiter
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():

@@ -6,6 +6,7 @@ boto3 blocks, so that every call of it runs in a worker thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ from fake_apimart_storage.s3.client import Connection
 from fake_apimart_storage.s3.failure import code_of
 from fake_apimart_storage.s3.metadata import ForeignObject, from_metadata
 from fake_apimart_storage.s3.object import READ_BYTES, S3Object
-from fake_apimart_storage.s3.writer import PART_BYTES, S3Writer
+from fake_apimart_storage.s3.part import PART_BYTES
+from fake_apimart_storage.s3.writer import S3Writer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -50,6 +52,7 @@ class S3Storage(PresigningStorage):
         self._prefix = prefix
         self._public_endpoint = public_endpoint
         self._lifetimes: Mapping[str, int] = {}
+        self._closing = asyncio.Event()
         self._cleaning: set[asyncio.Task[None]] = set()
 
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
@@ -62,6 +65,7 @@ class S3Storage(PresigningStorage):
         make_ready(self._connection, self._bucket, self._prefix, self._lifetimes)
 
     async def close(self) -> None:
+        self._closing.set()
         while self._cleaning:
             await asyncio.wait(self._cleaning)
         await self.part_calls.close()
@@ -71,6 +75,12 @@ class S3Storage(PresigningStorage):
         task = asyncio.create_task(cleaning)
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; whether the storage is still open then, as it always is where none is asked for."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        return seconds == 0 or not self._closing.is_set()
 
     def target(self, key: str) -> dict[str, str]:
         """Where the object under `key` is, as parameters of a call. Raises InvalidKey."""

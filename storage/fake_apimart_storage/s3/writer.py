@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -19,16 +18,21 @@ from fake_apimart_storage.interface import (
     Writer,
 )
 from fake_apimart_storage.s3.budget import Budget
-from fake_apimart_storage.s3.calls import Calls
+from fake_apimart_storage.s3.calls import CALL_SECONDS, Calls
 from fake_apimart_storage.s3.metadata import to_metadata
+from fake_apimart_storage.s3.part import Part
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PART_BYTES = 8 * 1024 * 1024
-"""All parts but the last are of one size: some stores demand it. S3 itself demands 5 MiB."""
+SETTLE_SECONDS = 1.0
+"""How long after a call without an answer the store may still be acting on it."""
+
+CLEANING_PAUSES = (0.0, 2.0, 10.0)
+"""Seconds before each attempt to leave nothing behind."""
 
 SMALL_BYTES = 1024 * 1024
+LEAST_SECONDS = 3.0
 
 logger = logging.getLogger("fake_apimart.storage")
 
@@ -47,15 +51,12 @@ class Store(Protocol):
     def in_background(self, cleaning: Any) -> None:
         """Run a coroutine that nobody waits for, before the storage closes."""
 
+    async def pause(self, seconds: float) -> bool:
+        """Wait; whether the storage is still open then."""
+
     async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject: ...
 
     async def delete(self, key: str) -> None: ...
-
-
-class _Part(io.BytesIO):
-    """The bytes of one part, or of a whole small object."""
-
-    size = 0
 
 
 class S3Writer(Writer):
@@ -63,25 +64,32 @@ class S3Writer(Writer):
         self._store = store
         self._info = info
         self._target: Any = store.target(info.key)
-        self._part = _Part()
+        self._part = Part()
         self._creating: Future[Any] | None = None
         self._sending: list[asyncio.Task[str]] = []
         self._jobs: list[Future[Any]] = []
         self._committing = False
+        self._patience = float(CALL_SECONDS)
         self._ended = False
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
+        self._raise_failure()
         for chunk in chunks:
             rest = memoryview(chunk)
             while rest:
-                if self._part.size == PART_BYTES:
+                if not self._part.room:
                     self._send_part()
-                    self._raise_failure()
-                piece = rest[: PART_BYTES - self._part.size]
-                await self._store.budget.take(self._part, len(piece))
-                self._part.write(piece)
-                self._part.size += len(piece)
+                piece = rest[: self._part.room]
+                await self._take(len(piece))
+                self._part.append(piece)
                 rest = rest[len(piece) :]
+
+    async def _take(self, size: int) -> None:
+        """Wait for room; all waiting of one object together has one end."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await self._store.budget.take(self._part, size, self._patience)
+        self._patience -= loop.time() - started
 
     def _raise_failure(self) -> None:
         """Fail early: what is sent after a part that failed is lost labour."""
@@ -97,7 +105,7 @@ class S3Writer(Writer):
         }
 
     def _send_part(self) -> None:
-        part, self._part = self._part, _Part()
+        part, self._part = self._part, Part()
         if self._creating is None:
             create = self._store.client.create_multipart_upload
             self._creating = self._store.calls.start(create, **self._described())
@@ -105,11 +113,11 @@ class S3Writer(Writer):
         sending = self._upload_part(part, len(self._sending) + 1, self._creating)
         self._sending.append(asyncio.create_task(sending))
 
-    async def _upload_part(self, part: _Part, number: int, creating: Future[Any]) -> str:
+    async def _upload_part(self, part: Part, number: int, creating: Future[Any]) -> str:
         try:
             created = await self._store.calls.result(creating)
         except BaseException:
-            self._store.budget.give_back(part, part.size)
+            self._give_back(part)
             raise
         upload_part = self._store.client.upload_part
         upload = {**self._target, "UploadId": created["UploadId"], "PartNumber": number}
@@ -117,16 +125,20 @@ class S3Writer(Writer):
         return str((await self._store.part_calls.result(job))["ETag"])
 
     def _start(
-        self, calls: Calls, function: Any, part: _Part, parameters: dict[str, Any]
+        self, calls: Calls, function: Any, part: Part, parameters: dict[str, Any]
     ) -> Future[Any]:
         """Begin to send `part`, which counts until the call has let go of it."""
         part.seek(0)
         job = calls.start(function, Body=part, ContentLength=part.size, **parameters)
         self._jobs.append(job)
         loop = asyncio.get_running_loop()
-        give_back, size = self._store.budget.give_back, part.size
-        job.add_done_callback(lambda _: loop.call_soon_threadsafe(give_back, part, size))
+        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._give_back, part))
         return job
+
+    def _give_back(self, part: Part) -> None:
+        size = part.size
+        part.release()
+        self._store.budget.give_back(part, size)
 
     async def commit(self) -> None:
         self._committing = True
@@ -144,11 +156,11 @@ class S3Writer(Writer):
         self._ended = True
 
     async def _put(self) -> None:
-        part, self._part = self._part, _Part()
+        part, self._part = self._part, Part()
         store = self._store
         calls = store.calls if part.size <= SMALL_BYTES else store.part_calls
         job = self._start(calls, store.client.put_object, part, self._described())
-        await calls.result(job)
+        await calls.result(job, max(LEAST_SECONDS, self._patience))
 
     async def _complete(self, creating: Future[Any]) -> None:
         self._send_part()
@@ -168,8 +180,7 @@ class S3Writer(Writer):
         if self._ended:
             return
         self._ended = True
-        self._store.budget.give_back(self._part, self._part.size)
-        self._part = _Part()
+        self._give_back(self._part)
         if self._jobs:
             self._store.in_background(self._clean())
 
@@ -179,27 +190,39 @@ class S3Writer(Writer):
             sending.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
         running = [asyncio.wrap_future(job) for job in self._jobs if not job.cancel()]
-        await asyncio.gather(*running, return_exceptions=True)
-        with contextlib.suppress(StorageError, ObjectNotFound):
-            await self._abort_upload()
-        try:
-            if self._committing:
-                await self._delete_own()
-        except ObjectNotFound:
-            return
-        except StorageError as error:
-            logger.warning("cannot tell whether %s was left behind: %s", self._info.key, error)
+        outcomes = await asyncio.gather(*running, return_exceptions=True)
+        if any(isinstance(each, BaseException) for each in outcomes):
+            await asyncio.sleep(SETTLE_SECONDS)
+        for pause in CLEANING_PAUSES:
+            if not await self._store.pause(pause):
+                break
+            try:
+                await self._abort_uploads()
+                if self._committing:
+                    await self._delete_own()
+            except StorageError as error:
+                logger.warning("cannot clean up after %s: %s", self._info.key, error)
+            else:
+                break
 
-    async def _abort_upload(self) -> None:
-        creating = self._creating
-        if creating is not None and not creating.cancelled() and creating.exception() is None:
-            upload_id = creating.result()["UploadId"]
-            abort = self._store.client.abort_multipart_upload
-            await self._store.calls(abort, **self._target, UploadId=upload_id)
+    async def _abort_uploads(self) -> None:
+        """Abort by the key, since the answer that names an upload may have been lost."""
+        if self._creating is None:
+            return
+        store, target = self._store, self._target
+        bucket, key = target["Bucket"], target["Key"]
+        listing = store.client.list_multipart_uploads
+        listed = await store.calls(listing, Bucket=bucket, Prefix=key)
+        for upload in listed.get("Uploads", ()):
+            if upload["Key"] == key:
+                with contextlib.suppress(ObjectNotFound):
+                    abort = store.client.abort_multipart_upload
+                    await store.calls(abort, **target, UploadId=upload["UploadId"])
 
     async def _delete_own(self) -> None:
         """Delete what a call stored whose answer was lost, and never what was there before."""
-        async with await self._store.get(self._info.key, with_bytes=False) as stored:
-            is_own = to_metadata(stored.info) == to_metadata(self._info)
-        if is_own:
-            await self._store.delete(self._info.key)
+        with contextlib.suppress(ObjectNotFound):
+            async with await self._store.get(self._info.key, with_bytes=False) as stored:
+                is_own = to_metadata(stored.info) == to_metadata(self._info)
+            if is_own:
+                await self._store.delete(self._info.key)
