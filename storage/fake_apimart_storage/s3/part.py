@@ -46,8 +46,9 @@ class Part:
         return self.size
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, and more of them than asked: http.client asks for 16 KiB at a time, each
-        of which would cost a system call and a change of threads.
+        """The next bytes, and more of them than asked.
+
+        boto3 asks for 16 KiB at a time, and each would cost a system call and a change of threads.
         """
         wanted = self.size if size < 0 else max(size, SEND_BYTES)
         start, stop = self._position, min(self.size, self._position + wanted)

@@ -191,11 +191,16 @@ class S3Writer(Writer):
         await asyncio.gather(*self._sending, return_exceptions=True)
         running = [asyncio.wrap_future(job) for job in self._jobs if not job.cancel()]
         outcomes = await asyncio.gather(*running, return_exceptions=True)
+        await self._clean_up()
         if any(isinstance(each, BaseException) for each in outcomes):
+            # The store may yet act on a call that it never answered.
             await asyncio.sleep(SETTLE_SECONDS)
+            await self._clean_up()
+
+    async def _clean_up(self) -> None:
         for pause in CLEANING_PAUSES:
             if not await self._store.pause(pause):
-                break
+                return
             try:
                 await self._abort_uploads()
                 if self._committing:
@@ -203,7 +208,7 @@ class S3Writer(Writer):
             except StorageError as error:
                 logger.warning("cannot clean up after %s: %s", self._info.key, error)
             else:
-                break
+                return
 
     async def _abort_uploads(self) -> None:
         """Abort by the key, since the answer that names an upload may have been lost."""
