@@ -29,7 +29,7 @@ PROJECT = "fake-apimart-test"
 MOST_BYTES_ABOVE_BASE = 130 * 1000 * 1000
 OLDEST_WITH_START_INTERVAL = 25
 HEALTHY_SECONDS = 60
-LEFT_OVER = ("/root/.cache", "/install", "/src", "/wheel", "/usr/bin/gcc", "/usr/bin/cc")
+LEFT_OVER = ("~/.cache", "/install", "/src", "/wheel", "/usr/bin/gcc", "/usr/bin/cc")
 
 STRICT = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
 

@@ -58,7 +58,7 @@ class Connection:
         config = Config(
             region_name=self.region,
             signature_version="s3v4",
-            # Hashing each body, here and in the store, is a fifth of what an upload costs.
+            # Hashing each body, here and in the store, costs a good tenth of a large upload.
             s3={"addressing_style": style, "payload_signing_enabled": False},
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
