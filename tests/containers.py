@@ -14,11 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from tests.harness import AUTHORIZED, JPEG, PNG
+from tests.generating import create, picture_at, poll, task_id_of, upload
+from tests.harness import JPEG, PNG
 from tests.stores import free_port, minio_binary
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +31,7 @@ PROJECT = "fake-apimart-test"
 MOST_BYTES_ABOVE_BASE = 130 * 1000 * 1000
 OLDEST_WITH_START_INTERVAL = 25
 HEALTHY_SECONDS = 60
+TASK_SECONDS = 30
 LEFT_OVER = ("~/.cache", "/install", "/src", "/wheel", "/usr/bin/gcc", "/usr/bin/cc")
 
 STRICT = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
@@ -62,6 +65,17 @@ assert httpx.get(url).content == content
 """
 
 
+@dataclass(frozen=True)
+class Published:
+    """A container's server, by its port on this machine."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
 def docker(
     *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> str:
@@ -88,7 +102,7 @@ def main() -> None:
         check_strict_container()
         build_store(folder)
         check_compose(folder)
-    sys.stdout.write("the image and docker-compose.yml serve uploads\n")
+    sys.stdout.write("the image and docker-compose.yml serve the vendor page's workflow\n")
 
 
 def dockerfile(folder: Path) -> Path:
@@ -124,7 +138,7 @@ def check_strict_container() -> None:
     try:
         wait_until_healthy(container)
         assert docker("exec", container, "id", "-u") == "10001"
-        url = upload(port, JPEG)
+        url = upload(Published(port), JPEG)
         docker("restart", container)
         wait_until_healthy(container)
         assert httpx.get(url).content == JPEG
@@ -142,17 +156,6 @@ def wait_until_healthy(container: str) -> None:
     while docker("inspect", "-f", "{{.State.Health.Status}}", container) != "healthy":
         assert time.monotonic() < deadline, "the container did not become healthy"
         time.sleep(0.2)
-
-
-def upload(port: int, content: bytes) -> str:
-    """The URL of an upload from this machine."""
-    answer = httpx.post(
-        f"http://127.0.0.1:{port}/v1/uploads/images",
-        headers=AUTHORIZED,
-        files={"file": ("a.png", content)},
-    )
-    assert answer.status_code == httpx.codes.OK, answer.text
-    return str(answer.json()["url"])
 
 
 def build_store(folder: Path) -> None:
@@ -178,20 +181,42 @@ def check_compose(folder: Path) -> None:
     compose = ("compose", *files, "--project-name", PROJECT)
     try:
         docker(*compose, "up", "--wait", "--no-build", env=ports)
-        url = upload(port, PNG)
-        assert httpx.get(url).content == PNG
+        urls = workflow(Published(port))
         network = ("--network", f"{PROJECT}_default", "--entrypoint", "python", "--interactive")
         docker("run", "--rm", *network, IMAGE, "-c", FROM_WITHIN, stdin=PNG)
         stored = docker(*compose, "exec", "-T", "s3", "ls", "/data/fake-apimart/image", env=ports)
-        assert url.rpartition("/")[2] in stored.split()
+        assert {url.rpartition("/")[2] for url in urls} < set(stored.split())
+        before = [httpx.get(url).content for url in urls]
         docker(*compose, "restart", env=ports)
         docker(*compose, "up", "--wait", "--no-build", env=ports)
-        assert httpx.get(url).content == PNG
+        assert [httpx.get(url).content for url in urls] == before
+        redirecting = {**ports, "FAKE_APIMART_DELIVERY": "redirect"}
+        docker(*compose, "up", "--wait", "--no-build", env=redirecting)
+        assert [httpx.get(url).status_code for url in urls] == [httpx.codes.FOUND] * len(urls)
+        assert [httpx.get(url, follow_redirects=True).content for url in urls] == before
     except BaseException:
         sys.stderr.write(docker(*compose, "logs", env=ports))
         raise
     finally:
         docker(*compose, "down", "--volumes", env=ports)
+
+
+def workflow(server: Published) -> list[str]:
+    """The vendor page's: upload, generate with the URL, poll, download. The URLs of all files."""
+    reference = upload(server, PNG, "一只猫.png")
+    assert httpx.get(reference).content == PNG
+    task_id = task_id_of(create(server, size="16:9", n=2, image_urls=[reference]))
+    deadline = time.monotonic() + TASK_SECONDS
+    while (task := poll(server, task_id))["status"] != "completed":
+        assert task["status"] in ("pending", "processing"), task
+        assert time.monotonic() < deadline, task
+        time.sleep(0.3)
+    results = [url for image in task["result"]["images"] for url in image["url"]]
+    assert len(results) == 2
+    for result in results:
+        width, height = picture_at(result).size
+        assert abs(width / height - 16 / 9) < 0.02
+    return [reference, *results]
 
 
 if __name__ == "__main__":

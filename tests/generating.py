@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from PIL import Image
 
-from tests.harness import AUTHORIZED, ServerThread
+from tests.harness import AUTHORIZED
 
 PATH = "/v1/images/generations"
 MODEL = "gemini-3-pro-image-preview"
@@ -16,9 +16,14 @@ VERSION = {"X-APIMart-Response-Version": "2026-07-27"}
 NOW = 1_743_436_800.25
 
 
-def create(
-    server: ServerThread, headers: dict[str, str] | None = None, **fields: Any
-) -> httpx.Response:
+class Served(Protocol):
+    """A server that runs somewhere."""
+
+    @property
+    def url(self) -> str: ...
+
+
+def create(server: Served, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
     """Ask for a task; a model and a prompt are given unless they are among `fields`."""
     body = {"model": MODEL, "prompt": "a cat", **fields}
     return httpx.post(server.url + PATH, headers={**AUTHORIZED, **(headers or {})}, json=body)
@@ -29,7 +34,7 @@ def task_id_of(answer: httpx.Response) -> str:
     return str(answer.json()["data"][0]["task_id"])
 
 
-def poll(server: ServerThread, task_id: str) -> dict[str, Any]:
+def poll(server: Served, task_id: str) -> dict[str, Any]:
     """The `data` of a task."""
     answer = httpx.get(f"{server.url}/v1/tasks/{task_id}", headers=AUTHORIZED)
     assert answer.status_code == 200, answer.text
@@ -46,7 +51,7 @@ def picture_at(url: str) -> Image.Image:
     return image
 
 
-def upload(server: ServerThread, content: bytes, name: str = "a.jpg") -> str:
+def upload(server: Served, content: bytes, name: str = "a.jpg") -> str:
     answer = httpx.post(
         f"{server.url}/v1/uploads/images", headers=AUTHORIZED, files={"file": (name, content)}
     )
