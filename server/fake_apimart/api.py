@@ -7,6 +7,7 @@ a path without parameters in a dict, any other by its pattern.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from re import Pattern
@@ -18,12 +19,20 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
-from fake_apimart import errors, request_id, response_version
+from fake_apimart import api_key, call, connection, errors, request_id, response_version
+from fake_apimart.broken_answer import Abandoned, send_broken
+from fake_apimart.call import Call
+from fake_apimart.clock import Clock
 from fake_apimart.errors import ApiError
+from fake_apimart.faults import AnsweredInstead
 from fake_apimart.gateway import SENT_PATH
+from fake_apimart.journal import Entry
 from fake_apimart.operations import OPERATIONS
+from fake_apimart.worlds import Worlds
 
 Handler = Callable[[Request], Awaitable[Response]]
+Route = tuple[str | None, Handler]
+"""The name of an operation, None where there is none, and who answers."""
 
 logger = logging.getLogger("fake_apimart.api")
 
@@ -37,62 +46,129 @@ class _FileNameConvertor(PathConvertor):
 register_url_convertor("file_name", _FileNameConvertor())
 
 
-class Api:
-    """The operations of one dialect."""
+_STORE_ERRORS = {
+    "uploads.create": errors.upload_failed,
+    "files.get": errors.file_unavailable,
+}
+"""How a failure of the storage is stated, where not as the service being unavailable."""
 
-    def __init__(self, handlers: Mapping[str, Handler], dialect: str) -> None:
-        self._exact: dict[tuple[str, str], Handler] = {}
-        self._patterns: list[tuple[Pattern[str], tuple[str, ...], Handler]] = []
+
+class Api:
+    """The operations of one dialect, each call of which belongs to a world."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        dialect: str,
+        worlds: Worlds,
+        clock: Clock,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._worlds = worlds
+        self._clock = clock
+        self._stopping = stopping
+        self._exact: dict[tuple[str, str], Route] = {}
+        self._patterns: list[tuple[Pattern[str], tuple[str, ...], Route]] = []
         for operation in OPERATIONS:
             if dialect in operation.dialects:
+                route = operation.name, handlers[operation.handler]
                 for path in operation.paths:
-                    self._add(path, operation.methods, handlers[operation.name])
+                    self._add(path, operation.methods, route)
 
-    def _add(self, path: str, methods: tuple[str, ...], handler: Handler) -> None:
+    def _add(self, path: str, methods: tuple[str, ...], route: Route) -> None:
         pattern, _, convertors = compile_path(path)
         if convertors:
-            self._patterns.append((pattern, methods, handler))
+            self._patterns.append((pattern, methods, route))
         for method in () if convertors else methods:
-            self._exact[method, path] = handler
+            self._exact[method, path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation, handler = self._route(scope)
         request = Request(scope, receive, send)
+        if operation == "health":
+            await (await handler(request))(scope, receive, send)
+            return
+        entry = Entry(operation, scope["method"], scope[SENT_PATH])
+        entry.query = scope["query_string"]
+        entry.note_headers(scope["headers"])
+        made = Call(operation or "", entry, self._worlds, self._clock, self._stopping)
+        scope[call.SCOPE_KEY] = made
         try:
-            response = await self._handler(scope)(request)
+            response = await self._answer(request, made, handler)
+            fault = made.fault_of_answer()
+            if fault is None:
+                await response(scope, receive, send)
+            else:
+                await send_broken(fault, response, request, send, self._stopping)
+        except Abandoned as abandoned:
+            connection.abandon(scope, reset=abandoned.reset)
+        finally:
+            made.leave()
+
+    async def _answer(self, request: Request, made: Call, handler: Handler) -> Response:
+        """The answer of an operation, or what is to be said in its place; the journal has it."""
+        problem: str | None = None
+        try:
+            response = await self._respond(request, made, handler)
         except ApiError as error:
-            response = _render(request, error)
+            response, problem = _render(request, error), error.message
+        except AnsweredInstead as instead:
+            response = _raw(instead)
         except StorageError as error:
             logger.error("the storage failed: %s", error)
-            response = _render(request, errors.task_store_failed())
+            build = _STORE_ERRORS.get(made.operation, errors.service_unavailable)
+            response, problem = _render(request, build()), str(error)
         except ClientDisconnect:
             # Nobody is left to be answered; the server only wants to see an answer.
-            response = Response()
+            made.record(None, "the client went away")
+            return Response()
+        except Abandoned:
+            raise
         except Exception:
-            logger.exception("fault in %s %s", scope["method"], scope["path"])
-            response = _render(request, errors.internal_error())
-        await response(scope, receive, send)
+            logger.exception("fault in %s %s", request.method, request.scope["path"])
+            response, problem = _render(request, errors.internal_error()), "internal error"
+        made.record(response.status_code, problem)
+        return response
 
-    def _handler(self, scope: Scope) -> Handler:
+    async def _respond(self, request: Request, made: Call, handler: Handler) -> Response:
+        # A file belongs to the world that uploaded it, whatever key was sent along.
+        if made.operation != "files.get":
+            key = api_key.bearer_key(request.headers.get(api_key.HEADER, ""))
+            world = await self._worlds.of_key(key) if key else self._worlds.server
+            await made.enter(world, request)
+        return await handler(request)
+
+    def _route(self, scope: Scope) -> Route:
         method, path = scope["method"], scope["path"]
-        handler = self._exact.get((method, path))
-        if handler is not None:
-            return handler
+        route = self._exact.get((method, path))
+        if route is not None:
+            return route
         for pattern, methods, candidate in self._patterns:
             if method in methods and (match := pattern.match(path)):
                 scope["path_params"] = match.groupdict()
                 return candidate
-        return _refuse_unrouted
+        return None, _refuse_unrouted
 
 
 def _render(request: Request, error: ApiError) -> Response:
     """The answer that states `error`, in the form that the request asked for."""
-    versioned: bool = request.scope.get(response_version.SCOPE_KEY, False)
+    operation = call.call_of(request).operation
+    versioned = operation == "generations.create" and response_version.is_asked(request)
     answer = errors.render(error, request.scope[request_id.SCOPE_KEY], versioned=versioned)
     if versioned:
         answer.headers[response_version.HEADER] = response_version.VERSION
     return answer
 
 
+def _raw(instead: AnsweredInstead) -> Response:
+    """An answer as a rule has it, without any header that is not the rule's."""
+    answer = instead.answer
+    response = Response(answer.body, answer.status)
+    for name, value in answer.headers:
+        response.headers.append(name, value)
+    return response
+
+
 async def _refuse_unrouted(request: Request) -> Response:
     """No operation at this path, or not by this method: 404 for both (live)."""
-    return _render(request, errors.invalid_url(request.method, request.scope[SENT_PATH]))
+    raise errors.invalid_url(request.method, request.scope[SENT_PATH])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fake_apimart_storage import Storage
-from starlette.types import ASGIApp
 
 from fake_apimart.api import Api
 from fake_apimart.backend import Backend
 from fake_apimart.clock import Clock, SystemClock
+from fake_apimart.control.door import ControlDoor
 from fake_apimart.early_answer import EarlyAnswer
 from fake_apimart.gateway import Gateway
 from fake_apimart.lifespan import Lifespan
@@ -20,7 +22,7 @@ def create_app(
     storage: Storage,
     clock: Clock | None = None,
     randomness: Randomness | None = None,
-) -> ASGIApp:
+) -> Lifespan:
     """The server on a storage that is open for as long as it runs.
 
     Without a clock and a source of randomness it has the system's time, and names that differ
@@ -28,7 +30,9 @@ def create_app(
     """
     clock = clock or SystemClock()
     randomness = randomness or Randomness()
+    stopping = asyncio.Event()
     backend = Backend(settings, storage, clock, randomness)
-    api = Api(backend.handlers(), settings.dialect)
+    api = Api(backend.handlers(), settings.dialect, backend.worlds, clock, stopping)
     gateway = Gateway(api, clock, randomness, file_cors=settings.file_cors)
-    return Lifespan(EarlyAnswer(gateway), backend.life)
+    app = ControlDoor(gateway, backend, stopping) if settings.control else gateway
+    return Lifespan(EarlyAnswer(app), backend.life, stopping)

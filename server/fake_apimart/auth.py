@@ -1,4 +1,4 @@
-"""Who may call: `Authorization: Bearer <key>` (page)."""
+"""Who may call, and how often."""
 
 from __future__ import annotations
 
@@ -6,36 +6,44 @@ from collections.abc import Collection
 
 from starlette.requests import Request
 
-from fake_apimart import errors
-from fake_apimart.rate_limit import RateLimit
-
-_SCHEME = "bearer"
+from fake_apimart import errors, magic_keys
+from fake_apimart.api_key import HEADER, bearer_key
+from fake_apimart.call import call_of
+from fake_apimart.faults import Step
+from fake_apimart.world import World
 
 
 class Admission:
     """Lets requests in: by their key, and where they make something, as often as the rate allows.
 
-    Any key is good where `api_keys` has none.
+    Any key is good where `api_keys` has none. Those that can be no real ones are always good,
+    unless `takes_fakes` is off.
     """
 
-    def __init__(self, api_keys: Collection[str], rate_limit: RateLimit | None) -> None:
+    def __init__(self, api_keys: Collection[str], *, takes_fakes: bool) -> None:
         self._api_keys = api_keys
-        self._rate_limit = rate_limit
+        self._takes_fakes = takes_fakes
 
-    def key_of(self, request: Request) -> str:
-        """The API key that a request was sent with.
-
-        Raises `invalid_api_key`, whatever is wrong with it (live).
+    def admit(self, request: Request) -> World:
+        """The world of a request's key. Raises `invalid_api_key`, whatever is wrong with it (live),
+        and what a rule of the world says.
         """
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != _SCHEME or not key or (self._api_keys and key not in self._api_keys):
+        key = bearer_key(request.headers.get(HEADER, ""))
+        if not key or not self._is_good(key):
             raise errors.invalid_api_key()
-        return key
+        call = call_of(request)
+        call.fire(Step.KEY)
+        if call.operation not in _COUNTED:
+            call.fire(Step.RATE)
+            return call.world
+        call.world.take_turn()
+        call.fire(Step.RATE)
+        return call.world
 
-    def admit(self, request: Request) -> str:
-        """The same for a request that counts. Raises `invalid_api_key`, `rate_limited`."""
-        key = self.key_of(request)
-        if self._rate_limit is not None:
-            self._rate_limit.take(key)
-        return key
+    def _is_good(self, key: str) -> bool:
+        if not self._api_keys or key in self._api_keys:
+            return True
+        return self._takes_fakes and magic_keys.is_fake(key)
+
+
+_COUNTED = ("uploads.create", "generations.create")

@@ -13,20 +13,22 @@ from fake_apimart.api import Handler
 from fake_apimart.auth import Admission
 from fake_apimart.catalogue import Catalogue
 from fake_apimart.clock import Clock
+from fake_apimart.file_index import FileIndex
 from fake_apimart.files import Files
 from fake_apimart.generations import Generations
 from fake_apimart.health import Health
 from fake_apimart.idempotency import Idempotency
 from fake_apimart.planning import Planner
 from fake_apimart.randomness import Randomness
-from fake_apimart.rate_limit import RateLimit, parse_rate
 from fake_apimart.references import ReferenceReader
+from fake_apimart.reset import Reset
 from fake_apimart.results import Results
 from fake_apimart.settings import Settings
 from fake_apimart.task_store import TaskStore
 from fake_apimart.tasks import Tasks
 from fake_apimart.uploads import Uploads
 from fake_apimart.webhooks import Webhooks
+from fake_apimart.worlds import Worlds
 
 DRAWING_THREADS = 2
 
@@ -38,25 +40,29 @@ class Backend:
         self, settings: Settings, storage: Storage, clock: Clock, randomness: Randomness
     ) -> None:
         self._drawing = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix="drawing")
-        limit = RateLimit(*parse_rate(settings.rate_limit), clock) if settings.rate_limit else None
-        admission = Admission(settings.api_keys, limit)
-        store = TaskStore(storage)
-        accounts = Accounts(store, settings.balance)
-        references = ReferenceReader(storage, self._drawing)
-        results = Results(storage, self._drawing, references)
-        self._tasks = Tasks(settings, clock, admission, store, results)
-        self._webhooks = Webhooks(self._tasks.ended)
-        self._uploads = Uploads(settings, storage, clock, randomness, admission)
-        self._files = Files(storage, clock, settings.delivery)
+        self.settings = settings
+        self.storage = storage
+        self.worlds = Worlds(settings, storage, clock, watched=settings.control)
+        self.index = FileIndex(storage)
+        self.task_store = TaskStore(storage, clock)
+        idempotency = Idempotency(storage, clock)
+        self.reset = Reset(storage, self.worlds, self.index, self.task_store, idempotency)
+        self.accounts = Accounts(self.task_store)
+        admission = Admission(settings.api_keys, takes_fakes=settings.control)
+        references = ReferenceReader(storage, self.worlds, self._drawing)
+        results = Results(storage, clock, self._drawing, references)
+        self.tasks = Tasks(settings, admission, self.task_store, results)
+        self._webhooks = Webhooks(self.tasks.ended)
+        self._uploads = Uploads(settings, storage, clock, randomness, admission, self.index)
+        self._files = Files(storage, self.worlds, settings.delivery)
         self._health = Health(storage)
-        self._catalogue = Catalogue(settings, clock, admission, accounts)
+        self._catalogue = Catalogue(settings, admission, self.accounts)
         self._generations = Generations(
             settings,
-            clock,
             admission,
-            store,
-            accounts,
-            Idempotency(storage),
+            self.task_store,
+            self.accounts,
+            idempotency,
             Planner(settings, randomness, references),
             self._webhooks,
         )
@@ -67,9 +73,9 @@ class Backend:
             "uploads.create": self._uploads.create,
             "files.get": self._files.get,
             "generations.create": self._generations.create,
-            "tasks.get": self._tasks.get,
-            "tasks.get_generation": self._tasks.get_generation,
-            "tasks.batch": self._tasks.batch,
+            "tasks.get": self.tasks.get,
+            "tasks.get:page": self.tasks.get_generation,
+            "tasks.batch": self.tasks.batch,
             "models.list": self._catalogue.models,
             "models.schema": self._catalogue.schema,
             "balance.get": self._catalogue.balance,
@@ -79,6 +85,7 @@ class Backend:
     @contextlib.asynccontextmanager
     async def life(self) -> AsyncIterator[None]:
         """From the server's start to its end, when callbacks and drawings end too."""
+        await self.worlds.open()
         yield
         await self._webhooks.close()
         self._drawing.shutdown(cancel_futures=True)

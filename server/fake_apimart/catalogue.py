@@ -11,13 +11,11 @@ from fake_apimart import errors, response_version
 from fake_apimart.accounts import Accounts
 from fake_apimart.amounts import amount, credits_for
 from fake_apimart.auth import Admission
-from fake_apimart.clock import Clock
 from fake_apimart.idempotency import HEADER, LIFE_SECONDS, REPLAYED_HEADER
 from fake_apimart.input_schema import input_schema
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.models import Model, known_models
 from fake_apimart.settings import Settings
-from fake_apimart.world import world_of
 
 OPERATION = "image_generation"
 _MODELS_CREATED = 1_626_777_600
@@ -27,18 +25,15 @@ _SCHEMA_VERSION = "2026-07-30"
 class Catalogue:
     """The operations `models.list`, `models.schema` and `balance.get`."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, admission: Admission, accounts: Accounts
-    ) -> None:
+    def __init__(self, settings: Settings, admission: Admission, accounts: Accounts) -> None:
         self._settings = settings
-        self._clock = clock
         self._admission = admission
         self._accounts = accounts
         self._models = {model.id: model for model in known_models(settings.models)}
 
     async def models(self, request: Request) -> Response:
         """`GET /v1/models` (live)."""
-        self._admission.key_of(request)
+        self._admission.admit(request)
         data = [_listed(model) for model in self._models.values()]
         return JSONResponse({"data": data, "object": "list", "success": True})
 
@@ -47,7 +42,7 @@ class Catalogue:
 
         Raises `invalid_parameter` without a model, `unknown_model` (assumed).
         """
-        self._admission.key_of(request)
+        self._admission.admit(request)
         name = request.path_params.get("model") or request.query_params.get("model")
         if not name:
             raise errors.invalid_parameter("model is required")
@@ -60,10 +55,9 @@ class Catalogue:
 
     async def balance(self, request: Request) -> Response:
         """`GET /v1/balance` and `GET /v1/user/balance` (docs, live). Raises StorageError."""
-        world = world_of(self._admission.key_of(request))
-        now_ns = self._clock.time_ns()
-        remaining = await self._accounts.remaining(world, now_ns)
-        spent = await self._accounts.spent(world, now_ns)
+        world = self._admission.admit(request)
+        remaining = await self._accounts.remaining(world)
+        spent = await self._accounts.spent(world)
         return JSONResponse(
             {
                 "success": True,

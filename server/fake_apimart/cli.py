@@ -78,6 +78,8 @@ def serve(
     balance: Annotated[str | None, _setting("balance")] = None,
     accept_base64: Annotated[bool | None, _switch("accept_base64")] = None,
     decode_check: Annotated[bool | None, _switch("decode_check")] = None,
+    control: Annotated[bool | None, _switch("control")] = None,
+    admin_token: Annotated[str | None, _setting("admin_token")] = None,
     file_cors: Annotated[bool | None, _switch("file_cors")] = None,
 ) -> None:
     """Start the server. Flags win over FAKE_APIMART_… variables."""

@@ -206,10 +206,28 @@ def idempotency_key_reused() -> ApiError:
     )
 
 
-def task_store_failed() -> ApiError:
-    """The store did not take or give a task (assumed, as the documented 503)."""
+def forbidden() -> ApiError:
+    """A key that may not do this (docs; text assumed)."""
+    message = "You do not have permission to access this resource"
+    return ApiError(403, message, "permission_error", shape=Shape.DOCUMENTED, code=403)
+
+
+def bad_gateway() -> ApiError:
+    """What stands before the service does not reach it (docs)."""
+    message = "Bad gateway. The server is temporarily unavailable"
+    return ApiError(502, message, "bad_gateway", shape=Shape.DOCUMENTED, code=502)
+
+
+def service_unavailable() -> ApiError:
+    """The service is down, or its store did not take or give a task (docs; text assumed)."""
     message = "Service temporarily unavailable. Please try again later"
     return ApiError(503, message, "service_unavailable", shape=Shape.DOCUMENTED, code=503)
+
+
+def channel_busy() -> ApiError:
+    """No upstream is free to take a task (live)."""
+    message = "Please wait and try again later. Thank you for your patience!"
+    return ApiError(503, message, "apimart_error", shape=Shape.GATEWAY, code="get_channel_failed")
 
 
 def internal_error() -> ApiError:

@@ -7,7 +7,7 @@ import logging
 
 from fake_apimart_storage import Storage, StorageError
 
-from fake_apimart import file_url, idempotency, results, task_store
+from fake_apimart import file_url, idempotency, results, task_store, worlds
 from fake_apimart.clock import SystemClock
 
 LONGEST_PAUSE = 600
@@ -28,6 +28,7 @@ def lifetimes(ttl: int) -> dict[str, int]:
         task_store.TASK_PREFIX: task_store.LIFE_SECONDS,
         task_store.POLLS_PREFIX: task_store.LIFE_SECONDS,
         idempotency.KEY_PREFIX: idempotency.LIFE_SECONDS,
+        worlds.WORLD_PREFIX: worlds.LIFE_SECONDS,
     }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 
 from fake_apimart_storage import (
     InvalidKey,
-    ObjectInfo,
     ObjectNotFound,
     PresigningStorage,
     Storage,
@@ -21,7 +21,10 @@ from starlette.types import Receive, Scope, Send
 
 from fake_apimart import errors, file_url
 from fake_apimart.byte_range import byte_range
-from fake_apimart.clock import Clock
+from fake_apimart.call import call_of
+from fake_apimart.stored_file import StoredFile, file_of
+from fake_apimart.world import World
+from fake_apimart.worlds import Worlds
 
 _NANOSECONDS = 1_000_000_000
 
@@ -31,9 +34,9 @@ logger = logging.getLogger("fake_apimart.files")
 class Files:
     """The operation `files.get`: public, a key sent along is ignored (page)."""
 
-    def __init__(self, storage: Storage, clock: Clock, delivery: str) -> None:
+    def __init__(self, storage: Storage, worlds: Worlds, delivery: str) -> None:
         self._storage = storage
-        self._clock = clock
+        self._worlds = worlds
         self._redirects = delivery == "redirect"
 
     async def get(self, request: Request) -> Response:
@@ -41,32 +44,32 @@ class Files:
 
         Raises `access_denied`, `invalid_range`, `file_unavailable`.
         """
-        with_bytes = request.method != "HEAD" and not self._redirects
-        stored = await self._open(file_url.key_at(request.scope["raw_path"]), with_bytes)
+        stored = await self._open(request)
         try:
-            seconds = self._seconds_left(stored.info)
+            file = file_of(stored.info)
+            world = await self._worlds.named(file.world)
+            await call_of(request).enter(world, request)
+            seconds = _seconds_left(file, world)
             if self._redirects:
                 await stored.close()
                 return await self._redirect(request.method, stored.info.key, seconds)
-            return _answer(request, stored)
+            return _answer(request, stored, file)
         except BaseException:
             await stored.close()
             raise
 
-    async def _open(self, key: str, with_bytes: bool) -> StoredObject:
+    async def _open(self, request: Request) -> StoredObject:
+        key = file_url.key_at(request.scope["raw_path"])
+        call_of(request).entry.file_key = key
+        with_bytes = request.method != "HEAD" and not self._redirects
         try:
             return await self._storage.get(key, with_bytes=with_bytes)
         except (ObjectNotFound, InvalidKey):
+            await call_of(request).enter(self._worlds.server, request)
             raise errors.access_denied() from None
         except StorageError as error:
             logger.error("cannot read a file: %s", error)
             raise errors.file_unavailable() from None
-
-    def _seconds_left(self, info: ObjectInfo) -> int:
-        left = info.expires_at * _NANOSECONDS - self._clock.time_ns()
-        if left <= 0:
-            raise errors.access_denied()
-        return left // _NANOSECONDS
 
     async def _redirect(self, method: str, key: str, seconds: int) -> Response:
         assert isinstance(self._storage, PresigningStorage), "the settings ask for S3"
@@ -112,15 +115,23 @@ class FileResponse(Response):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _answer(request: Request, stored: StoredObject) -> Response:
+def _seconds_left(file: StoredFile, world: World) -> int:
+    """How long the file is still to be had. Raises `access_denied`."""
+    now_ns = world.clock.time_ns()
+    if not file.is_alive(now_ns):
+        raise errors.access_denied()
+    return file.expires_at - math.ceil(now_ns / _NANOSECONDS)
+
+
+def _answer(request: Request, stored: StoredObject, file: StoredFile) -> Response:
     headers = {
         "Accept-Ranges": "bytes",
         "ETag": stored.etag,
-        "Last-Modified": formatdate(stored.info.created_at, usegmt=True),
+        "Last-Modified": formatdate(file.created_at, usegmt=True),
         "X-Content-Type-Options": "nosniff",
     }
     status, wanted = HTTPStatus.OK, range(stored.size)
-    if _is_unchanged(request, stored):
+    if _is_unchanged(request, stored.etag, file.created_at):
         status, wanted = HTTPStatus.NOT_MODIFIED, range(0)
         return FileResponse(stored, wanted, status, headers)
     asked = request.headers.get("range")
@@ -134,17 +145,17 @@ def _answer(request: Request, stored: StoredObject) -> Response:
     return FileResponse(stored, wanted, status, headers)
 
 
-def _is_unchanged(request: Request, stored: StoredObject) -> bool:
+def _is_unchanged(request: Request, etag: str, created_at: int) -> bool:
     """Whether the client has the file already (RFC 9110, section 13.2.2)."""
     etags = request.headers.get("if-none-match")
     if etags is not None:
         candidates = [each.strip().removeprefix("W/") for each in etags.split(",")]
-        return "*" in candidates or stored.etag in candidates
+        return "*" in candidates or etag in candidates
     since = request.headers.get("if-modified-since")
     if since is None:
         return False
     try:
-        return stored.info.created_at <= parsedate_to_datetime(since).timestamp()
+        return created_at <= parsedate_to_datetime(since).timestamp()
     except ValueError:
         return False
 

@@ -28,6 +28,8 @@ class GenerationRequest:
     image_urls: tuple[str, ...]
     webhook: str | None
     course: Course
+    unread: tuple[str, ...] = ()
+    """Fields that nothing reads."""
 
 
 def parse_request(
@@ -43,7 +45,8 @@ def parse_request(
     # What is no name at all is for the schema to refuse.
     named = name if isinstance(name, str) and name.strip() else ""
     model = model_called(named, offered if named else ())
-    check(fields, input_schema(model))
+    schema = input_schema(model)
+    check(fields, schema)
     urls = tuple(_url(item) for item in fields.get("image_urls") or ())
     for number, url in enumerate(urls):
         check_form(f"image_urls[{number}]", url, accepts_base64=accepts_base64)
@@ -66,6 +69,7 @@ def parse_request(
         image_urls=urls,
         webhook=webhook,
         course=own_course,
+        unread=tuple(name for name in fields if name not in schema["properties"]),
     )
 
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from fake_apimart import errors, file_url, request_id, response_version
 from fake_apimart.accounts import Accounts
 from fake_apimart.auth import Admission
-from fake_apimart.clock import Clock
+from fake_apimart.call import call_of
+from fake_apimart.faults import Step
 from fake_apimart.generation_request import GenerationRequest, parse_request
 from fake_apimart.idempotency import REPLAYED_HEADER, Idempotency, idempotency_key_of
 from fake_apimart.json_response import JSONResponse
@@ -21,9 +22,11 @@ from fake_apimart.settings import Settings
 from fake_apimart.task import Task
 from fake_apimart.task_store import TaskStore
 from fake_apimart.webhooks import Webhooks
-from fake_apimart.world import world_of
+from fake_apimart.world import World
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+MOST_UNREAD = 20
+"""How many unknown fields the journal tells of."""
 
 
 class Generations:
@@ -32,7 +35,6 @@ class Generations:
     def __init__(
         self,
         settings: Settings,
-        clock: Clock,
         admission: Admission,
         tasks: TaskStore,
         accounts: Accounts,
@@ -41,7 +43,6 @@ class Generations:
         webhooks: Webhooks,
     ) -> None:
         self._settings = settings
-        self._clock = clock
         self._admission = admission
         self._tasks = tasks
         self._accounts = accounts
@@ -54,55 +55,58 @@ class Generations:
 
         Raises the ApiErrors of each step, ClientDisconnect, StorageError.
         """
-        versioned = response_version.note(request)
-        now_ns = self._clock.time_ns()
-        world = world_of(self._admission.admit(request))
+        versioned = response_version.is_asked(request)
+        world = self._admission.admit(request)
         key = idempotency_key_of(request)
         body = await self._read(request)
         if key is None:
-            return self._answer(request, await self._make(request, world, body, now_ns), versioned)
+            return self._answer(request, await self._make(request, world, body), versioned)
         async with self._idempotency.turn(world, key):
-            known = await self._idempotency.task_id(world, key, body, now_ns)
+            known = await self._idempotency.task_id(world, key, body)
             if known is not None:
                 answer = self._answer(request, known, versioned)
                 answer.headers[REPLAYED_HEADER] = "true"
                 return answer
-            made = await self._make(request, world, body, now_ns)
-            await self._idempotency.remember(world, key, body, made, now_ns)
+            made = await self._make(request, world, body)
+            await self._idempotency.remember(world, key, body, made)
         return self._answer(request, made, versioned)
 
     async def _read(self, request: Request) -> bytes:
         body = RequestBody(request.scope, request.receive, MAX_BODY_BYTES)
         content = await body.read()
+        call_of(request).entry.note_body(content)
         if body.is_too_large:
             raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
         return content
 
-    async def _make(self, request: Request, world: str, body: bytes, now_ns: int) -> str:
+    async def _make(self, request: Request, world: World, body: bytes) -> str:
         """Plan and keep a new task; gives back its id."""
+        call = call_of(request)
         parsed = parse_request(
             body,
             offered=self._settings.models,
             accepts_base64=self._settings.accept_base64,
-            course=self._planner.server_course,
+            course=world.settings.course,
         )
-        if await self._accounts.remaining(world, now_ns) <= 0:
+        call.entry.unread = list(parsed.unread[:MOST_UNREAD])
+        if await self._accounts.remaining(world) <= 0:
             raise errors.insufficient_balance()
-        task = await self._plan(request, parsed, world, now_ns)
-        await self._tasks.put(task)
-        await self._accounts.add(task, now_ns)
+        call.fire(Step.BALANCE)
+        call.fire(Step.CHANNEL, model=parsed.model.id)
+        task = await self._plan(request, parsed, world)
+        await self._tasks.put(task, world)
+        await self._accounts.add(task, world)
         if task.webhook:
-            self._webhooks.expect(task)
+            self._webhooks.expect(task, world)
         return task.id
 
-    async def _plan(
-        self, request: Request, parsed: GenerationRequest, world: str, now_ns: int
-    ) -> Task:
+    async def _plan(self, request: Request, parsed: GenerationRequest, world: World) -> Task:
         base_url = file_url.base_url_of(request, self._settings.public_url)
         own_hosts = {urlsplit(base_url).netloc, request.headers.get("host", "")}
-        return await self._planner.plan(parsed, world, base_url, own_hosts, now_ns)
+        return await self._planner.plan(parsed, world, base_url, own_hosts, world.clock.time_ns())
 
     def _answer(self, request: Request, task_id: str, versioned: bool) -> Response:
+        call_of(request).entry.task_id = task_id
         if versioned:
             return self._versioned_answer(request, task_id)
         content: dict[str, Any] = {

@@ -8,6 +8,7 @@ the end of the form, since what is wrong with the form comes first.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 
@@ -47,6 +48,8 @@ class IncomingImage:
         self._waiting: list[Chunk] = []
         self._writer: Writer | None = None
         self._store_failed = False
+        self.is_stored = False
+        self._digest: hashlib._Hash | None = None
         self._copy: bytearray | None = bytearray() if check_decoding else None
 
     def begin(self, filename: bytes) -> None:
@@ -56,8 +59,15 @@ class IncomingImage:
     def take(self, data: bytes, start: int, end: int) -> None:
         """The next bytes of the image, which are kept as they are, not copied."""
         self.size += end - start
+        if self._digest is not None:
+            self._digest.update(memoryview(data)[start:end])
         if not self._dropped:
             self._waiting.append(memoryview(data)[start:end])
+
+    @property
+    def sha256(self) -> str | None:
+        """Of an image that is refused for its type, as far as it came; else None."""
+        return self._digest.hexdigest() if self._digest is not None else None
 
     @property
     def _dropped(self) -> bool:
@@ -76,7 +86,10 @@ class IncomingImage:
     async def _read_type(self) -> None:
         head = b"".join(self._waiting)[:HEAD_BYTES]
         self.content_type = await self._image_type.of(head)
-        if self.content_type in SIGNATURES:
+        if self.content_type not in SIGNATURES:
+            # What is stored can be hashed when somebody asks; this is soon forgotten.
+            self._digest = hashlib.sha256(b"".join(self._waiting))
+        else:
             self.info = self._describe(self.filename, self.content_type)
             self._writer = self._storage.writer(self.info)
 
@@ -95,9 +108,10 @@ class IncomingImage:
         self._store_failed = True
         await self.abort()
 
-    async def finish(self) -> ObjectInfo:
+    async def finish(self, before_storing: Callable[[], None]) -> ObjectInfo:
         """Make the image visible; gives back how it is stored.
 
+        `before_storing` is called once all that is wrong with the image itself has been said.
         Raises `file_too_large`, `unsupported_image_type`, `invalid_image_content`,
         `upload_failed`, in this order, and then leaves nothing.
         """
@@ -111,6 +125,7 @@ class IncomingImage:
         if self._copy is not None and not await asyncio.to_thread(decodes, self._copy):
             await self.abort()
             raise errors.invalid_image_content()
+        before_storing()
         return await self._commit()
 
     async def _commit(self) -> ObjectInfo:
@@ -121,6 +136,7 @@ class IncomingImage:
                 await self._fail(error)
         if self._store_failed or self.info is None:
             raise errors.upload_failed()
+        self.is_stored = True
         return self.info
 
     async def abort(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -9,11 +10,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Lifespan:
-    """Runs `life` around all that the server does; everything else is `app`'s."""
+    """Runs `life` around all that the server does; everything else is `app`'s.
 
-    def __init__(self, app: ASGIApp, life: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+    `stopping` is set once no more requests are taken, for those that would wait for long.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        life: Callable[[], AbstractAsyncContextManager[None]],
+        stopping: asyncio.Event,
+    ) -> None:
         self._app = app
         self._life = life
+        self.stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

@@ -7,12 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that a client can ask for: a name, the methods and the paths that lead to it."""
+    """One thing that a client can ask for: a name, the methods and the paths that lead to it.
+
+    `queries` are the parameters that are read of the query; `form` tells apart routes of the same
+    operation that answer in forms of their own.
+    """
 
     name: str
     methods: tuple[str, ...]
     paths: tuple[str, ...]
     dialects: tuple[str, ...] = ("page", "live")
+    queries: tuple[str, ...] = ()
+    form: str = ""
+
+    @property
+    def handler(self) -> str:
+        """The name of who answers."""
+        return f"{self.name}:{self.form}" if self.form else self.name
 
 
 FILE_PREFIXES = ("/f/image/", "/image/")
@@ -26,19 +37,32 @@ OPERATIONS = (
         tuple(f"{prefix}{{name:file_name}}" for prefix in FILE_PREFIXES),
     ),
     Operation("generations.create", ("POST",), ("/v1/images/generations",)),
-    Operation("tasks.get", ("GET",), ("/v1/tasks/{task_id}",)),
+    Operation("tasks.get", ("GET",), ("/v1/tasks/{task_id}",), queries=("language",)),
     Operation(
-        "tasks.get_generation",
+        "tasks.get",
         ("GET",),
         ("/v1/images/generations/{task_id}",),
         dialects=("page",),
+        queries=("language",),
+        form="page",
     ),
     Operation("tasks.batch", ("POST",), ("/v1/tasks/batch",)),
     Operation("models.list", ("GET",), ("/v1/models",)),
-    Operation("models.schema", ("GET",), ("/v1/models/{model:path}/schema", "/v1/model-schema")),
+    Operation(
+        "models.schema",
+        ("GET",),
+        ("/v1/models/{model:path}/schema", "/v1/model-schema"),
+        queries=("model", "operation"),
+    ),
     Operation("balance.get", ("GET",), ("/v1/balance", "/balance", "/v1/user/balance")),
     Operation("health", ("GET",), ("/_fake/health",)),
 )
+
+FAULTY = tuple(dict.fromkeys(each.name for each in OPERATIONS if each.name != "health"))
+"""The operations that a rule can be written for, and that journals tell of."""
+
+READ_QUERIES = {each.name: each.queries for each in OPERATIONS}
+"""Which parameters of the query each operation reads."""
 
 
 def is_file_path(path: str) -> bool:

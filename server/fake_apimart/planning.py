@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fake_apimart import file_url
-from fake_apimart.course import Course
 from fake_apimart.generation_request import GenerationRequest
 from fake_apimart.picture_size import picture_size
 from fake_apimart.randomness import Randomness
 from fake_apimart.references import ReferenceReader
 from fake_apimart.settings import Settings
 from fake_apimart.task import Task
+from fake_apimart.world import World
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _SUFFIXES = {"png": "png", "jpeg": "jpg", "webp": "webp"}
@@ -24,14 +24,11 @@ class Planner:
         self._settings = settings
         self._randomness = randomness
         self._references = references
-        self.server_course = Course(
-            settings.task_seconds, settings.task_polls, settings.task_failure or None
-        )
 
     async def plan(
         self,
         parsed: GenerationRequest,
-        world: str,
+        world: World,
         base_url: str,
         own_hosts: set[str],
         now_ns: int,
@@ -41,7 +38,7 @@ class Planner:
         A reference that cannot be read makes a task that fails and says which. Raises
         `build_request_failed`, `invalid_parameter`, StorageError.
         """
-        references = await self._references.read(parsed.image_urls, own_hosts, now_ns)
+        references = await self._references.read(parsed.image_urls, own_hosts)
         width, height = picture_size(
             parsed.size, parsed.resolution, parsed.model, references.first_size
         )
@@ -49,7 +46,7 @@ class Planner:
         task_id = self._new_id(created_ms)
         return Task(
             id=task_id,
-            world=world,
+            world=world.name,
             created_ms=created_ms,
             seconds=parsed.course.seconds,
             polls=parsed.course.polls,

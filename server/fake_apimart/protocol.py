@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fake_apimart.connection import CYCLE
 from fake_apimart.go.multipart import UNEXPECTED_EOF
 from fake_apimart.request_body import BROKEN_BODY
 
@@ -75,6 +77,9 @@ class Protocol(HttpToolsProtocol):
             # The parser stops at this, and `data_received` learns of it.
             raise ValueError(self._host_refusal)
         super().on_headers_complete()
+        # Weak, since it refers to the scope itself: a circle per request would wait for the
+        # garbage collector.
+        self.scope[CYCLE] = weakref.ref(self.cycle)  # type: ignore[literal-required]
         self._in_head = False
 
     def on_message_complete(self) -> None:
@@ -151,6 +156,8 @@ class _GentleTransport:
         self._transport = transport
         self._loop = loop
         self.write = transport.write
+        self.abort = transport.abort
+        self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
 
     def close(self) -> None:

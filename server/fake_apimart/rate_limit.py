@@ -1,4 +1,4 @@
-"""How often a key may call, within a window that moves with the clock."""
+"""How often a key may call, within a window that moves with its world's clock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import math
 from collections import deque
 
 from fake_apimart import errors
-from fake_apimart.clock import Clock
 
 _NANOSECONDS = 1_000_000_000
-_KEYS_BEFORE_PRUNING = 1000
 
 
 def parse_rate(text: str) -> tuple[int, int]:
@@ -27,33 +25,23 @@ def parse_rate(text: str) -> tuple[int, int]:
 
 
 class RateLimit:
-    """At most `amount` requests per key within any `seconds`."""
+    """At most `amount` requests within any `seconds`."""
 
-    def __init__(self, amount: int, seconds: int, clock: Clock) -> None:
-        self._amount = amount
+    def __init__(self, rate: str) -> None:
+        self.rate = rate
+        self._amount, seconds = parse_rate(rate)
         self._window = seconds * _NANOSECONDS
-        self._clock = clock
-        self._taken: dict[str, deque[int]] = {}
-        self._prune_at = _KEYS_BEFORE_PRUNING
+        self._taken: deque[int] = deque()
 
-    def take(self, key: str) -> None:
-        """Count a request of `key`. Raises `rate_limited`, and then does not count it."""
-        now = self._clock.time_ns()
-        taken = self._taken.get(key)
-        if taken is None:
-            self._prune(now)
-            taken = self._taken[key] = deque()
-        while taken and taken[0] <= now - self._window:
+    def take(self, now_ns: int) -> None:
+        """Count a request at `now_ns`. Raises `rate_limited`, and then does not count it."""
+        taken = self._taken
+        while taken and taken[0] <= now_ns - self._window:
             taken.popleft()
+        # Where the clock was set back, what lies ahead of it has not happened yet.
+        while taken and taken[-1] > now_ns:
+            taken.pop()
         if len(taken) >= self._amount:
-            wait = taken[0] + self._window - now
+            wait = taken[0] + self._window - now_ns
             raise errors.rate_limited(max(1, math.ceil(wait / _NANOSECONDS)))
-        taken.append(now)
-
-    def _prune(self, now: int) -> None:
-        """Forget keys that have not called within the window, once there are many."""
-        if len(self._taken) < self._prune_at:
-            return
-        start = now - self._window
-        self._taken = {key: taken for key, taken in self._taken.items() if taken[-1] > start}
-        self._prune_at = max(_KEYS_BEFORE_PRUNING, 2 * len(self._taken))
+        taken.append(now_ns)

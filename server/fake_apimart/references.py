@@ -21,6 +21,8 @@ from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObje
 from fake_apimart import errors, file_url
 from fake_apimart.operations import FILE_PREFIXES
 from fake_apimart.picture_size import Size
+from fake_apimart.stored_file import file_of
+from fake_apimart.worlds import Worlds
 
 MOST_PIXELS = 2**26
 MOST_AT_ONCE = 4
@@ -30,7 +32,6 @@ GONE = "cannot be read"
 BROKEN = "is no picture that decodes"
 
 _DRAFT = (64, 64)
-_NANOSECONDS = 1_000_000_000
 
 
 class References(NamedTuple):
@@ -67,16 +68,17 @@ class ReferenceReader:
     Files never change, so that what was once found out about one is remembered.
     """
 
-    def __init__(self, storage: Storage, executor: Executor) -> None:
+    def __init__(self, storage: Storage, worlds: Worlds, executor: Executor) -> None:
         self._storage = storage
+        self._worlds = worlds
         self._executor = executor
         self._sizes: OrderedDict[str, Size | None] = OrderedDict()
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
 
-    async def read(self, urls: Sequence[str], own_hosts: set[str], now_ns: int) -> References:
+    async def read(self, urls: Sequence[str], own_hosts: set[str]) -> References:
         """Look at each of `urls`; the first that is no good is named. Raises StorageError."""
         different = list(dict.fromkeys(urls))
-        found = await asyncio.gather(*(self._look(url, own_hosts, now_ns) for url in different))
+        found = await asyncio.gather(*(self._look(url, own_hosts) for url in different))
         looked = [found[different.index(url)] for url in urls]
         for number, (url, each) in enumerate(zip(urls, looked, strict=True)):
             if each.problem is not None:
@@ -86,21 +88,21 @@ class ReferenceReader:
         keys = tuple(each.key for each in looked if each.key is not None)
         return References(keys, sizes[0] if sizes else None)
 
-    async def _look(self, url: str, own_hosts: set[str], now_ns: int) -> _Looked:
+    async def _look(self, url: str, own_hosts: set[str]) -> _Looked:
         async with self._slots:
             if url.startswith("data:"):
                 content = _data_of(url)
                 return _Looked(problem=GONE) if content is None else await self._decode(content)
             key = _key_of(url)
-            if key is not None and await self._is_alive(key, now_ns):
-                return (await self._remembered(key, now_ns))._replace(key=key)
+            if key is not None and await self._is_alive(key):
+                return (await self._remembered(key))._replace(key=key)
             return _Looked(problem=GONE if urlsplit(url).netloc in own_hosts else None)
 
-    async def _remembered(self, key: str, now_ns: int) -> _Looked:
+    async def _remembered(self, key: str) -> _Looked:
         if key in self._sizes:
             size = self._sizes[key]
             return _Looked(size, problem=None if size else BROKEN)
-        content = await self.content(key, now_ns)
+        content = await self.content(key)
         looked = _Looked(problem=GONE) if content is None else await self._decode(content)
         self._sizes[key] = looked.size
         if len(self._sizes) > REMEMBERED_FILES:
@@ -112,25 +114,24 @@ class ReferenceReader:
         size = await loop.run_in_executor(self._executor, size_of_picture, content)
         return _Looked(size, problem=None if size else BROKEN)
 
-    async def _is_alive(self, key: str, now_ns: int) -> bool:
-        stored = await self._open(key, now_ns, with_bytes=False)
-        if stored is not None:
-            await stored.close()
-        return stored is not None
+    async def _is_alive(self, key: str) -> bool:
+        """Whether the file can be had, by the clock of the world that it belongs to."""
+        stored = await self._open(key, with_bytes=False)
+        if stored is None:
+            return False
+        await stored.close()
+        file = file_of(stored.info)
+        return file.is_alive((await self._worlds.named(file.world)).clock.time_ns())
 
-    async def _open(self, key: str, now_ns: int, *, with_bytes: bool = True) -> StoredObject | None:
+    async def _open(self, key: str, *, with_bytes: bool = True) -> StoredObject | None:
         try:
-            stored = await self._storage.get(key, with_bytes=with_bytes)
+            return await self._storage.get(key, with_bytes=with_bytes)
         except (ObjectNotFound, InvalidKey):
             return None
-        if now_ns >= stored.info.expires_at * _NANOSECONDS:
-            await stored.close()
-            return None
-        return stored
 
-    async def content(self, key: str, now_ns: int) -> bytes | None:
-        """The bytes under `key`; None where there are none, or no longer. Raises StorageError."""
-        stored = await self._open(key, now_ns)
+    async def content(self, key: str) -> bytes | None:
+        """The bytes under `key`; None where there are none. Raises StorageError."""
+        stored = await self._open(key)
         if stored is None:
             return None
         async with stored:

@@ -85,8 +85,9 @@ async def serve(
 ) -> None:
     """Serve on `listener` until told to stop. Raises InvalidSettings."""
     async with _open_storage(settings) as storage:
-        config.app = create_app(settings, storage)
-        server = Server(config, lambda: announce(url_of(listener)))
+        app = create_app(settings, storage)
+        config.app = app
+        server = Server(config, lambda: announce(url_of(listener)), app.stopping.set)
         expiring = asyncio.create_task(expire_files(storage, settings.url_ttl_seconds))
         try:
             await server.serve([listener])
@@ -111,13 +112,23 @@ async def _open_storage(settings: Settings) -> AsyncIterator[Storage]:
 class Server(uvicorn.Server):
     """uvicorn's server, which says when it listens, and for which a signal is a wish, no error."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_listening: Callable[[], None],
+        on_stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -21,6 +21,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from fake_apimart.rate_limit import parse_rate
 
 PREFIX = "FAKE_APIMART_"
+OTHER_VARIABLES = ("FAKE_APIMART_URL",)
+"""What the tests of users are told by; no settings of a server."""
 
 # A URL may hold a password, which no message may show.
 _USERINFO = re.compile(r"//[^/@]*@")
@@ -108,6 +110,14 @@ class Settings(BaseSettings):
     decode_check: bool = Field(
         default=False, description="Refuse pictures that do not decode: `invalid image content`."
     )
+    control: bool = Field(
+        default=True, description="Serve the control API below /_fake/, and know magic keys."
+    )
+    admin_token: str = Field(
+        default="",
+        repr=False,
+        description="Opens calls about the whole server on an address that is not loopback.",
+    )
     file_cors: bool = Field(
         default=False,
         description="Let scripts of web pages read files (the real service does not).",
@@ -175,6 +185,8 @@ def _refuse_unknown_variables() -> None:
     known = list(Settings.model_fields)
     for variable, value in os.environ.items():
         name = variable.removeprefix(PREFIX).lower()
+        if variable in OTHER_VARIABLES:
+            continue
         if variable.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = (

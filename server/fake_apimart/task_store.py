@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator
 
 from fake_apimart_storage import Storage
 
+from fake_apimart.clock import Clock
 from fake_apimart.stored_json import read_json, write_json
 from fake_apimart.task import Task
 from fake_apimart.task_state import Polls
+from fake_apimart.world import World
 
 TASK_PREFIX = "task/"
 POLLS_PREFIX = "polls/"
@@ -29,35 +31,39 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 class TaskStore:
     """Finds tasks by world and id."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
+        self._clock = clock
         self._cache: OrderedDict[str, Task] = OrderedDict()
 
-    async def put(self, task: Task) -> None:
-        """Keep a new task. Raises StorageError."""
-        now_ns = task.created_ms * _NANOSECONDS_PER_MILLISECOND
-        key = _key(task.world, task.id)
-        await write_json(self._storage, key, task.to_json(), now_ns, LIFE_SECONDS)
-        self._remember(task)
+    async def put(self, task: Task, world: World) -> None:
+        """Keep a new task, unless its world is gone by then. Raises StorageError."""
+        await self._write(_key(task.world, task.id), task.to_json(), world)
+        if not world.gone:
+            self._remember(task)
 
-    async def get(self, world: str, task_id: str, now_ns: int) -> Task | None:
+    async def _write(self, key: str, text: bytes, world: World) -> None:
+        await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
+        await world.settle(self._storage, key)
+
+    async def get(self, world: str, task_id: str) -> Task | None:
         """The task, unless there is none of this id in this world. Raises StorageError."""
         task = self._cache.get(task_id)
         if task is not None:
             return task if task.world == world else None
         if not _ID.fullmatch(task_id):
             return None
-        text = await read_json(self._storage, _key(world, task_id), now_ns)
+        text = await read_json(self._storage, _key(world, task_id), self._clock.time_ns())
         if text is None:
             return None
         task = Task.from_json(text)
         self._remember(task)
         return task
 
-    async def all_of(self, world: str, now_ns: int) -> AsyncIterator[Task]:
+    async def all_of(self, world: str) -> AsyncIterator[Task]:
         """Every task of a world. Raises StorageError."""
         async for entry in self._storage.entries(_key(world, "")):
-            task = await self.get(world, entry.key.rpartition("/")[2], now_ns)
+            task = await self.get(world, entry.key.rpartition("/")[2])
             if task is not None:
                 yield task
 
@@ -66,23 +72,37 @@ class TaskStore:
         if len(self._cache) > CACHED_TASKS:
             self._cache.popitem(last=False)
 
-    async def polls(self, task: Task, now_ns: int) -> Polls:
+    async def forget(self, world: str) -> None:
+        """Delete what lies here of a world's tasks. Raises StorageError."""
+        self._cache = OrderedDict(
+            (task_id, task) for task_id, task in self._cache.items() if task.world != world
+        )
+        for prefix in (TASK_PREFIX, POLLS_PREFIX):
+            keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world}/")]
+            for key in keys:
+                await self._storage.delete(key)
+
+    def clear_cache(self) -> None:
+        """Forget what is remembered; what is stored is as it was."""
+        self._cache.clear()
+
+    async def polls(self, task: Task) -> Polls:
         """How often `task` was asked for before. Raises StorageError."""
         if not task.polls:
             return Polls()
-        text = await read_json(self._storage, _polls_key(task), now_ns)
+        text = await read_json(self._storage, _polls_key(task), self._clock.time_ns())
         return Polls(*json.loads(text)) if text is not None else Polls()
 
-    async def counted_polls(self, task: Task, now_ns: int) -> Polls:
+    async def counted_polls(self, task: Task, world: World) -> Polls:
         """The same, noting that `task` is now asked for once more. Raises StorageError."""
-        before = await self.polls(task, now_ns)
+        before = await self.polls(task)
         if not task.polls or before.reached_ms is not None:
             return before
         if before.so_far >= task.polls:
-            before = before._replace(reached_ms=now_ns // _NANOSECONDS_PER_MILLISECOND)
+            now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+            before = before._replace(reached_ms=now_ms)
         after = before._replace(so_far=min(before.so_far + 1, task.polls))
-        text = json.dumps(after).encode()
-        await write_json(self._storage, _polls_key(task), text, now_ns, LIFE_SECONDS)
+        await self._write(_polls_key(task), json.dumps(after).encode(), world)
         return before
 
 

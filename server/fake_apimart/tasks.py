@@ -10,16 +10,16 @@ from starlette.responses import Response
 
 from fake_apimart import errors, file_url
 from fake_apimart.auth import Admission
-from fake_apimart.clock import Clock
+from fake_apimart.call import call_of
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.request_body import RequestBody
 from fake_apimart.results import Results
 from fake_apimart.settings import Settings
 from fake_apimart.task import Task
 from fake_apimart.task_answer import page_answer, task_data
-from fake_apimart.task_state import TaskState, state_of
+from fake_apimart.task_state import Polls, TaskState, state_of
 from fake_apimart.task_store import TaskStore
-from fake_apimart.world import world_of
+from fake_apimart.world import World
 
 MOST_TASKS = 100
 MAX_BODY_BYTES = 1024 * 1024
@@ -34,13 +34,11 @@ class Tasks:
     def __init__(
         self,
         settings: Settings,
-        clock: Clock,
         admission: Admission,
         tasks: TaskStore,
         results: Results,
     ) -> None:
         self._settings = settings
-        self._clock = clock
         self._admission = admission
         self._tasks = tasks
         self._results = results
@@ -54,8 +52,9 @@ class Tasks:
         return JSONResponse(page_answer(await self._one(request)))
 
     async def _one(self, request: Request) -> dict[str, Any]:
-        world = world_of(self._admission.key_of(request))
-        data = await self._poll(request, world, request.path_params["task_id"])
+        world = self._admission.admit(request)
+        call_of(request).entry.task_id = task_id = request.path_params["task_id"]
+        data = await self._poll(request, world, task_id)
         if data is None:
             raise errors.invalid_task_id(request.query_params.get("language"))
         return data
@@ -65,42 +64,46 @@ class Tasks:
 
         Raises `invalid_parameter`, StorageError.
         """
-        world = world_of(self._admission.key_of(request))
-        task_ids = _task_ids(
-            await RequestBody(request.scope, request.receive, MAX_BODY_BYTES).read()
-        )
+        world = self._admission.admit(request)
+        body = await RequestBody(request.scope, request.receive, MAX_BODY_BYTES).read()
+        call_of(request).entry.note_body(body)
+        task_ids = _task_ids(body)
         found = [await self._poll(request, world, task_id) for task_id in task_ids]
         return JSONResponse({"code": 200, "data": [data for data in found if data is not None]})
 
-    async def _poll(self, request: Request, world: str, task_id: str) -> dict[str, Any] | None:
+    async def _poll(self, request: Request, world: World, task_id: str) -> dict[str, Any] | None:
         """What is told of a task; None where there is none of this id. It counts as a poll."""
-        now_ns = self._clock.time_ns()
-        task = await self._tasks.get(world, task_id, now_ns)
+        task = await self._tasks.get(world.name, task_id)
         if task is None:
             return None
-        polls = await self._tasks.counted_polls(task, now_ns)
-        state = state_of(task, now_ns // _NANOSECONDS_PER_MILLISECOND, polls)
+        state = _state(task, world, await self._tasks.counted_polls(task, world))
         base_url = file_url.base_url_of(request, self._settings.public_url)
-        return await self._told(task, state, now_ns, base_url)
+        return await self._told(task, state, world, base_url)
 
-    async def ended(self, task: Task) -> dict[str, Any] | None:
+    async def look(self, task: Task, world: World) -> TaskState:
+        """Where a task stands; it counts as no poll. Raises StorageError."""
+        return _state(task, world, await self._tasks.polls(task))
+
+    async def ended(self, task: Task, world: World) -> dict[str, Any] | None:
         """What is told of a task that has ended, None of one that has not; it counts as no poll.
 
         Raises StorageError.
         """
-        now_ns = self._clock.time_ns()
-        polls = await self._tasks.polls(task, now_ns)
-        state = state_of(task, now_ns // _NANOSECONDS_PER_MILLISECOND, polls)
+        state = await self.look(task, world)
         if state.completed_ms is None:
             return None
-        return await self._told(task, state, now_ns, task.base_url)
+        return await self._told(task, state, world, task.base_url)
 
     async def _told(
-        self, task: Task, state: TaskState, now_ns: int, base_url: str
+        self, task: Task, state: TaskState, world: World, base_url: str
     ) -> dict[str, Any]:
         if state.completed_ms is not None and task.failure is None:
-            await self._results.ensure(task, state.completed_ms // _MILLISECONDS, now_ns)
+            await self._results.ensure(task, state.completed_ms // _MILLISECONDS, world)
         return task_data(task, state, base_url)
+
+
+def _state(task: Task, world: World, polls: Polls) -> TaskState:
+    return state_of(task, world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND, polls)
 
 
 def _task_ids(body: bytes) -> list[str]:

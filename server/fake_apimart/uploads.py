@@ -11,7 +11,10 @@ from starlette.responses import Response
 
 from fake_apimart import errors, file_url
 from fake_apimart.auth import Admission
+from fake_apimart.call import Call, call_of
 from fake_apimart.clock import Clock
+from fake_apimart.faults import Step
+from fake_apimart.file_index import FileIndex
 from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.go.url import query_error
 from fake_apimart.image_type import ImageType
@@ -20,7 +23,8 @@ from fake_apimart.json_response import JSONResponse
 from fake_apimart.randomness import Randomness
 from fake_apimart.request_body import RequestBody
 from fake_apimart.settings import Settings
-from fake_apimart.world import world_of
+from fake_apimart.stored_file import StoredFile, file_of
+from fake_apimart.world import World
 
 FIELD = b"file"
 
@@ -37,7 +41,9 @@ class Uploads:
         clock: Clock,
         randomness: Randomness,
         admission: Admission,
+        index: FileIndex,
     ) -> None:
+        self._index = index
         self._settings = settings
         self._storage = storage
         self._clock = clock
@@ -50,26 +56,31 @@ class Uploads:
 
         Raises the ApiErrors of each, and ClientDisconnect.
         """
-        created_ns = self._clock.time_ns()
-        world = world_of(self._admission.admit(request))
+        world = self._admission.admit(request)
+        call = call_of(request)
         image = IncomingImage(
             self._image_type,
             self._storage,
-            functools.partial(self._describe, world, created_ns),
+            functools.partial(self._describe, world, world.clock.time_ns()),
             max_bytes=self._settings.max_file_bytes,
             check_decoding=self._settings.decode_check,
         )
         try:
-            await self._read_form(request, image)
-            info = await image.finish()
+            await self._read_form(request, image, call)
+            call.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
+            info = await image.finish(functools.partial(call.fire, Step.STORE))
         finally:
             # Only what was never finished has anything left to drop.
             await image.abort()
+            _note_file(call, image)
+        self._index.add(world.name, info.key)
+        await world.settle(self._storage, info.key)
         return self._answer(request, image, info)
 
-    async def _read_form(self, request: Request, image: IncomingImage) -> None:
+    async def _read_form(self, request: Request, image: IncomingImage, call: Call) -> None:
         body = RequestBody(request.scope, request.receive, self._settings.max_body_bytes)
         content_type = request.headers.get("content-type", "").encode("latin-1")
+        form: FormFile | None = None
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
             async for chunk in body:
@@ -78,6 +89,10 @@ class Uploads:
             form.finalize(body.ending)
         except ParseError as error:
             raise errors.invalid_form(str(error), close=body.is_too_large) from None
+        finally:
+            if form is not None:
+                call.entry.part_headers = form.header
+                call.entry.unread = [name.decode("utf-8", "replace") for name in form.unread]
         problem = query_error(request.scope["query_string"])
         if problem is None and not form.found:
             problem = NO_SUCH_FILE
@@ -85,16 +100,13 @@ class Uploads:
             raise errors.invalid_form(problem)
 
     def _describe(
-        self, world: str, created_ns: int, filename: bytes, content_type: str
+        self, world: World, created_ns: int, filename: bytes, content_type: str
     ) -> ObjectInfo:
+        key = file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename)
         created_at = created_ns // _NANOSECONDS
-        return ObjectInfo(
-            file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename),
-            content_type,
-            created_at,
-            created_at + self._settings.url_ttl_seconds,
-            {"name": filename.decode("utf-8", "surrogateescape"), "world": world},
-        )
+        name = filename.decode("utf-8", "surrogateescape")
+        file = StoredFile(world.name, created_at, created_at + self._settings.url_ttl_seconds, name)
+        return file.info(key, content_type, self._clock.time_ns())
 
     def _answer(self, request: Request, image: IncomingImage, info: ObjectInfo) -> Response:
         return JSONResponse(
@@ -105,6 +117,16 @@ class Uploads:
                 "filename": image.filename.decode("utf-8", "surrogateescape"),
                 "content_type": info.content_type,
                 "bytes": image.size,
-                "created_at": info.created_at,
+                "created_at": file_of(info).created_at,
             }
         )
+
+
+def _note_file(call: Call, image: IncomingImage) -> None:
+    """Tell the journal of the file, as far as it came."""
+    entry = call.entry
+    entry.filename = image.filename.decode("utf-8", "surrogateescape") or None
+    entry.content_type = image.content_type or None
+    entry.size = image.size
+    entry.sha256 = image.sha256
+    entry.file_key = image.info.key if image.is_stored and image.info else None

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fake_apimart.task import Task
+from fake_apimart.world import World
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +26,7 @@ LONGEST_WAIT_SECONDS = 86_400.0
 
 logger = logging.getLogger("fake_apimart.webhooks")
 
-Look = Callable[[Task], Awaitable[dict[str, Any] | None]]
+Look = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
 """Gives a task's `data` once it has ended, None before."""
 
 
@@ -37,12 +38,12 @@ class Webhooks:
         self._waiting: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
 
-    def expect(self, task: Task) -> None:
+    def expect(self, task: Task, world: World) -> None:
         """Deliver the end of `task` to its webhook, when it comes."""
         if len(self._waiting) >= MOST_WAITING:
             logger.warning("no callback for %s: %d are waiting already", task.id, MOST_WAITING)
             return
-        waiting = asyncio.create_task(self._wait_and_deliver(task))
+        waiting = asyncio.create_task(self._wait_and_deliver(task, world))
         self._waiting.add(waiting)
         waiting.add_done_callback(self._waiting.discard)
 
@@ -54,13 +55,15 @@ class Webhooks:
             logger.info("%d callback(s) given up at the end", len(self._waiting))
             await asyncio.wait(self._waiting)
 
-    async def _wait_and_deliver(self, task: Task) -> None:
+    async def _wait_and_deliver(self, task: Task, world: World) -> None:
         try:
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
-                data = await self._look(task)
-                while data is None:
+                data = await self._look(task, world)
+                while data is None and not world.gone:
                     await asyncio.sleep(LOOK_SECONDS)
-                    data = await self._look(task)
+                    data = await self._look(task, world)
+            if world.gone or data is None:
+                return
             async with self._slots:
                 await self._deliver(f"{str(task.webhook).rstrip('/')}/callback", data)
         except Exception as error:  # noqa: BLE001

@@ -24,6 +24,9 @@ BODY_TOO_LARGE = "http: request body too large"
 
 MAX_PARTS = 1000
 MAX_HEADERS = 10_000
+# How many parts that nobody wants are told of, and how much of their names.
+MAX_UNREAD = 20
+MAX_UNREAD_NAME_BYTES = 100
 # What Go keeps of a form in memory: file data up to the first, everything up to the sum of both.
 FILE_MEMORY_BYTES = 32 * 1024 * 1024
 VALUE_MEMORY_BYTES = 10 * 1024 * 1024
@@ -53,12 +56,16 @@ class FormFile:
     When it comes, its name goes to `on_file(filename)`, then its bytes to `on_data(data, start,
     end)`. After `finalize`, `found` says whether the form had such a file. `write` and `finalize`
     raise ParseError in Go's words.
+
+    `header` is then that of the file's part, and `unread` the names of the first other parts.
     """
 
     def __init__(
         self, boundary: bytes, key: bytes, on_file: Callable[[bytes], None], on_data: FileData
     ) -> None:
         self.found = False
+        self.header: dict[bytes, list[bytes]] = {}
+        self.unread: list[bytes] = []
         self._key = key
         self._on_file = on_file
         self._on_data = on_data
@@ -120,7 +127,10 @@ class FormFile:
             self._headers_left -= sum(map(len, header.values()))
         if self._part_is_wanted:
             self.found = True
+            self.header = dict(header)
             self._on_file(path.base(filename))
+        elif len(self.unread) < MAX_UNREAD:
+            self.unread.append(name[:MAX_UNREAD_NAME_BYTES])
 
     def _account(self, size: int) -> None:
         self._memory_left -= size

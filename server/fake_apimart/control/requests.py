@@ -1,0 +1,110 @@
+"""`/_fake/requests`: what was asked, and waiting until it is."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+from typing import Annotated, Any
+
+from fake_apimart_storage import ObjectNotFound, StorageError
+from fastapi import APIRouter, Depends, Query, Request
+
+from fake_apimart.backend import Backend
+from fake_apimart.control.faults import OperationName
+from fake_apimart.control.target import TheBackend, WorldOrNone
+from fake_apimart.journal import MOST_ENTRIES, Entry
+from fake_apimart.world import World
+
+router = APIRouter(prefix="/_fake/requests", tags=["requests"])
+
+LONGEST_WAIT = 300.0
+
+
+class Wanted:
+    """Which entries are asked for."""
+
+    def __init__(
+        self,
+        operation: Annotated[OperationName | None, Query()] = None,
+        status: Annotated[int | None, Query(description="The answer's status.")] = None,
+        since: Annotated[int, Query(ge=0, description="Those with a greater id.")] = 0,
+    ) -> None:
+        self._operation = operation
+        self._status = status
+        self._since = since
+
+    def includes(self, entry: Entry) -> bool:
+        return (
+            entry.id > self._since
+            and self._operation in (None, entry.operation)
+            and self._status in (None, entry.status)
+        )
+
+
+TheWanted = Annotated[Wanted, Depends()]
+
+
+@router.get("")
+async def list_requests(
+    wanted: TheWanted,
+    world: WorldOrNone,
+    backend: TheBackend,
+    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="The latest.")] = MOST_ENTRIES,
+) -> dict[str, Any]:
+    """The journal of the key's world, or all journals; newest last."""
+    found = _matching(wanted, world, backend)[-limit:]
+    return {"requests": [await _told(entry, backend) for entry in found]}
+
+
+@router.get("/wait")
+async def wait_for_requests(
+    request: Request,
+    wanted: TheWanted,
+    world: WorldOrNone,
+    backend: TheBackend,
+    count: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 1,
+    timeout: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds.")] = 5.0,  # noqa: ASYNC109
+) -> dict[str, Any]:
+    """The same, once there are `count` of them, or when time is up; `satisfied` says which."""
+    stopping: asyncio.Event = request.app.state.stopping
+    found = _matching(wanted, world, backend)
+    try:
+        async with asyncio.timeout(timeout):
+            while len(found) < count and not stopping.is_set():
+                if world is not None and world.gone:
+                    break
+                await backend.worlds.changed(stopping)
+                found = _matching(wanted, world, backend)
+    except TimeoutError:
+        pass
+    told = [await _told(entry, backend) for entry in found]
+    return {"requests": told, "satisfied": len(found) >= count}
+
+
+def _matching(wanted: Wanted, world: World | None, backend: Backend) -> list[Entry]:
+    if world is not None:
+        return world.journal.matching(wanted.includes)
+    worlds = [backend.worlds.server, *backend.worlds]
+    journals = (each.journal.matching(wanted.includes) for each in worlds)
+    return list(heapq.merge(*journals, key=lambda entry: entry.id))
+
+
+async def _told(entry: Entry, backend: Backend) -> dict[str, Any]:
+    stored = entry.operation == "uploads.create" and entry.file_key is not None
+    if stored and entry.sha256 is None:
+        entry.sha256 = await _sha256(str(entry.file_key), backend)
+    return entry.told()
+
+
+async def _sha256(key: str, backend: Backend) -> str | None:
+    """Of a stored file; None where it is gone by now."""
+    try:
+        stored = await backend.storage.get(key)
+    except (ObjectNotFound, StorageError):
+        return None
+    digest = hashlib.sha256()
+    async with stored:
+        async for chunk in stored.chunks(0, stored.size):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,70 @@
+"""Which files each world has uploaded, for those who ask about a world and not about a file.
+
+Nothing is kept until somebody asks; then the storage is looked through once, and from there on
+this server notes what it takes itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+from fake_apimart_storage import ObjectInfo, ObjectNotFound, Storage
+
+from fake_apimart import file_url
+from fake_apimart.stored_file import file_of
+
+
+class FileIndex:
+    """Keys of uploaded files by world, in the order in which they came."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._keys: defaultdict[str, dict[str, None]] | None = None
+        self._scanning = asyncio.Lock()
+
+    def add(self, world: str, key: str) -> None:
+        """A file was stored."""
+        if self._keys is not None:
+            self._keys[world][key] = None
+
+    async def of(self, world: str) -> list[ObjectInfo]:
+        """The files of a world that the storage still has. Raises StorageError."""
+        keys = (await self._scanned()).get(world, {})
+        found = []
+        for key in tuple(keys):
+            try:
+                stored = await self._storage.get(key, with_bytes=False)
+            except ObjectNotFound:
+                keys.pop(key, None)
+            else:
+                await stored.close()
+                found.append(stored.info)
+        return found
+
+    async def take(self, world: str) -> list[str]:
+        """The keys of a world's files, which are forgotten here. Raises StorageError."""
+        return list((await self._scanned()).pop(world, {}))
+
+    def clear(self) -> None:
+        """Forget all; the storage will be looked through again."""
+        self._keys = None
+
+    async def _scanned(self) -> defaultdict[str, dict[str, None]]:
+        async with self._scanning:
+            if self._keys is not None:
+                return self._keys
+            keys = self._keys = defaultdict(dict)
+            try:
+                infos = [info async for info in self._storage.entries(file_url.KEY_PREFIX)]
+            except BaseException:
+                self._keys = None
+                raise
+            # The digits in a key count down, and the storage's times are in seconds.
+            infos.sort(key=lambda info: info.key, reverse=True)
+            infos.sort(key=lambda info: info.created_at)
+            for info in infos:
+                file = file_of(info)
+                if file.name is not None:
+                    keys[file.world][info.key] = None
+            return keys

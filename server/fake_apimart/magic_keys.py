@@ -1,0 +1,76 @@
+"""Keys that set a world up by their name alone: `sk-fake-NAME`, or `sk-fake-NAME--anything`.
+
+They work from any client in any language, without a call to the control API. Other names make
+ordinary keys, which are taken even where the settings list others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PREFIX = "sk-fake-"
+_END_OF_NAME = "--"
+FAILURE = "task failed by its key"
+SLOW_SECONDS = 2.0
+SLOW_TASK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Magic:
+    """What a name stands for: settings of the world, and rules as the control API takes them."""
+
+    meaning: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[Mapping[str, Any], ...] = ()
+
+
+def _always(error: str, *operations: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"operation": name, "error": error} for name in operations)
+
+
+_API = (
+    "uploads.create",
+    "generations.create",
+    "tasks.get",
+    "tasks.batch",
+    "models.list",
+    "models.schema",
+    "balance.get",
+)
+
+NAMES = {
+    "rate-limited": Magic(
+        "uploads and new tasks are answered 429",
+        rules=_always("rate_limited", "uploads.create", "generations.create"),
+    ),
+    "invalid": Magic("every call is answered 401", rules=_always("invalid_key", *_API)),
+    "no-balance": Magic("nothing to spend: new tasks are answered 402", {"balance": 0.0}),
+    "upload-500": Magic(
+        "uploads are read, and answered 500 `failed to upload image`",
+        rules=_always("upload_failed", "uploads.create"),
+    ),
+    "tasks-fail": Magic(f"tasks fail: `{FAILURE}`", {"task_failure": FAILURE}),
+    "slow": Magic(
+        f"answers take {SLOW_SECONDS:g} seconds longer, and tasks {SLOW_TASK_SECONDS:g} seconds",
+        {"task_seconds": SLOW_TASK_SECONDS},
+        tuple({"operation": name, "delay": SLOW_SECONDS} for name in _API),
+    ),
+}
+"""By the name in a key. Those without anything to say are as good as ordinary keys."""
+
+ORDINARY = Magic("an ordinary key")
+
+
+def is_fake(api_key: str) -> bool:
+    """Whether a key can be no real one, and is taken by any server."""
+    return api_key.startswith(PREFIX)
+
+
+def magic_of(api_key: str) -> Magic:
+    """What the name in a key says."""
+    if not is_fake(api_key):
+        return ORDINARY
+    name, _, _ = api_key.removeprefix(PREFIX).partition(_END_OF_NAME)
+    return NAMES.get(name, ORDINARY)
