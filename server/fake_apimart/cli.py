@@ -80,14 +80,27 @@ def serve(
     decode_check: Annotated[bool | None, _switch("decode_check")] = None,
     control: Annotated[bool | None, _switch("control")] = None,
     admin_token: Annotated[str | None, _setting("admin_token")] = None,
+    access_log: Annotated[bool | None, _switch("access_log")] = None,
     file_cors: Annotated[bool | None, _switch("file_cors")] = None,
+    listen_fd: Annotated[
+        int | None, typer.Option(help="Take connections from this socket, which listens already.")
+    ] = None,
+    until_stdin_ends: Annotated[
+        bool, typer.Option("--until-stdin-ends", help="Stop once standard input ends.")
+    ] = False,
 ) -> None:
     """Start the server. Flags win over FAKE_APIMART_… variables."""
-    flags = {name: value for name, value in locals().items() if value is not None}
+    given = locals()
+    flags = {name: given[name] for name in Settings.model_fields if given[name] is not None}
     settings = read_settings(flags)
     from fake_apimart.server import run
 
-    run(settings, lambda url: announce(url, settings))
+    run(
+        settings,
+        lambda url: announce(url, settings),
+        listen_fd=listen_fd,
+        until_stdin_ends=until_stdin_ends,
+    )
 
 
 def announce(url: str, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
-from fake_apimart_storage import ObjectInfo, ObjectNotFound, Storage
+from fake_apimart_storage import ObjectNotFound, Storage, StoredObject
 
 from fake_apimart import file_url
 from fake_apimart.stored_file import file_of
@@ -28,8 +28,8 @@ class FileIndex:
         if self._keys is not None:
             self._keys[world][key] = None
 
-    async def of(self, world: str) -> list[ObjectInfo]:
-        """The files of a world that the storage still has. Raises StorageError."""
+    async def of(self, world: str) -> list[StoredObject]:
+        """The files of a world that the storage still has, all closed. Raises StorageError."""
         keys = (await self._scanned()).get(world, {})
         found = []
         for key in tuple(keys):
@@ -39,7 +39,7 @@ class FileIndex:
                 keys.pop(key, None)
             else:
                 await stored.close()
-                found.append(stored.info)
+                found.append(stored)
         return found
 
     async def take(self, world: str) -> list[str]:

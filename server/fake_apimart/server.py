@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from types import FrameType
 from typing import Any
@@ -38,19 +40,28 @@ LOGGING: dict[str, Any] = {
 }
 
 
-def run(settings: Settings, announce: Callable[[str], None]) -> None:
+def run(
+    settings: Settings,
+    announce: Callable[[str], None],
+    *,
+    listen_fd: int | None = None,
+    until_stdin_ends: bool = False,
+) -> None:
     """Serve until a signal says to stop; running uploads are finished first.
 
-    `announce` is called with the server's URL once it accepts connections. Raises InvalidSettings
-    where the address or the storage cannot be used.
+    `announce` is called with the server's URL once it accepts connections. `listen_fd` is a socket
+    that listens already; `until_stdin_ends` makes the end of standard input a signal too. Raises
+    InvalidSettings where the address or the storage cannot be used.
     """
     _log_only_what_is_shown()
-    listener = listen(settings)
+    listener = listen(settings) if listen_fd is None else inherited(listen_fd)
     with listener:
-        config = uvicorn_config()
+        config = uvicorn_config(access_log=settings.access_log)
         loop_factory = config.get_loop_factory()
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(serve(settings, listener, config, announce))
+            runner.run(
+                serve(settings, listener, config, announce, until_stdin_ends=until_stdin_ends)
+            )
 
 
 def _log_only_what_is_shown() -> None:
@@ -62,7 +73,7 @@ def _log_only_what_is_shown() -> None:
         setattr(logging, unused, None)
 
 
-def uvicorn_config() -> uvicorn.Config:
+def uvicorn_config(*, access_log: bool = True) -> uvicorn.Config:
     """How uvicorn is to run; the application is set once its storage is open."""
     return uvicorn.Config(
         app="",
@@ -70,6 +81,7 @@ def uvicorn_config() -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=LOGGING,
+        access_log=access_log,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -82,18 +94,31 @@ async def serve(
     listener: socket.socket,
     config: uvicorn.Config,
     announce: Callable[[str], None],
+    *,
+    until_stdin_ends: bool,
 ) -> None:
     """Serve on `listener` until told to stop. Raises InvalidSettings."""
     async with _open_storage(settings) as storage:
         app = create_app(settings, storage)
         config.app = app
         server = Server(config, lambda: announce(url_of(listener)), app.stopping.set)
+        if until_stdin_ends:
+            threading.Thread(target=_follow_stdin, args=(server,), daemon=True).start()
         expiring = asyncio.create_task(expire_files(storage, settings.url_ttl_seconds))
         try:
             await server.serve([listener])
         finally:
             expiring.cancel()
             await asyncio.wait([expiring])
+
+
+def _follow_stdin(server: Server) -> None:
+    """Tell the server to stop once whoever started it has closed its standard input, or died."""
+    with contextlib.suppress(OSError):
+        # Not by sys.stdin, whose lock the interpreter would wait for at its end.
+        while os.read(0, 4096):
+            pass
+    server.should_exit = True
 
 
 @contextlib.asynccontextmanager
@@ -156,6 +181,19 @@ def listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise InvalidSettings(_bind_problem(settings, error)) from None
+    return listener
+
+
+def inherited(descriptor: int) -> socket.socket:
+    """The listening socket that this process was started with. Raises InvalidSettings."""
+    try:
+        listener = socket.socket(fileno=descriptor)
+        listener.getsockname()
+        if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise OSError("it does not listen")
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidSettings(f"--listen-fd {descriptor}: {reason}") from None
     return listener
 
 

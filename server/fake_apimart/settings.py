@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     control: bool = Field(
         default=True, description="Serve the control API below /_fake/, and know magic keys."
     )
+    access_log: bool = Field(
+        default=True, description="Write a line for each request to standard error."
+    )
     admin_token: str = Field(
         default="",
         repr=False,

@@ -11,13 +11,14 @@ from typing import Any
 from fake_apimart_storage import StorageError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from fake_apimart import __version__, errors
 from fake_apimart.backend import Backend
-from fake_apimart.control import clock, faults, refusals, requests, world
+from fake_apimart.control import clock, contents, faults, refusals, requests, world
 
 DOCS = "/_fake/docs"
 OPENAPI = "/_fake/openapi.json"
@@ -57,15 +58,32 @@ def control_api(backend: Backend, stopping: asyncio.Event) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.openapi = lambda: _with_keys(app)  # type: ignore[method-assign]
     app.state.backend = backend
     app.state.stopping = stopping
-    for module in (world, clock, faults, requests):
+    for module in (world, clock, faults, requests, contents):
         app.include_router(module.router)
     app.add_route(DOCS, _page, include_in_schema=False)
     app.mount(ASSETS, StaticFiles(directory=Path(__file__).parents[1] / "swagger_ui"))
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return app
+
+
+def _with_keys(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, and in it that calls may carry a key."""
+    if app.openapi_schema is None:
+        described = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        bearer = {"type": "http", "scheme": "bearer", "description": "An API key."}
+        described["components"]["securitySchemes"] = {"key": bearer}
+        described["security"] = [{"key": []}, {}]
+        app.openapi_schema = described
+    return app.openapi_schema
 
 
 async def _page(request: Request) -> Response:

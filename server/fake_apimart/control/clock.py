@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BeforeValidator, Field, model_validator
 
 from fake_apimart.control import refusals
 from fake_apimart.control.body import Body
-from fake_apimart.control.target import TheBackend, WorldOrServer
+from fake_apimart.control.target import TheTarget
+from fake_apimart.json_response import JSONResponse
 from fake_apimart.world import World
 from fake_apimart.world_clock import ClockState
 
@@ -62,22 +63,21 @@ class ClockChange(Body):
 
 
 @router.get("")
-async def get_clock(world: WorldOrServer) -> dict[str, Any]:
+async def get_clock(target: TheTarget) -> Response:
     """The time of the key's world, or of the server."""
-    return _told(world)
+    return _told(target.world_or_server)
 
 
 @router.post("")
-async def change_clock(
-    change: ClockChange, world: WorldOrServer, backend: TheBackend
-) -> dict[str, Any]:
+async def change_clock(change: ClockChange, target: TheTarget) -> Response:
     """Move, stop or reset it. The server's clock moves those of all worlds with it."""
+    world = target.world_or_server
     before = world.clock.state
     _apply(change, world)
     if not 0 <= world.clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS:
         world.clock.state = before
         raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
-    await backend.worlds.save(world)
+    await target.backend.worlds.save(world)
     return _told(world)
 
 
@@ -95,6 +95,6 @@ def _apply(change: ClockChange, world: World) -> None:
         clock.resume()
 
 
-def _told(world: World) -> dict[str, Any]:
+def _told(world: World) -> Response:
     clock = world.clock
-    return {"now": clock.time_ns() / _NANOSECONDS, "frozen": clock.is_frozen}
+    return JSONResponse({"now": clock.time_ns() / _NANOSECONDS, "frozen": clock.is_frozen})

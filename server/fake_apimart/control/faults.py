@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fake_apimart.broken_answer import SOCKET_FAULTS
 from fake_apimart.control import refusals
 from fake_apimart.control.body import Body, one_of
-from fake_apimart.control.target import WorldOrServer
-from fake_apimart.faults import ERRORS, MOST_RULES, RawAnswer, Rule, errors_of
+from fake_apimart.control.target import TheTarget
+from fake_apimart.faults import ERRORS, MOST_RULES, Faults, RawAnswer, Rule, errors_of
+from fake_apimart.json_response import JSONResponse
 from fake_apimart.operations import FAULTY
 
 router = APIRouter(prefix="/_fake/faults", tags=["faults"])
@@ -97,30 +98,36 @@ class RuleBody(Body):
 
 
 @router.get("")
-async def list_faults(world: WorldOrServer) -> dict[str, Any]:
+async def list_faults(target: TheTarget) -> Response:
     """The rules, in the order in which they fire."""
-    return {"faults": [_told(rule) for rule in world.faults.rules]}
+    return _told_all(target.world_or_server.faults)
 
 
 @router.post("")
-async def add_fault(body: RuleBody, world: WorldOrServer) -> dict[str, Any]:
+async def add_fault(body: RuleBody, target: TheTarget) -> Response:
     """Write a rule. Those written before it fire first; a world's own before the server's."""
-    if len(world.faults.rules) >= MOST_RULES:
+    faults = target.world_or_server.faults
+    if len(faults.rules) >= MOST_RULES:
         raise refusals.invalid_call(f"there are {MOST_RULES} rules already")
-    return _told(world.faults.add(body.rule()))
+    return JSONResponse(_told(faults.add(body.rule())))
 
 
 @router.delete("")
 async def remove_faults(
-    world: WorldOrServer,
+    target: TheTarget,
     rule_id: Annotated[int | None, Query(alias="id", description="One rule alone.")] = None,
-) -> dict[str, Any]:
+) -> Response:
     """Forget the rules, but for those that the key's name says; or the one with this id."""
+    faults = target.world_or_server.faults
     if rule_id is None:
-        world.faults.clear()
-    elif not world.faults.remove(rule_id):
+        faults.clear()
+    elif not faults.remove(rule_id):
         raise refusals.unknown(f"rule {rule_id}")
-    return {"faults": [_told(rule) for rule in world.faults.rules]}
+    return _told_all(faults)
+
+
+def _told_all(faults: Faults) -> Response:
+    return JSONResponse({"faults": [_told(rule) for rule in faults.rules]})
 
 
 def _told(rule: Rule) -> dict[str, Any]:

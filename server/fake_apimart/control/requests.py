@@ -8,13 +8,13 @@ import heapq
 from typing import Annotated, Any
 
 from fake_apimart_storage import ObjectNotFound, StorageError
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from fake_apimart.backend import Backend
 from fake_apimart.control.faults import OperationName
-from fake_apimart.control.target import TheBackend, WorldOrNone
+from fake_apimart.control.target import Target, TheTarget
 from fake_apimart.journal import MOST_ENTRIES, Entry
-from fake_apimart.world import World
+from fake_apimart.json_response import JSONResponse
 
 router = APIRouter(prefix="/_fake/requests", tags=["requests"])
 
@@ -48,45 +48,41 @@ TheWanted = Annotated[Wanted, Depends()]
 @router.get("")
 async def list_requests(
     wanted: TheWanted,
-    world: WorldOrNone,
-    backend: TheBackend,
+    target: TheTarget,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="The latest.")] = MOST_ENTRIES,
-) -> dict[str, Any]:
+) -> Response:
     """The journal of the key's world, or all journals; newest last."""
-    found = _matching(wanted, world, backend)[-limit:]
-    return {"requests": [await _told(entry, backend) for entry in found]}
+    told = [await _told(each, target.backend) for each in _matching(wanted, target)[-limit:]]
+    return JSONResponse({"requests": told})
 
 
 @router.get("/wait")
 async def wait_for_requests(
     request: Request,
     wanted: TheWanted,
-    world: WorldOrNone,
-    backend: TheBackend,
+    target: TheTarget,
     count: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 1,
     timeout: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds.")] = 5.0,  # noqa: ASYNC109
-) -> dict[str, Any]:
+) -> Response:
     """The same, once there are `count` of them, or when time is up; `satisfied` says which."""
     stopping: asyncio.Event = request.app.state.stopping
-    found = _matching(wanted, world, backend)
+    backend, world = target.backend, target.world
+    found = _matching(wanted, target)
     try:
         async with asyncio.timeout(timeout):
             while len(found) < count and not stopping.is_set():
                 if world is not None and world.gone:
                     break
                 await backend.worlds.changed(stopping)
-                found = _matching(wanted, world, backend)
+                found = _matching(wanted, target)
     except TimeoutError:
         pass
     told = [await _told(entry, backend) for entry in found]
-    return {"requests": told, "satisfied": len(found) >= count}
+    return JSONResponse({"requests": told, "satisfied": len(found) >= count})
 
 
-def _matching(wanted: Wanted, world: World | None, backend: Backend) -> list[Entry]:
-    if world is not None:
-        return world.journal.matching(wanted.includes)
-    worlds = [backend.worlds.server, *backend.worlds]
-    journals = (each.journal.matching(wanted.includes) for each in worlds)
+def _matching(wanted: Wanted, target: Target) -> list[Entry]:
+    journals = (world.journal.matching(wanted.includes) for world in target.worlds)
     return list(heapq.merge(*journals, key=lambda entry: entry.id))
 
 

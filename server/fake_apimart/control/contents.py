@@ -1,0 +1,92 @@
+"""`/_fake/uploads`, `/_fake/tasks`: what a world has, whatever its clock and its rules say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fake_apimart_storage import ObjectNotFound, StoredObject
+from fastapi import APIRouter, Path, Request, Response
+
+from fake_apimart import file_url
+from fake_apimart.control import refusals
+from fake_apimart.control.target import TheTarget
+from fake_apimart.json_response import JSONResponse
+from fake_apimart.operations import FILE_PREFIXES
+from fake_apimart.stored_file import file_of
+from fake_apimart.task import Task
+from fake_apimart.task_state import TaskState
+from fake_apimart.world import World
+
+router = APIRouter(prefix="/_fake", tags=["contents"])
+
+UPLOADS = "/_fake/uploads/"
+
+
+@router.get("/uploads")
+async def list_uploads(target: TheTarget) -> Response:
+    """The world's files in the order in which they came; the journal does not tell of it."""
+    world = target.world_of_key
+    files = await target.backend.index.of(world.name)
+    return JSONResponse({"uploads": [_told_upload(stored, world) for stored in files]})
+
+
+def _told_upload(stored: StoredObject, world: World) -> dict[str, Any]:
+    info, file = stored.info, file_of(stored.info)
+    return {
+        "name": info.key.removeprefix(file_url.KEY_PREFIX),
+        "path": f"/f/{info.key}",
+        "filename": file.name,
+        "content_type": info.content_type,
+        "bytes": stored.size,
+        "created_at": file.created_at,
+        "expires_at": file.expires_at,
+        "alive": file.is_alive(world.clock.time_ns()),
+    }
+
+
+@router.get("/uploads/{name:path}")
+async def read_upload(
+    name: Annotated[str, Path(description="As in the list, or in the file's URL.")],
+    request: Request,
+    target: TheTarget,
+) -> Response:
+    """A file's bytes, even where its URL has expired."""
+    # As it was sent, since a file's name may itself hold what looks like an escape.
+    sent = request.scope["raw_path"].removeprefix(UPLOADS.encode())
+    key = file_url.key_at(FILE_PREFIXES[0].encode() + sent)
+    try:
+        stored = await target.backend.storage.get(key)
+    except ObjectNotFound:
+        raise refusals.unknown(f"upload {name}") from None
+    async with stored:
+        if file_of(stored.info).world != target.world_of_key.name:
+            raise refusals.unknown(f"upload {name}")
+        content = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
+    return Response(content, media_type=stored.info.content_type)
+
+
+@router.get("/tasks")
+async def list_tasks(target: TheTarget) -> Response:
+    """The world's tasks, oldest first, as they stand; asking counts as no poll."""
+    world, backend = target.world_of_key, target.backend
+    tasks = [task async for task in backend.task_store.all_of(world.name)]
+    tasks.sort(key=lambda task: task.id)
+    told = [_told_task(task, await backend.tasks.look(task, world)) for task in tasks]
+    return JSONResponse({"tasks": told})
+
+
+def _told_task(task: Task, state: TaskState) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "status": state.status,
+        "progress": state.progress,
+        "model": task.model,
+        "prompt": task.prompt,
+        "width": task.width,
+        "height": task.height,
+        "images": len(task.image_keys),
+        "references": [key.removeprefix(file_url.KEY_PREFIX) for key in task.reference_keys],
+        "failure": task.failure,
+        "cost": task.cost,
+        "created": task.created,
+    }

@@ -1,0 +1,121 @@
+"""A server for tests: a child process, or one that runs elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from fake_apimart.testing.control import ControlError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    import subprocess
+    from types import TracebackType
+    from typing import IO, Self
+
+STOP_SECONDS = 10.0
+_LISTENING = b"listening on "
+_FLAGS = (
+    *("--host", "127.0.0.1", "--storage", "memory://"),
+    *("--control", "--no-access-log", "--until-stdin-ends"),
+)
+_SET_BY_FLAGS = ("HOST", "PORT", "STORAGE", "PUBLIC_URL", "CONTROL", "ACCESS_LOG", "DELIVERY")
+
+
+class Server:
+    """A fake APIMart at `url`; without one, a child process that `start` starts.
+
+    The child has its own clock, whatever a test does to that of this process, and ends when this
+    process ends, in whatever way. It keeps everything in memory, and takes those `FAKE_APIMART_…`
+    variables that say how it answers.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url.rstrip("/") if url else None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What to use in place of `https://api.apimart.ai`. Raises ControlError before `start`."""
+        if self._url is None:
+            raise ControlError("the server has not been started: use it in a `with` statement")
+        return self._url
+
+    def start(self) -> Self:
+        """Start the child, unless there is a server already. Raises ControlError."""
+        if self._url is None:
+            self._spawn("--port", "0")
+            self._url = self._read_url()
+        return self
+
+    def start_on(self, listener: socket.socket) -> None:
+        """Start the child on a socket that listens already, where clients may be waiting."""
+        host, port = listener.getsockname()[:2]
+        self._url = f"http://{host}:{port}"
+        self._spawn("--listen-fd", str(listener.fileno()), pass_fds=(listener.fileno(),))
+
+    def _spawn(self, *flags: str, pass_fds: tuple[int, ...] = ()) -> None:
+        import subprocess
+        import tempfile
+
+        # What goes wrong is read from here; a pipe would have to be emptied all the time.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(  # noqa: S603
+            # Not from the current folder: modules of the tests' might hide the library's.
+            [sys.executable, "-P", "-m", "fake_apimart", "serve", *_FLAGS, *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=_environment(),
+            pass_fds=pass_fds,
+            # Ctrl+C is for the tests; the server ends after them.
+            start_new_session=os.name != "nt",
+        )
+
+    def _read_url(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if _LISTENING not in line:
+            log = self.stop()
+            raise ControlError(f"the server did not start: {log or 'it said nothing'}")
+        return line.partition(_LISTENING)[2].split()[0].decode()
+
+    def stop(self) -> str:
+        """End the child, if there is one; gives back what it wrote to its log."""
+        import subprocess
+
+        process, log = self._process, self._log
+        if process is None or log is None:
+            return ""
+        self._process = self._log = self._url = None
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        with log:
+            log.seek(0)
+            return log.read().decode("utf-8", "replace").strip()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _environment() -> dict[str, str]:
+    """This process's, but for variables that would say where the child listens or keeps files."""
+    ours = {f"FAKE_APIMART_{name}" for name in _SET_BY_FLAGS}
+    return {name: value for name, value in os.environ.items() if name not in ours}
