@@ -38,6 +38,7 @@ class ControlDoor:
         self._stopping = stopping
         self._token = backend.settings.admin_token
         self._is_local = is_loopback(backend.settings.host)
+        self._api: ASGIApp | None = None
         self._loading: asyncio.Future[ASGIApp] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,13 +51,15 @@ class ControlDoor:
         except errors.ApiError as error:
             await errors.render(error, "")(scope, receive, send)
             return
-        await (await self._control_api())(scope, receive, send)
+        api = self._api or await self._loaded()
+        await api(scope, receive, send)
 
-    async def _control_api(self) -> ASGIApp:
+    async def _loaded(self) -> ASGIApp:
         """FastAPI is imported by the first who needs it, in a thread: it takes a quarter second."""
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(self._load))
-        return await asyncio.shield(self._loading)
+        self._api = await asyncio.shield(self._loading)
+        return self._api
 
     def _load(self) -> ASGIApp:
         from fake_apimart.control.api import control_api

@@ -19,6 +19,8 @@ from fake_apimart.world_settings import WorldSettings
 
 router = APIRouter(prefix="/_fake", tags=["world"])
 
+_SETTINGS = tuple(field.name for field in dataclasses.fields(WorldSettings))
+
 
 def _rate(value: str) -> str:
     if value:
@@ -44,7 +46,7 @@ else:
     WorldChanges = create_model(
         "WorldChanges",
         __base__=Body,
-        **{field.name: _setting(field.name) for field in dataclasses.fields(WorldSettings)},
+        **{name: _setting(name) for name in _SETTINGS},
     )
 
 
@@ -55,8 +57,9 @@ async def get_world(target: TheTarget) -> Response:
 
 
 def _told(world: World, backend: Backend) -> Response:
+    settings = world.settings
     told: dict[str, Any] = {
-        "settings": dataclasses.asdict(world.settings),
+        "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "own_settings": world.changes,
         "journal": {"entries": len(world.journal.entries), "bytes": world.journal.bytes},
     }
@@ -88,10 +91,11 @@ async def remove_world(target: TheTarget) -> Response:
 async def reset(target: TheTarget) -> Response:
     """Forget uploads, tasks, faults, journal, clock, settings: of the world, or of all."""
     backend = target.backend
-    if target.world is not None:
-        return _told(await backend.reset.world(target.world), backend)
-    await backend.reset.everything()
-    return _told(backend.worlds.server, backend)
+    if target.world is None:
+        await backend.reset.everything()
+    else:
+        await backend.reset.world(target.world)
+    return JSONResponse({"reset": target.world and target.world.name})
 
 
 @router.post("/reset/journal")
