@@ -13,6 +13,7 @@ import pytest
 from fake_apimart.clock import Clock
 from fake_apimart.randomness import Randomness
 from fake_apimart.settings import PREFIX, Settings
+from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import Storage
 
 from tests import stores
@@ -83,6 +84,13 @@ def minio_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def bucket() -> str:
     """The name of a bucket that no other test uses."""
     return f"test-{next(_numbers)}"
+
+
+@pytest.fixture
+def world(server: ServerThread) -> Iterator[FakeAPIMart]:
+    """A world on the shared server."""
+    with FakeAPIMart(server.url) as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="session")

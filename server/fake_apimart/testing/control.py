@@ -27,6 +27,7 @@ class Control:
     def __init__(self, url: str, api_key: str) -> None:
         from urllib.parse import urlsplit
 
+        self._connection: http.client.HTTPConnection | None = None
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ControlError(f"{url!r} is no URL of a server, such as http://127.0.0.1:8080")
@@ -37,7 +38,6 @@ class Control:
         self._port = parts.port
         self._path = parts.path.rstrip("/")
         self._lock = allocate_lock()
-        self._connection: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The JSON that `path` below `/_fake/` answers."""
@@ -72,6 +72,10 @@ class Control:
         """End the connection; another call makes a new one."""
         with self._lock:
             self._close()
+
+    def __del__(self) -> None:
+        # A world that is not used in a `with` statement is no reason to warn of sockets.
+        self._close()
 
     def _close(self) -> None:
         if self._connection is not None:
