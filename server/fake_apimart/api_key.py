@@ -29,5 +29,5 @@ def redacted(headers: Mapping[str, str]) -> dict[str, str]:
     shown = dict(headers)
     if HEADER in shown:
         scheme, key = _parts(shown[HEADER])
-        shown[HEADER] = f"{scheme} {HIDDEN}" if bearer_key(shown[HEADER]) == key else HIDDEN
+        shown[HEADER] = f"{scheme} {HIDDEN}" if key and bearer_key(shown[HEADER]) == key else HIDDEN
     return shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,13 @@ def _described(problem: Any) -> str:
     return f"{'.'.join(map(str, place))}: {reason}" if place else reason
 
 
-async def _refuse_unrouted(request: Request, error: Exception) -> Response:
+async def _refuse_by_status(request: Request, error: Exception) -> Response:
+    """What FastAPI itself refuses: no such route, or a body that it cannot read."""
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return errors.render(
+            refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), ""
+        )
     what = f"{request.method} {request.url.path}; {DOCS} lists what there is"
     return errors.render(refusals.unknown(what), "")
 
@@ -125,6 +131,6 @@ async def _say_what_failed(request: Request, error: Exception) -> Response:
 _HANDLERS: dict[type[Exception], Handler] = {
     errors.ApiError: _render,
     RequestValidationError: _refuse,
-    HTTPException: _refuse_unrouted,
+    HTTPException: _refuse_by_status,
     StorageError: _say_what_failed,
 }

@@ -51,6 +51,7 @@ async def read_upload(
     target: TheTarget,
 ) -> Response:
     """A file's bytes, even where its URL has expired."""
+    world = target.world_of_key
     # As it was sent, since a file's name may itself hold what looks like an escape.
     sent = request.scope["raw_path"].removeprefix(UPLOADS.encode())
     key = file_url.key_at(FILE_PREFIXES[0].encode() + sent)
@@ -59,7 +60,7 @@ async def read_upload(
     except ObjectNotFound:
         raise refusals.unknown(f"upload {name}") from None
     async with stored:
-        if file_of(stored.info).world != target.world_of_key.name:
+        if file_of(stored.info).world != world.name:
             raise refusals.unknown(f"upload {name}")
         content = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
     return Response(content, media_type=stored.info.content_type)

@@ -1,0 +1,278 @@
+"""The control API: who may drive it, what it refuses, and its page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from fake_apimart.control.door import is_loopback
+from fake_apimart.operations import FAULTY
+from fake_apimart.testing import FakeAPIMart
+from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
+
+from tests.conftest import StartServer
+from tests.harness import ServerThread
+from tests.worlds import authorized, upload
+
+KEY = {"Authorization": "Bearer some-key"}
+JSON = {"Content-Type": "application/json"}
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Status and message of a refusal, which has the one shape that all have."""
+    error = answer.json()["error"]
+    assert answer.json() == {"error": {"message": error["message"], "type": error["type"]}}
+    return answer.status_code, error["message"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.8.7", "::1"])
+def test_loopback_is_known(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "0.0.0.0", "::", "192.168.0.1", "localhost.evil.example", "example.org"]
+)
+def test_what_is_not_loopback_is_known(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "192.168.0.9", ""])
+def test_call_about_the_whole_server_needs_a_loopback_host(host: str, server: ServerThread) -> None:
+    status, message = refusal(httpx.get(f"{server.url}/_fake/world", headers={"Host": host}))
+    assert status == 403
+    assert "needs X-Fake-Admin-Token" in message
+    assert "FAKE_APIMART_ADMIN_TOKEN to be set" in message
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:80"])
+def test_call_about_the_whole_server_is_free_on_loopback(host: str, server: ServerThread) -> None:
+    assert httpx.get(f"{server.url}/_fake/world", headers={"Host": host}).status_code == 200
+
+
+def test_call_about_a_world_is_free_by_any_name(server: ServerThread) -> None:
+    headers = {**KEY, "Host": "fake-apimart:8080"}
+    assert httpx.get(f"{server.url}/_fake/world", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [("secret", 200), ("Secret", 403), ("", 403), ("sécret", 403)]
+)
+def test_admin_token_opens_the_whole_server_on_any_address(
+    given: str, status: int, start_server: StartServer
+) -> None:
+    server = start_server(host="0.0.0.0", admin_token="secret")
+    url = f"http://127.0.0.1:{server.address[1]}/_fake/world"
+    answer = httpx.get(url, headers={b"X-Fake-Admin-Token": given.encode()})
+    assert answer.status_code == status
+    if status == 403:
+        assert "the value of FAKE_APIMART_ADMIN_TOKEN" in refusal(answer)[1]
+        assert "secret" not in answer.text
+    assert httpx.get(url, headers=KEY).status_code == 200
+
+
+@pytest.mark.parametrize("authorization", ["Basic abc", "Bearer", "", "some-key"])
+def test_key_that_is_none_is_not_taken_for_the_whole_server(
+    authorization: str, server: ServerThread
+) -> None:
+    headers = {**JSON, "Authorization": authorization}
+    status, message = refusal(httpx.post(f"{server.url}/_fake/reset", headers=headers))
+    assert (status, message.split("`")[1]) == (401, "Bearer KEY")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "reset"), ("POST", "clock"), ("PATCH", "world"), ("DELETE", "world")],
+)
+def test_what_a_form_of_a_web_page_could_send_is_refused(
+    method: str, path: str, content_type: str, server: ServerThread
+) -> None:
+    headers = {**KEY, **({"Content-Type": content_type} if content_type else {})}
+    answer = httpx.request(method, f"{server.url}/_fake/{path}", headers=headers, content=b"{}")
+    assert refusal(answer) == (415, "Content-Type must be application/json")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_page_of_another_site_is_refused(origin: str, method: str, server: ServerThread) -> None:
+    headers = {**KEY, **JSON, "Origin": origin}
+    answer = httpx.request(method, f"{server.url}/_fake/world", headers=headers)
+    assert refusal(answer) == (403, f"calls from {origin} are refused")
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_page_of_its_own_is_let_through(server: ServerThread) -> None:
+    headers = {**KEY, **JSON, "Origin": server.url}
+    answer = httpx.patch(f"{server.url}/_fake/world", headers=headers, json={"balance": 1})
+    assert answer.json()["own_settings"] == {"balance": 1}
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "nothing"), ("PUT", "clock"), ("GET", "reset"), ("GET", "")]
+)
+def test_unknown_call_is_404_and_says_where_to_look(
+    method: str, path: str, server: ServerThread
+) -> None:
+    answer = httpx.request(method, f"{server.url}/_fake/{path}", headers={**KEY, **JSON})
+    status, message = refusal(answer)
+    assert status == 404
+    assert "/_fake/docs" in message
+
+
+CLOCK = [
+    ({}, "expected one of advance, at, freeze and reset"),
+    ({"reset": False}, "expected one of advance, at, freeze and reset"),
+    ({"reset": True, "freeze": True}, "reset goes with no other field"),
+    ({"advance": 1, "at": 1}, "advance and at exclude each other"),
+    ({"advance": "72 hours"}, "advance: expected seconds, or a duration such as 90s, 72h or 1d12h"),
+    ({"advance": "-1h"}, "advance: expected seconds, or a duration"),
+    ({"advance": -1}, "advance: Input should be greater than or equal to 0"),
+    ({"at": "tomorrow"}, "at: Input should be a valid number"),
+    ({"at": 9_000_000_001}, "at: Input should be less than or equal to 9000000000"),
+    ({"advance": 8_999_999_999}, "the clock ends at 9000000000 Unix seconds"),
+    ({"forward": 1}, "unknown field forward; valid are advance, at, freeze, reset"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), CLOCK)
+def test_clock_change_that_cannot_be_is_refused(
+    body: dict[str, Any], message: str, world: FakeAPIMart
+) -> None:
+    url = f"{world.base_url}/_fake/clock"
+    status, said = refusal(httpx.post(url, headers=authorized(world), json=body))
+    assert (status, message in said) == (400, True), said
+    before = httpx.get(url, headers=authorized(world)).json()
+    assert abs(before["now"] - httpx.get(url).json()["now"]) < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("72h", 259_200), ("1d12h", 129_600), ("90s", 90), ("1.5m", 90), ("250ms", 0.25), (5, 5)],
+)
+def test_durations_are_read(text: str | int, seconds: float, world: FakeAPIMart) -> None:
+    before = world.clock.freeze()
+    answer = httpx.post(
+        f"{world.base_url}/_fake/clock", headers=authorized(world), json={"advance": text}
+    )
+    assert answer.json() == {"now": pytest.approx(before + seconds, abs=1e-3), "frozen": True}
+
+
+WORLD = [
+    ({"balance": -1}, "balance: Input should be greater than or equal to 0"),
+    ({"rate_limit": "often"}, "rate_limit: expected a rate such as 60/minute"),
+    ({"task_seconds": "soon"}, "task_seconds: Input should be a valid number"),
+    ({"task_polls": 1.5}, "task_polls: Input should be a valid integer"),
+    ({"host": "x"}, "unknown field host; valid are task_seconds, task_polls, task_failure"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), WORLD)
+def test_setting_that_cannot_be_is_refused(
+    body: dict[str, Any], message: str, world: FakeAPIMart
+) -> None:
+    url = f"{world.base_url}/_fake/world"
+    status, said = refusal(httpx.patch(url, headers=authorized(world), json=body))
+    assert (status, message in said) == (400, True), said
+
+
+def test_null_gives_a_setting_back_to_the_server(world: FakeAPIMart) -> None:
+    url = f"{world.base_url}/_fake/world"
+    httpx.patch(url, headers=authorized(world), json={"balance": 3, "task_polls": 2})
+    answer = httpx.patch(url, headers=authorized(world), json={"balance": None}).json()
+    assert answer["own_settings"] == {"task_polls": 2}
+    assert (answer["settings"]["balance"], answer["settings"]["task_polls"]) == (100, 2)
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff", b"[" * 100_000])
+def test_body_that_is_no_json_is_refused(content: bytes, world: FakeAPIMart) -> None:
+    headers = {**authorized(world), **JSON}
+    answer = httpx.post(f"{world.base_url}/_fake/clock", headers=headers, content=content)
+    assert refusal(answer)[0] == 400
+
+
+def test_query_that_cannot_be_is_refused(world: FakeAPIMart) -> None:
+    url = f"{world.base_url}/_fake/requests"
+    answer = httpx.get(url, params={"operation": "x"}, headers=authorized(world))
+    assert "unknown operation x; valid are uploads.create" in refusal(answer)[1]
+    answer = httpx.get(url, params={"since": "x"}, headers=authorized(world))
+    assert refusal(answer)[1].startswith("since: Input should be a valid integer")
+
+
+@pytest.mark.parametrize("path", ["uploads", "uploads/x", "tasks"])
+def test_what_is_only_a_world_s_needs_a_key(path: str, server: ServerThread) -> None:
+    assert refusal(httpx.get(f"{server.url}/_fake/{path}"))[0] == 401
+    assert refusal(httpx.request("DELETE", f"{server.url}/_fake/world", headers=JSON))[0] == 401
+
+
+def test_upload_of_another_world_is_unknown(world: FakeAPIMart) -> None:
+    upload(world, name="a %41.png").raise_for_status()
+    (mine,) = world.uploads
+    assert mine.filename == "a %41.png"
+    assert mine.read()
+    url = f"{world.base_url}/_fake/uploads/{mine.name}"
+    assert refusal(httpx.get(url, headers=authorized(world.another())))[0] == 404
+    assert refusal(httpx.get(f"{url}x", headers=authorized(world)))[0] == 404
+
+
+def test_world_that_was_removed_begins_anew(world: FakeAPIMart) -> None:
+    world.balance(1)
+    name = httpx.get(f"{world.base_url}/_fake/world", headers=authorized(world)).json()["world"]
+    answer = httpx.request(
+        "DELETE", f"{world.base_url}/_fake/world", headers={**authorized(world), **JSON}
+    )
+    assert answer.json() == {"removed": name}
+    told = httpx.get(f"{world.base_url}/_fake/world", headers=authorized(world)).json()
+    assert told["own_settings"] == {}
+
+
+class FailsOnce(MemoryStorage):
+    """Fails to keep what a world was told."""
+
+    def writer(self, info: ObjectInfo) -> MemoryWriter:
+        if info.key.startswith("world/"):
+            raise StorageError("the disk is full")
+        return super().writer(info)
+
+
+def test_failure_of_the_storage_is_said(start_server: StartServer) -> None:
+    server = start_server(on=FailsOnce())
+    answer = httpx.post(f"{server.url}/_fake/clock", headers=KEY, json={"advance": 1})
+    assert refusal(answer) == (503, "the storage failed: the disk is full")
+
+
+def test_page_and_its_parts_are_served_without_a_key(start_server: StartServer) -> None:
+    server = start_server(host="0.0.0.0")
+    base = f"http://127.0.0.1:{server.address[1]}"
+    page = httpx.get(f"{base}/_fake/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for part in ("swagger-ui.css", "swagger-ui-bundle.js"):
+        assert f"/_fake/swagger-ui/{part}" in page.text
+        assert len(httpx.get(f"{base}/_fake/swagger-ui/{part}").content) > 100_000
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+
+
+def test_openapi_has_every_call_and_the_names_that_are_valid(server: ServerThread) -> None:
+    described = httpx.get(f"{server.url}/_fake/openapi.json").json()
+    calls = {
+        f"{method.upper()} {path.removeprefix('/_fake/')}"
+        for path, methods in described["paths"].items()
+        for method in methods
+    }
+    assert calls == {
+        *("GET world", "PATCH world", "DELETE world"),
+        *("POST reset", "POST reset/journal", "POST reset/faults"),
+        *("GET clock", "POST clock", "GET faults", "POST faults", "DELETE faults"),
+        *("GET requests", "GET requests/wait", "GET uploads", "GET uploads/{name}", "GET tasks"),
+    }
+    rule = described["components"]["schemas"]["RuleBody"]["properties"]
+    assert rule["operation"]["enum"] == list(FAULTY)
+    assert json.dumps(described)

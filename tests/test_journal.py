@@ -1,0 +1,214 @@
+"""The journal: what was sent, told at once, without the key."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+
+import httpx
+import pytest
+from fake_apimart.journal import BODY_BYTES, MOST_ENTRIES
+from fake_apimart.testing import FakeAPIMart
+
+from tests.conftest import StartServer
+from tests.harness import JPEG, PDF, ServerThread, connection, form, upload_request
+from tests.worlds import authorized, create, created, upload
+
+
+def test_upload_is_told_whole(world: FakeAPIMart) -> None:
+    before = world.clock.now
+    answer = httpx.post(
+        f"{world.base_url}/v1/uploads/images?from=test",
+        headers={**authorized(world), "X-Mine": "1"},
+        files={"file": ("猫.jpg", JPEG, "image/png")},
+        data={"purpose": "vision"},
+    )
+    (entry,) = world.requests
+    assert (entry.operation, entry.method) == ("uploads.create", "POST")
+    assert (entry.path, entry.status, entry.error) == ("/v1/uploads/images", 200, None)
+    assert entry.file == answer.json()["url"].rpartition("/")[2]
+    assert (entry.filename, entry.content_type) == ("猫.jpg", "image/jpeg")
+    assert (entry.size, entry.sha256) == (len(JPEG), hashlib.sha256(JPEG).hexdigest())
+    assert entry.part_headers["Content-Type"] == "image/png"
+    assert entry.unread_fields == ["purpose", "?from"]
+    assert entry.headers["x-mine"] == "1"
+    assert before <= entry.time <= world.clock.now
+    assert 0 <= entry.duration < 10
+
+
+def test_key_is_redacted_wherever_it_stands(world: FakeAPIMart) -> None:
+    upload(world)
+    answer = httpx.get(f"{world.base_url}/_fake/requests", headers=authorized(world))
+    assert world.api_key not in answer.text
+    assert answer.json()["requests"][0]["headers"]["authorization"] == "Bearer ***"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [("Basic dXNlcjpwYXNz", "***"), ("s3cret", "***"), ("bearer  s3cret", "bearer ***")],
+)
+def test_what_stands_in_the_key_s_place_is_redacted_too(
+    sent: str, told: str, start_server: StartServer
+) -> None:
+    server = start_server()
+    headers = {"Authorization": sent}
+    httpx.get(f"{server.url}/v1/balance", headers=headers)
+    (entry,) = httpx.get(f"{server.url}/_fake/requests").json()["requests"]
+    assert entry["headers"]["authorization"] == told
+
+
+def test_refused_file_is_told_with_the_hash_of_what_came(world: FakeAPIMart) -> None:
+    content = PDF + bytes(100_000)
+    upload(world, content)
+    (entry,) = world.requests
+    assert (entry.status, entry.file) == (400, None)
+    assert entry.error == ("unsupported image type: application/pdf, allowed: jpeg, png, gif, webp")
+    assert (entry.size, entry.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_create_is_told_with_its_body_and_what_nothing_reads(world: FakeAPIMart) -> None:
+    task_id = created(world, negative_prompt="dogs", n=1)
+    (entry,) = world.requests
+    assert entry.task_id == task_id
+    assert entry.json["negative_prompt"] == "dogs"
+    assert entry.unread_fields == ["negative_prompt"]
+
+
+def test_long_body_is_told_by_its_beginning(world: FakeAPIMart) -> None:
+    create(world, prompt="x" * (2 * BODY_BYTES))
+    (entry,) = world.requests
+    assert isinstance(entry.json, str)
+    assert len(entry.json) == BODY_BYTES
+
+
+def test_poll_is_told_with_its_task(world: FakeAPIMart) -> None:
+    task_id = created(world)
+    httpx.get(f"{world.base_url}/v1/tasks/{task_id}?language=en&x=1", headers=authorized(world))
+    entry = world.requests[-1]
+    assert (entry.operation, entry.task_id) == ("tasks.get", task_id)
+    assert entry.unread_fields == ["?x"]
+
+
+def test_wrong_path_is_told_to_the_key_that_sent_it(world: FakeAPIMart) -> None:
+    httpx.post(f"{world.base_url}/v1/upload/images", headers=authorized(world))
+    (entry,) = world.requests
+    assert (entry.operation, entry.status) == (None, 404)
+    assert entry.path == "/v1/upload/images"
+
+
+def test_client_that_went_away_is_told(world: FakeAPIMart) -> None:
+    host, port = world.base_url.removeprefix("http://").split(":")
+    body = form(JPEG, "a.jpg")
+    request = upload_request(body[:-100], {**authorized(world), "Content-Length": str(len(body))})
+    with connection((host, int(port))) as sock:
+        sock.sendall(request)
+    entry = world.requests.wait_for("uploads.create")[0]
+    # A body that ends too early is still answered; whether anybody reads it, nobody knows.
+    assert entry.status in (None, 400)
+
+
+def test_request_without_a_key_and_unknown_file_are_the_server_s(start_server: StartServer) -> None:
+    server = start_server()
+    httpx.post(f"{server.url}/v1/uploads/images", files={"file": ("a.jpg", JPEG)})
+    httpx.get(f"{server.url}/f/image/0-0-nothing.png")
+    with FakeAPIMart(server.url) as world:
+        upload(world)
+        assert len(world.requests) == 1
+        everything = httpx.get(f"{server.url}/_fake/requests").json()["requests"]
+    told = [(entry["operation"], entry["status"]) for entry in everything]
+    assert told == [("uploads.create", 401), ("files.get", 403), ("uploads.create", 200)]
+    assert [entry["id"] for entry in everything] == sorted(entry["id"] for entry in everything)
+
+
+def test_refused_key_has_a_journal_of_its_own(start_server: StartServer) -> None:
+    server = start_server(api_keys="good")
+    world = FakeAPIMart(server.url, "bad")
+    assert upload(world).status_code == 401
+    assert [each.error for each in world.requests] == ["invalid API key"]
+
+
+def test_entry_stands_before_the_answer_leaves(world: FakeAPIMart) -> None:
+    for number in range(1, 50):
+        httpx.get(f"{world.base_url}/v1/models", headers=authorized(world))
+        assert len(world.requests) == number
+
+
+def test_latest_entries_are_kept(world: FakeAPIMart) -> None:
+    with httpx.Client(base_url=world.base_url, headers=authorized(world)) as client:
+        for number in range(MOST_ENTRIES + 5):
+            client.get(f"/v1/models?number={number}")
+        since = world.requests[-3].id
+        told = client.get("/_fake/requests", params={"since": since, "limit": 1}).json()
+    assert len(world.requests) == MOST_ENTRIES
+    assert world.requests[0].unread_fields == ["?number"]
+    assert [entry["id"] for entry in told["requests"]] == [world.requests[-1].id]
+
+
+def test_matching_is_by_operation_and_status(world: FakeAPIMart) -> None:
+    upload(world)
+    upload(world, PDF)
+    created(world)
+    assert [each.status for each in world.requests.matching("uploads.create")] == [200, 400]
+    assert [each.operation for each in world.requests.matching(status=200)] == [
+        "uploads.create",
+        "generations.create",
+    ]
+    assert len(world.requests.matching("uploads.create", status=400)) == 1
+
+
+def test_waiting_ends_with_the_request(world: FakeAPIMart) -> None:
+    later = threading.Timer(0.2, upload, (world,))
+    later.start()
+    begun = time.monotonic()
+    (entry,) = world.requests.wait_for("uploads.create", timeout=20)
+    assert entry.status == 200
+    assert time.monotonic() - begun < 10
+    later.join()
+
+
+def test_waiting_in_vain_shows_the_nearest(world: FakeAPIMart) -> None:
+    upload(world, PDF)
+    with pytest.raises(AssertionError) as caught:
+        world.requests.wait_for("uploads.create", 2, timeout=0.05, status=200)
+    assert str(caught.value) == (
+        "waited 0.05 s for 2 request(s) uploads.create answered 200, 0 came. Nearest were:\n"
+        "  <uploads.create: POST /v1/uploads/images -> 400 unsupported image type: "
+        "application/pdf, allowed: jpeg, png, gif, webp>"
+    )
+
+
+def test_waiting_leaves_other_coroutines_running(world: FakeAPIMart) -> None:
+    async def wait() -> int:
+        waiting = asyncio.ensure_future(world.requests.wait_for_async("uploads.create", timeout=20))
+        async with httpx.AsyncClient() as client:
+            await client.post(
+                f"{world.base_url}/v1/uploads/images",
+                headers=authorized(world),
+                files={"file": ("a.jpg", JPEG)},
+            )
+        return len(await waiting)
+
+    assert asyncio.run(wait()) == 1
+
+
+def test_waiting_ends_with_the_world(world: FakeAPIMart) -> None:
+    other = world.another()
+    later = threading.Timer(0.2, other.reset)
+    later.start()
+    begun = time.monotonic()
+    with pytest.raises(AssertionError):
+        other.requests.wait_for("uploads.create", timeout=30)
+    assert time.monotonic() - begun < 20
+    later.join()
+
+
+def test_name_that_is_no_utf_8_is_told(world: FakeAPIMart, server: ServerThread) -> None:
+    body = form(JPEG, "\udcff.jpg")
+    request = upload_request(body, authorized(world))
+    with connection(server.address) as sock:
+        sock.sendall(request)
+        assert b" 200 " in sock.recv(100)
+    assert world.requests[0].filename == "\ufffd.jpg"
+    assert world.uploads[0].filename == "\ufffd.jpg"
