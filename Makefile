@@ -11,7 +11,10 @@ run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -16,11 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 from fake_apimart import __version__
-from fake_apimart.cli import local_url
+from fake_apimart.address import local_url
 
+from tests.conftest import StartServer
 from tests.harness import (
-    AUTHORIZED,
     JPEG,
+    KEY,
     PNG,
     ServerProcess,
     ServerThread,
@@ -46,9 +47,12 @@ def command(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Co
     )
 
 
-def upload(url: str, content: bytes) -> httpx.Response:
-    files = {"file": ("a.jpg", content)}
-    return httpx.post(f"{url}/v1/uploads/images", headers=AUTHORIZED, files=files)
+def upload(url: str, content: bytes, key: str = KEY) -> httpx.Response:
+    return httpx.post(
+        f"{url}/v1/uploads/images",
+        headers={"Authorization": f"Bearer {key}"},
+        files={"file": ("a.jpg", content)},
+    )
 
 
 def path_of(uploaded: httpx.Response) -> str:
@@ -236,6 +240,34 @@ def test_ready_waits_for_a_server_that_starts_late() -> None:
     time.sleep(0.5)
     with ServerProcess("--port", port, *MEMORY):
         assert waiting.wait(20) == 0
+
+
+def test_reset_forgets_a_world_or_all(start_server: StartServer) -> None:
+    server = start_server()
+    env = {"FAKE_APIMART_PORT": str(server.address[1])}
+    urls = {key: upload(server.url, PNG, key).json()["url"] for key in "abc"}
+    assert command("reset", "--key", "a", env=env).returncode == 0
+    assert [httpx.get(urls[key]).status_code for key in "abc"] == [403, 200, 200]
+    assert command("reset", env=env).returncode == 0
+    assert [httpx.get(urls[key]).status_code for key in "abc"] == [403, 403, 403]
+
+
+def test_reset_of_a_server_that_others_can_reach_needs_the_admin_token(
+    start_server: StartServer,
+) -> None:
+    server = start_server(host="0.0.0.0", admin_token="secret")
+    env = {"FAKE_APIMART_PORT": str(server.address[1])}
+    refused = command("reset", env=env)
+    assert refused.returncode == 1
+    assert "needs X-Fake-Admin-Token" in refused.stderr
+    assert command("reset", env={**env, "FAKE_APIMART_ADMIN_TOKEN": "secret"}).returncode == 0
+
+
+def test_reset_is_1_when_nobody_answers() -> None:
+    asked = command("reset", env={"FAKE_APIMART_PORT": "1"})
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("fake-apimart: not reset: http://127.0.0.1:1 does not answer")
+    assert asked.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
 from fake_apimart import __version__
+from fake_apimart.address import local_url, url_at
 from fake_apimart.settings import InvalidSettings, Settings, flag_of, read_settings, variable_of
 
 USAGE_ERROR = 2
@@ -114,11 +114,22 @@ def announce(url: str, settings: Settings) -> None:
     )
 
 
-def local_url(url: str) -> str:
-    """Where this machine reaches a server that listens at `url`, which may mean all addresses."""
-    parts = urlsplit(url)
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(parts.hostname or "")
-    return f"{parts.scheme}://{host}:{parts.port}" if host else url
+@app.command()
+def reset(
+    key: Annotated[
+        str | None, typer.Option(help="Only the world of this API key.", show_default=False)
+    ] = None,
+) -> None:
+    """Let the server of this configuration forget everything, or one world's all."""
+    settings = read_settings()
+    url = _own_url(settings)
+    from fake_apimart.testing.control import Control, ControlError
+
+    try:
+        Control(url, key, settings.admin_token).call("POST", "reset")
+    except ControlError as error:
+        print(f"fake-apimart: not reset: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -126,15 +137,20 @@ def ready(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0,
 ) -> None:
     """Exit with status 0 when the server of this configuration answers, with 1 when not."""
-    settings = read_settings()
-    if settings.port == 0:
-        raise InvalidSettings(f"{variable_of('port')}=0: a free port was picked; name it instead")
+    url = _own_url(read_settings())
     from fake_apimart.readiness import wait_until_ready
 
-    problem = wait_until_ready(settings.host, settings.port, wait)
+    problem = wait_until_ready(url, wait)
     if problem is not None:
         print(f"fake-apimart: not ready: {problem}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _own_url(settings: Settings) -> str:
+    """Where the server of these settings is reached. Raises InvalidSettings."""
+    if settings.port == 0:
+        raise InvalidSettings(f"{variable_of('port')}=0: a free port was picked; name it instead")
+    return local_url(url_at(settings.host, settings.port))
 
 
 @app.command()

@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 from fake_apimart_storage import Storage, StorageError, storage_at
 
+from fake_apimart.address import url_at
 from fake_apimart.app import create_app
 from fake_apimart.expiry import expire_files, lifetimes
 from fake_apimart.protocol import Protocol
@@ -206,5 +207,4 @@ def _bind_problem(settings: Settings, error: OSError) -> str:
 
 def url_of(listener: socket.socket) -> str:
     """The URL at which `listener` is reached by the address it is bound to."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return url_at(*listener.getsockname()[:2])

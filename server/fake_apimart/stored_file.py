@@ -12,8 +12,8 @@ from fake_apimart_storage import ObjectInfo
 
 NAME = "name"
 WORLD = "world"
-CREATED_AT = "created_at"
-EXPIRES_AT = "expires_at"
+CREATED_AT = "created-at"
+EXPIRES_AT = "expires-at"
 
 _NANOSECONDS = 1_000_000_000
 

@@ -21,10 +21,11 @@ class ControlError(Exception):
 class Control:
     """The control API of the server at `url`, for the world of `api_key`.
 
-    Not for the whole server: every call names its world. Raises ControlError.
+    Without a key it is about the whole server, which may ask for its admin token. Raises
+    ControlError.
     """
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str | None, admin_token: str = "") -> None:
         from urllib.parse import urlsplit
 
         self._connection: http.client.HTTPConnection | None = None
@@ -32,7 +33,11 @@ class Control:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ControlError(f"{url!r} is no URL of a server, such as http://127.0.0.1:8080")
         self._url = url
-        self._api_key = api_key
+        self._headers = {"Content-Type": "application/json"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        if admin_token:
+            self._headers["X-Fake-Admin-Token"] = admin_token
         self._is_https = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port
@@ -41,9 +46,7 @@ class Control:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The JSON that `path` below `/_fake/` answers."""
-        import json
-
-        return json.loads(self.read(method, path, body))
+        return self._parsed(self.read(method, path, body))
 
     def read(self, method: str, path: str, body: object = None) -> bytes:
         """The bytes that `path` below `/_fake/` answers."""
@@ -60,11 +63,9 @@ class Control:
 
     def wait(self, path: str, seconds: float) -> Any:
         """The JSON of a call that may take `seconds`, on a connection of its own."""
-        import json
-
         connection = self._connect(seconds + TIMEOUT_SECONDS)
         try:
-            return json.loads(self._exchange(connection, "GET", path, None))
+            return self._parsed(self._exchange(connection, "GET", path, None))
         finally:
             connection.close()
 
@@ -95,13 +96,9 @@ class Control:
         import http.client
         import json
 
-        headers = {
-            "Authorization": f"Bearer {self._api_key}",
-            "Content-Type": "application/json",
-        }
         text = None if body is None else json.dumps(body)
         try:
-            connection.request(method, f"{self._path}/_fake/{path}", text, headers)
+            connection.request(method, f"{self._path}/_fake/{path}", text, self._headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -111,6 +108,18 @@ class Control:
             raise ControlError(self._refusal(answer.status, content))
         return content
 
+    def _parsed(self, content: bytes) -> Any:
+        import json
+
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise ControlError(self._strange(200, content)) from None
+
+    def _strange(self, status: int, content: bytes) -> str:
+        shown = content[:MOST_SHOWN].decode("utf-8", "replace")
+        return f"{self._url} is no fake-apimart: it answered {status} {shown}"
+
     def _refusal(self, status: int, content: bytes) -> str:
         """What the server said is wrong."""
         import json
@@ -118,8 +127,7 @@ class Control:
         try:
             message = str(json.loads(content)["error"]["message"])
         except (ValueError, TypeError, KeyError):
-            shown = content[:MOST_SHOWN].decode("utf-8", "replace")
-            return f"{self._url} is no fake-apimart: it answered {status} {shown}"
+            return self._strange(status, content)
         if message.startswith("Invalid URL"):
             asked = "is it a fake-apimart, with FAKE_APIMART_CONTROL on?"
             return f"{self._url} has no control API: {asked}"
