@@ -364,6 +364,23 @@ def test_store_that_hangs_fails_within_20_seconds_and_recovers(
     assert minio_store.unfinished(bucket) == []
 
 
+def test_many_uploads_that_wait_for_each_other_fail_within_20_seconds_too(
+    minio_store: Store, proxy: TCPProxy, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        proxy.hang()
+        started = time.monotonic()
+        # More than there is room for at once.
+        uploads = (put(storage, info(f"image/{n}"), *[bytes(100_000)] * 200) for n in range(24))
+        results = await asyncio.gather(*uploads, return_exceptions=True)
+        assert time.monotonic() - started < 20
+        assert {type(each) for each in results} == {StorageError}
+        proxy.pass_on()
+
+    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    assert (minio_store.keys(bucket), minio_store.unfinished(bucket)) == ([], [])
+
+
 @pytest.mark.parametrize("after", [0, 3_000_000])
 def test_store_that_resets_fails_and_recovers(
     after: int, minio_store: Store, proxy: TCPProxy, bucket: str

@@ -45,9 +45,12 @@ async def opened(location: str) -> AsyncIterator[Storage]:
 
 async def put(storage: Storage, described: ObjectInfo, *chunks: bytes) -> None:
     writer = storage.writer(described)
-    for chunk in chunks:
-        await writer.write([chunk])
-    await writer.commit()
+    try:
+        for chunk in chunks:
+            await writer.write([chunk])
+        await writer.commit()
+    finally:
+        await writer.abort()
 
 
 async def read(

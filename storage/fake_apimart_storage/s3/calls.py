@@ -40,7 +40,7 @@ class Calls:
         """Begin a call; `result` waits for its end."""
         return self._pool.submit(partial(function, **parameters))
 
-    async def result(self, job: Future[T], seconds: float | None = None) -> T:
+    async def result(self, job: Future[T]) -> T:
         """What a call that was begun gives back. Raises StorageError, ObjectNotFound.
 
         A call that is given up on runs on; one that waits for a thread never runs.
@@ -49,7 +49,7 @@ class Calls:
         # Nobody may be left to hear how it ended.
         waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
-            async with asyncio.timeout(seconds or self._seconds):
+            async with asyncio.timeout(self._seconds):
                 return await asyncio.shield(waiting)
         except FAILURES as error:
             job.cancel()

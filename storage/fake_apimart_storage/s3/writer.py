@@ -18,7 +18,8 @@ from fake_apimart_storage.interface import (
     Writer,
 )
 from fake_apimart_storage.s3.budget import Budget
-from fake_apimart_storage.s3.calls import CALL_SECONDS, Calls
+from fake_apimart_storage.s3.calls import Calls
+from fake_apimart_storage.s3.failure import cause_of
 from fake_apimart_storage.s3.metadata import to_metadata
 from fake_apimart_storage.s3.part import Part
 
@@ -32,7 +33,12 @@ CLEANING_PAUSES = (0.0, 2.0, 10.0)
 """Seconds before each attempt to leave nothing behind."""
 
 SMALL_BYTES = 1024 * 1024
+PATIENCE_SECONDS = 13.0
+"""How long an object may wait for the store in all. With what is below, and while many wait for
+each other, the client still has its answer within 20 seconds."""
+
 LEAST_SECONDS = 3.0
+"""What is left to the last calls of an object that has spent its time waiting for room."""
 
 logger = logging.getLogger("fake_apimart.storage")
 
@@ -69,7 +75,7 @@ class S3Writer(Writer):
         self._sending: list[asyncio.Task[str]] = []
         self._jobs: list[Future[Any]] = []
         self._committing = False
-        self._patience = float(CALL_SECONDS)
+        self._patience = PATIENCE_SECONDS
         self._ended = False
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
@@ -85,7 +91,7 @@ class S3Writer(Writer):
                 rest = rest[len(piece) :]
 
     async def _take(self, size: int) -> None:
-        """Wait for room; all waiting of one object together has one end."""
+        """Wait for room; all waiting of one object, for its last calls too, has one end."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         await self._store.budget.take(self._part, size, self._patience)
@@ -143,13 +149,14 @@ class S3Writer(Writer):
     async def commit(self) -> None:
         self._committing = True
         try:
-            if self._creating is None:
-                await self._put()
-            else:
-                await self._complete(self._creating)
-        except ObjectNotFound as error:
+            async with asyncio.timeout(max(LEAST_SECONDS, self._patience)):
+                if self._creating is None:
+                    await self._put()
+                else:
+                    await self._complete(self._creating)
+        except (ObjectNotFound, TimeoutError) as error:
             await self.abort()
-            raise StorageError(str(error)) from error
+            raise StorageError(cause_of(error)) from error
         except BaseException:
             await self.abort()
             raise
@@ -160,7 +167,7 @@ class S3Writer(Writer):
         store = self._store
         calls = store.calls if part.size <= SMALL_BYTES else store.part_calls
         job = self._start(calls, store.client.put_object, part, self._described())
-        await calls.result(job, max(LEAST_SECONDS, self._patience))
+        await calls.result(job)
 
     async def _complete(self, creating: Future[Any]) -> None:
         self._send_part()

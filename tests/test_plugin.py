@@ -1,0 +1,312 @@
+"""The pytest plugin, in test runs of its own, as users run theirs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import JPEG, ServerProcess, wait_until
+
+UPLOAD = """
+import httpx
+import pytest
+
+JPEG = {jpeg!r}
+
+def upload(apimart):
+    return httpx.post(
+        f"{{apimart.base_url}}/v1/uploads/images",
+        headers={{"Authorization": f"Bearer {{apimart.api_key}}"}},
+        files={{"file": ("a.jpg", JPEG)}},
+    )
+
+@pytest.fixture(autouse=True)
+def tell(apimart_server):
+    with open({told!r}, "a") as told:
+        print(apimart_server.url, file=told)
+"""
+
+
+@pytest.fixture
+def told(pytester: pytest.Pytester) -> Path:
+    return pytester.path / "told.txt"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, told: Path) -> Iterator[pytest.Pytester]:
+    """A project whose tests can `upload`; no server of theirs may be left at its end."""
+    pytester.makepyfile(helpers=UPLOAD.format(jpeg=JPEG, told=str(told)))
+    pytester.syspathinsert()
+    yield pytester
+    for url in servers(told):
+        wait_until(lambda url=url: not answers(url), f"{url} ended")
+
+
+def servers(told: Path) -> set[str]:
+    """The servers that tests have used."""
+    return set(told.read_text().split()) if told.exists() else set()
+
+
+def answers(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except OSError:
+        return False
+    return True
+
+
+def run(project: pytest.Pytester, *flags: str) -> pytest.RunResult:
+    # pytest-asyncio warns whoever has not made up their mind about this.
+    scope = "asyncio_default_fixture_loop_scope=function"
+    return project.runpytest_subprocess("-W", "error", "-o", scope, *flags)
+
+
+WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+
+
+@WORKERS
+def test_each_test_has_a_world_of_its_own_on_one_server(
+    workers: tuple[str, ...], project: pytest.Pytester, told: Path
+) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_world(apimart, number):
+            assert apimart.uploads == []
+            assert upload(apimart).status_code == 200
+            assert len(apimart.uploads) == 1
+        """
+    )
+    run(project, *workers).assert_outcomes(passed=4)
+    assert len(servers(told)) == 1
+
+
+def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, told: Path) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        @pytest.mark.parametrize("number", range(200))
+        def test_world(apimart, number):
+            times, hours = number % 3, number % 100
+            if times:
+                apimart.fail("uploads.create", "rate_limited", times=times)
+            assert [upload(apimart).status_code for _ in range(times)] == [429] * times
+            before = apimart.clock.freeze()
+            assert apimart.clock.advance(hours=hours) == pytest.approx(before + hours * 3600)
+            answer = upload(apimart).json()
+            assert answer["created_at"] == int(before + hours * 3600)
+            assert httpx.get(answer["url"]).status_code == 200
+            apimart.clock.advance(hours=72)
+            assert httpx.get(answer["url"]).status_code == 403
+            statuses = [each.status for each in apimart.requests]
+            assert statuses == [429] * times + [200, 200, 403]
+            assert [each.alive for each in apimart.uploads] == [False]
+        """
+    )
+    run(project, "-n", "4").assert_outcomes(passed=200)
+    assert len(servers(told)) == 1
+
+
+@WORKERS
+def test_rule_that_was_never_met_fails_the_test(
+    workers: tuple[str, ...], project: pytest.Pytester
+) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        def test_unused(apimart):
+            apimart.fail("uploads.create", "rate_limited")
+
+        def test_unused_of_another(apimart):
+            apimart.another().fail("uploads.create", "rate_limited")
+
+        def test_optional(apimart):
+            apimart.fail("uploads.create", "rate_limited", optional=True)
+
+        def test_used(apimart):
+            rule = apimart.fail("uploads.create", "rate_limited")
+            assert upload(apimart).status_code == 429
+            assert rule.used == 1
+
+        def test_forgotten(apimart):
+            apimart.fail("uploads.create", "rate_limited")
+            apimart.reset()
+        """
+    )
+    result = run(project, *workers)
+    result.assert_outcomes(passed=3, failed=2)
+    result.stdout.fnmatch_lines(["*AssertionError: never met:*rate_limited*"])
+
+
+def test_failure_of_a_test_is_not_hidden_by_its_rules(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        def test_fails(apimart):
+            apimart.fail("uploads.create", "rate_limited")
+            assert upload(apimart).status_code == 200
+            assert False, "not reached"
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert 429 == 200*"])
+
+
+@WORKERS
+def test_libraries_that_fake_time_and_http_leave_the_server_alone(
+    workers: tuple[str, ...], project: pytest.Pytester
+) -> None:
+    project.makepyfile(
+        """
+        import time
+
+        import freezegun
+        import respx
+        from helpers import *
+
+        @pytest.mark.asyncio
+        async def test_all_at_once(apimart):
+            with freezegun.freeze_time("2001-02-03"), respx.mock(assert_all_called=False) as mock:
+                mock.get("https://example.org/").respond(204)
+                mock.route(url__startswith=apimart.base_url).pass_through()
+                async with httpx.AsyncClient() as client:
+                    assert (await client.get("https://example.org/")).status_code == 204
+                    sent = await client.post(
+                        f"{apimart.base_url}/v1/uploads/images",
+                        headers={"Authorization": f"Bearer {apimart.api_key}"},
+                        files={"file": ("a.jpg", JPEG)},
+                    )
+                (entry,) = await apimart.requests.wait_for_async("uploads.create")
+                assert sent.json()["created_at"] > 1_700_000_000 > time.time()
+                apimart.clock.advance(hours=72)
+                assert entry.status == 200
+            assert httpx.get(sent.json()["url"]).status_code == 403
+        """
+    )
+    run(project, *workers).assert_outcomes(passed=1)
+
+
+@WORKERS
+def test_server_that_runs_elsewhere_is_used_and_left_running(
+    workers: tuple[str, ...], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(
+        helpers=UPLOAD.format(jpeg=JPEG, told=str(pytester.path / "told.txt")),
+        test_it="""
+        import os
+        from helpers import *
+
+        def test_it(apimart):
+            assert apimart.base_url == os.environ["FAKE_APIMART_URL"]
+            assert upload(apimart).status_code == 200
+        """,
+    )
+    pytester.syspathinsert()
+    with ServerProcess("--storage", "memory://") as process:
+        monkeypatch.setenv("FAKE_APIMART_URL", process.url)
+        run(pytester, *workers).assert_outcomes(passed=1)
+        assert answers(process.url)
+
+
+def test_run_without_the_fixture_starts_nothing(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            ours = {name for name in sys.modules if name.startswith("fake_apimart.")}
+            assert ours <= {"fake_apimart.testing", *(f"fake_apimart.testing.{name}" for name in (
+                "client", "clock", "control", "plugin", "records", "requests", "server"))}
+        """
+    )
+    started = time.monotonic()
+    run(project).assert_outcomes(passed=1)
+    assert time.monotonic() - started < 30
+
+
+@WORKERS
+def test_server_that_cannot_start_is_an_error_that_says_why(
+    workers: tuple[str, ...], project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_APIMART_BALANCE", "much")
+    project.makepyfile("def test_it(apimart): apimart.uploads")
+    result = run(project, *workers)
+    assert result.ret != 0
+    said = str(result.stdout) + str(result.stderr)
+    assert "FAKE_APIMART_BALANCE=much: Input should be a valid number" in said
+
+
+ENDS = {
+    "a test that ends the process": "os._exit(3)",
+    "the end of the run": "pytest.exit('enough')",
+    "an interrupt": "raise KeyboardInterrupt",
+    "a fatal signal": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+@WORKERS
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_nothing_is_left_running(
+    end: str, workers: tuple[str, ...], project: pytest.Pytester, told: Path
+) -> None:
+    project.makepyfile(
+        f"""
+        import os, signal
+        from helpers import *
+
+        def test_it(apimart):
+            assert upload(apimart).status_code == 200
+            {end}
+        """
+    )
+    result = run(project, *workers)
+    assert result.ret != 0
+    assert len(servers(told)) == 1
+    assert "Warning" not in str(result.stderr)
+
+
+@WORKERS
+def test_nothing_is_left_running_once_the_run_was_killed(
+    workers: tuple[str, ...], project: pytest.Pytester, told: Path
+) -> None:
+    project.makepyfile(
+        """
+        import time
+        from helpers import *
+
+        def test_it(apimart):
+            assert upload(apimart).status_code == 200
+            time.sleep(60)
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "-q", *workers]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as running:
+        wait_until(lambda: servers(told), "the test ran")
+        (url,) = servers(told)
+        wait_until(lambda: answers(url), "the server answers")
+        running.kill()
+        running.wait()
+        wait_until(lambda: not answers(url), "the server ended")
+        if workers:
+            # Those of pytest-xdist notice only when their test has ended.
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def test_fixtures_are_listed_with_what_they_are_for(pytester: pytest.Pytester) -> None:
+    listed = run(pytester, "--fixtures")
+    listed.stdout.fnmatch_lines(["apimart -- *", "*A fresh world on it:*"])
