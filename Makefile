@@ -21,6 +21,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy -p benchmarks
+	$(BIN)/mypy examples/pytest
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fake_apimart import fidelity
+from fake_apimart import fidelity, journal
+from fake_apimart.broken_answer import SOCKET_FAULTS
+from fake_apimart.control.api import ROUTED
 from fake_apimart.course import MARKERS
+from fake_apimart.faults import errors_of
+from fake_apimart.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.models import MODELS, Model
+from fake_apimart.operations import FAULTY
 from fake_apimart.settings import Settings, flag_of, variable_of
 from fake_apimart.task_state import MOVES, STATES
+from fake_apimart.worlds import MOST_WORLDS
+from fastapi.routing import APIRoute
 
 FOLDER = Path(__file__).parent
 
@@ -107,7 +115,129 @@ def _prices(model: Model) -> str:
     return ", ".join(str(price) for price in model.prices.values())
 
 
+CONTROL_HEAD = """\
+# The control API
+
+Below `/_fake/`, next to the vendor's own paths: JSON in and out. Its own page, with a form to try
+each call, is at [`/_fake/docs`](http://127.0.0.1:8080/_fake/docs) of a running server; the
+description for tools is `/_fake/openapi.json`. From Python, [testing.md](testing.md) is shorter.
+
+A call with an API key (`Authorization: Bearer KEY`) is about **the world of that key**: its files,
+tasks, rules, clock, settings and journal. The key is the secret, so nothing more is needed, on any
+address. One without a key is about **the whole server**. It is free where the server listens on
+loopback and is called by a loopback name; on any other address it needs the header
+`X-Fake-Admin-Token`, with what `FAKE_APIMART_ADMIN_TOKEN` was set to.
+
+```sh
+fake=http://127.0.0.1:8080/_fake
+key='Authorization: Bearer my-test' json='Content-Type: application/json'
+rule='{"operation":"uploads.create","error":"rate_limited","times":2}'
+curl -s -X POST $fake/faults -H "$key" -H "$json" -d "$rule"
+curl -s -X POST $fake/clock -H "$key" -H "$json" -d '{"advance":"72h"}'
+curl -s -X PATCH $fake/world -H "$key" -H "$json" -d '{"task_seconds":0,"balance":5}'
+curl -s "$fake/requests?operation=uploads.create" -H "$key"
+curl -s -X POST $fake/reset -H "$key" -H "$json"
+```
+
+What changes something must say `Content-Type: application/json`, with an empty body too, and a
+foreign `Origin` is refused: no web page can drive it. Unknown fields and names, and combinations
+that cannot be, are refused where they are written, with what is valid. Refusals look like the
+upload page's: `{"error": {"message", "type"}}`. `FAKE_APIMART_CONTROL=off` removes all but
+`/_fake/health`. The command `fake-apimart reset` is `POST /_fake/reset` for scripts, with `--key`
+for one world.
+
+## Calls
+
+| call | what it does |
+|---|---|
+"""
+
+RULES_HEAD = """
+## Rules
+
+`POST /_fake/faults` writes a rule: an `operation`, and what its requests meet. That is an `error`
+by name, or an answer of your own (`status`, `headers`, `body`), or a fault of the `socket`; `delay`
+(seconds) alone or before any of these. `times` (1, null for all) requests meet it, after the first
+`after` (0) were let through. Rules fire in the order in which they were written, those of a world
+before those of the whole server, and never by chance.
+
+| operation | errors |
+|---|---|
+"""
+
+SOCKETS_HEAD = """
+| socket fault | when | what the client meets |
+|---|---|---|
+"""
+
+MAGIC_HEAD = """
+## Keys that set up their world
+
+For clients in any language, without a call to set anything up: `sk-fake-NAME`, or
+`sk-fake-NAME--anything` for a world of one's own. A reset returns to what the name says. Other
+names are ordinary keys. Keys that begin with `sk-fake-` are taken even where
+`FAKE_APIMART_API_KEYS` lists others.
+
+| key | what it stands for |
+|---|---|
+"""
+
+CONTROL_TAIL = """
+## What a world is, and what becomes of it
+
+- A world comes into being when its key is first used. A file belongs to the world that uploaded it:
+  reading it goes by that world's clock and rules, and into its journal, whatever key is sent along.
+  Requests without a key, and for files that nobody has, are the server's own.
+- Clock and settings of a world lie in the storage, beside its files and tasks: a restart changes
+  nothing. Rules and journal are in memory.
+- A server keeps {worlds:,} worlds in memory, {entries:,} requests of each, and {megabytes} MiB of
+  requests in all. What lay idle longest goes first: its rules and journal are then forgotten.
+- Setting a clock back shows files again that had expired by it: from the storage they are deleted
+  by real time alone.
+- `sha256` of an upload is computed when it is asked for, from what is stored.
+"""
+
+
+def control_page() -> str:
+    """docs/control.md."""
+    rules = (f"| `{name}` | {_names(errors_of(name))} |\n" for name in FAULTY)
+    sockets = (
+        f"| `{name}` | {fault.when} | {fault.meaning} |\n" for name, fault in SOCKET_FAULTS.items()
+    )
+    magic = (f"| `sk-fake-{name}` | {magic.meaning} |\n" for name, magic in MAGIC_NAMES.items())
+    return "".join(
+        [
+            CONTROL_HEAD,
+            *_calls(),
+            RULES_HEAD,
+            *rules,
+            SOCKETS_HEAD,
+            *sockets,
+            MAGIC_HEAD,
+            *magic,
+            CONTROL_TAIL.format(
+                worlds=MOST_WORLDS,
+                entries=journal.MOST_ENTRIES,
+                megabytes=journal.MOST_BYTES // 1024**2,
+            ),
+        ]
+    )
+
+
+def _calls() -> Iterator[str]:
+    for module in ROUTED:
+        for route in module.router.routes:
+            assert isinstance(route, APIRoute)
+            summary = (route.description or "").replace("\n", " ")
+            yield f"| `{' '.join(route.methods)} {route.path}` | {summary} |\n"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 PAGES = {
+    "control.md": control_page,
     "fidelity.md": fidelity.markdown,
     "settings.md": settings_page,
     "tasks.md": tasks_page,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from fake_apimart import fidelity
 from fake_apimart.settings import Settings, flag_of, variable_of
 
+from tests.harness import PNG, ServerProcess
 from tests.test_form_cases import REFUSED_AS_AMBIGUOUS
 
 ROOT = Path(__file__).parents[1]
@@ -22,19 +25,48 @@ generate = importlib.util.module_from_spec(GENERATOR)
 GENERATOR.loader.exec_module(generate)
 
 
+def blocks(page: str, language: str) -> list[str]:
+    """The code of one language on a page, block by block."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.parametrize("name", list(generate.PAGES))
 def test_generated_page_is_up_to_date(name: str) -> None:
     page = (ROOT / "docs" / name).read_text("utf-8")
     assert page == generate.PAGES[name](), "run `make docs`"
 
 
-def test_readme_s_table_has_every_setting_as_it_is_described() -> None:
+def test_readme_describes_settings_as_they_are_described() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    for name, field in Settings.model_fields.items():
-        row = rf"\| `{variable_of(name)}` \| `{flag_of(name)}` \| .* \| (.*) \|"
-        found = re.search(row, readme)
-        assert found is not None, name
-        assert found[1] == field.description
+    rows = re.findall(r"\| `(FAKE_APIMART_\w+)` \| `(.*?)` \| .* \| (.*) \|", readme)
+    described = {
+        (variable_of(name), flag_of(name), field.description)
+        for name, field in Settings.model_fields.items()
+    }
+    assert len(rows) > 5
+    assert set(rows) <= described
+
+
+def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
+    code = blocks("testing.md", "python")
+    pytester.makepyfile("\n\n".join(code))
+    (pytester.path / "photo.png").write_bytes(PNG)
+    flags = ("-p", "no:hypothesispytest", "-p", "no:asyncio", "-W", "error")
+    result = pytester.runpytest_subprocess(*flags)
+    result.assert_outcomes(passed="".join(code).count("def test_"))
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs bash and curl")
+def test_commands_of_the_control_api_s_page_work() -> None:
+    (commands,) = blocks("control.md", "sh")
+    with ServerProcess("--storage", "memory://") as server:
+        here = commands.replace("http://127.0.0.1:8080", server.url).replace("curl ", "curl -f ")
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", here], capture_output=True, text=True, check=False
+        )
+    assert ran.returncode == 0, ran.stderr
+    assert '"own_settings":{"task_seconds":0.0,"balance":5.0}' in ran.stdout
 
 
 def test_every_source_of_a_behaviour_is_known() -> None:

@@ -21,14 +21,16 @@ import pytest
 
 JPEG = {jpeg!r}
 
+client = httpx.Client()
+
 def upload(apimart):
-    return httpx.post(
+    return client.post(
         f"{{apimart.base_url}}/v1/uploads/images",
         headers={{"Authorization": f"Bearer {{apimart.api_key}}"}},
         files={{"file": ("a.jpg", JPEG)}},
     )
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def tell(apimart_server):
     with open({told!r}, "a") as told:
         print(apimart_server.url, file=told)
@@ -67,7 +69,9 @@ def answers(url: str) -> bool:
 def run(project: pytest.Pytester, *flags: str) -> pytest.RunResult:
     # pytest-asyncio warns whoever has not made up their mind about this.
     scope = "asyncio_default_fixture_loop_scope=function"
-    return project.runpytest_subprocess("-W", "error", "-o", scope, *flags)
+    # Importing it takes longer than such a run does otherwise.
+    without = ("-p", "no:hypothesispytest")
+    return project.runpytest_subprocess("-W", "error", "-o", scope, *without, *flags)
 
 
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
@@ -107,9 +111,9 @@ def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, told: 
             assert apimart.clock.advance(hours=hours) == pytest.approx(before + hours * 3600)
             answer = upload(apimart).json()
             assert answer["created_at"] == int(before + hours * 3600)
-            assert httpx.get(answer["url"]).status_code == 200
+            assert client.get(answer["url"]).status_code == 200
             apimart.clock.advance(hours=72)
-            assert httpx.get(answer["url"]).status_code == 403
+            assert client.get(answer["url"]).status_code == 403
             statuses = [each.status for each in apimart.requests]
             assert statuses == [429] * times + [200, 200, 403]
             assert [each.alive for each in apimart.uploads] == [False]

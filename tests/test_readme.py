@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.harness import DEADLINE_SECONDS
+from tests.harness import DEADLINE_SECONDS, PNG
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
 COMMANDS = [code for language, code in BLOCKS if language == "sh"]
 
 pytestmark = pytest.mark.skipif(
@@ -100,9 +101,9 @@ def test_first_command_stands_within_25_lines_of_under_200() -> None:
 
 def test_commands_are_the_known_ones() -> None:
     starts = [code.split()[:2] for code in COMMANDS]
-    assert starts[:2] == [["make", "run"], ["make", "test"]]
-    assert COMMANDS[6] == "docker compose up --wait\n", "what tests/containers.py runs"
-    assert len(COMMANDS) == 7, "a new command needs a test here"
+    assert starts[0] == ["make", "run"]
+    assert COMMANDS[5] == "docker compose up --wait\n", "what tests/containers.py runs"
+    assert len(COMMANDS) == 6, "a new command needs a test here"
 
 
 def test_continuous_integration_runs_the_readme_s_tests() -> None:
@@ -110,7 +111,7 @@ def test_continuous_integration_runs_the_readme_s_tests() -> None:
 
 
 def test_curl_command_uploads_as_shown(reader: Reader) -> None:
-    answer = json.loads(reader.run(COMMANDS[2]))
+    answer = json.loads(reader.run(COMMANDS[1]))
     shown = json.loads(next(code for language, code in BLOCKS if language == "json"))
     assert list(answer) == list(shown)
     for key in ("filename", "content_type", "bytes"):
@@ -118,15 +119,14 @@ def test_curl_command_uploads_as_shown(reader: Reader) -> None:
 
 
 def test_loop_ends_with_a_picture(reader: Reader) -> None:
-    assert '"status":"completed"' in reader.run(COMMANDS[3])
+    assert '"status":"completed"' in reader.run(COMMANDS[2])
     with Image.open(reader.folder / "picture.png") as image:
         assert (image.format, image.size) == ("PNG", (1360, 768))
 
 
 def test_python_sample_prints_the_url(reader: Reader) -> None:
-    code = next(code for language, code in BLOCKS if language == "python")
     path = reader.folder / "sample.py"
-    path.write_text(code.replace("127.0.0.1:8080", f"127.0.0.1:{reader.port}"))
+    path.write_text(PYTHON[1].replace("127.0.0.1:8080", f"127.0.0.1:{reader.port}"))
     assert reader.run(f"{sys.executable} sample.py").startswith("http://127.0.0.1:")
 
 
@@ -139,7 +139,7 @@ def test_javascript_sample_prints_the_url(reader: Reader) -> None:
 
 
 def test_commands_without_make_serve(reader: Reader) -> None:
-    set_up, install, serve = COMMANDS[4].splitlines()
+    set_up, install, serve = COMMANDS[3].splitlines()
     assert set_up == "python3 -m venv .venv"
     assert install == ".venv/bin/pip install -c constraints.txt ."
     # Setting up anew is what `make wheel-test` does; here the command that follows it is run.
@@ -153,8 +153,30 @@ def test_commands_without_make_serve(reader: Reader) -> None:
     serving.stdout.close()
 
 
-def test_ready_command_finds_the_server(reader: Reader) -> None:
-    assert reader.run(COMMANDS[5]) == ""
+def test_ready_and_reset_commands_find_the_server(reader: Reader) -> None:
+    assert reader.run(COMMANDS[4]) == ""
+
+
+MY_PROGRAM = """
+import os, requests
+
+def upload(path):
+    for _ in range(3):
+        answer = requests.post(
+            os.environ["APIMART_BASE_URL"] + "/v1/uploads/images",
+            headers={"Authorization": "Bearer " + os.environ["APIMART_API_KEY"]},
+            files={"file": open(path, "rb").read()},
+        )
+        if answer.ok:
+            return answer.json()["url"]
+"""
+
+
+def test_test_that_uses_the_fixture_passes(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(my_program=MY_PROGRAM, test_it=PYTHON[0])
+    pytester.syspathinsert()
+    (pytester.path / "photo.png").write_bytes(PNG)
+    pytester.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=1)
 
 
 def test_link_leads_to_a_file() -> None:

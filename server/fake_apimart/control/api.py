@@ -21,6 +21,9 @@ from fake_apimart import __version__, errors
 from fake_apimart.backend import Backend
 from fake_apimart.control import clock, contents, faults, refusals, requests, world
 
+ROUTED = (world, clock, faults, requests, contents)
+"""The modules whose calls there are."""
+
 DOCS = "/_fake/docs"
 OPENAPI = "/_fake/openapi.json"
 ASSETS = "/_fake/swagger-ui"
@@ -62,7 +65,7 @@ def control_api(backend: Backend, stopping: asyncio.Event) -> FastAPI:
     app.openapi = lambda: _with_keys(app)  # type: ignore[method-assign]
     app.state.backend = backend
     app.state.stopping = stopping
-    for module in (world, clock, faults, requests, contents):
+    for module in ROUTED:
         # `include_router` would have each call matched against routers first, then their routes.
         app.router.routes += module.router.routes
     app.add_route(DOCS, _page, include_in_schema=False)
