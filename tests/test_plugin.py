@@ -74,10 +74,10 @@ def run(project: pytest.Pytester, *flags: str) -> pytest.RunResult:
     return project.runpytest_subprocess("-W", "error", "-o", scope, *without, *flags)
 
 
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
 
 
-@WORKERS
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_each_test_has_a_world_of_its_own_on_one_server(
     workers: tuple[str, ...], project: pytest.Pytester, told: Path
 ) -> None:

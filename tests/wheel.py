@@ -1,4 +1,5 @@
-"""Builds the wheel, installs it into an empty environment, and uploads to the server in there.
+"""Builds the wheel, installs it into an empty environment, and uses it there: as a server, and as
+the fixture of another project's tests.
 
 Not a test of the suite, since it installs packages: `make wheel-test` runs it.
 """
@@ -6,6 +7,7 @@ Not a test of the suite, since it installs packages: `make wheel-test` runs it.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,8 +28,10 @@ def main() -> None:
         folder = Path(name)
         wheel = build(folder)
         check_contents(wheel)
-        check_upload(install(folder / "env", wheel))
-    sys.stdout.write(f"{wheel.name} serves an upload from an empty environment\n")
+        bin_folder = install(folder / "env", wheel)
+        check_upload(bin_folder)
+        check_example(bin_folder, folder / "example")
+    sys.stdout.write(f"{wheel.name} serves an upload, and the example's tests, from nothing else\n")
 
 
 def build(folder: Path) -> Path:
@@ -38,7 +42,7 @@ def build(folder: Path) -> Path:
 
 
 def check_contents(wheel: Path) -> None:
-    """Only our two packages, typed, with the licence, and the fonts with theirs."""
+    """Only our two packages, typed, with the licence, and the third-party assets with theirs."""
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert packages == TOP_LEVEL, packages
@@ -48,6 +52,8 @@ def check_contents(wheel: Path) -> None:
     for font in ("DejaVuSans", "DroidSansFallback"):
         assert f"fake_apimart/fonts/{font}.ttf" in names
         assert f"fake_apimart/fonts/{font}-LICENSE.txt" in names
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"):
+        assert f"fake_apimart/swagger_ui/{name}" in names
 
 
 def install(env: Path, wheel: Path) -> Path:
@@ -73,6 +79,17 @@ def check_upload(bin_folder: Path) -> None:
             assert answer.read() == JPEG
         server.terminate()
         assert server.wait(20) == 0
+
+
+def check_example(bin_folder: Path, project: Path) -> None:
+    """The tests of `examples/pytest`, with what it requires; one by one, and in parallel."""
+    shutil.copytree(ROOT / "examples" / "pytest", project)
+    pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
+    requirements = ["-r", str(project / "requirements.txt"), "pytest-xdist"]
+    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), *requirements], check=True)
+    pytest = [str(bin_folder / "pytest"), "-q", "-W", "error"]
+    for workers in ((), ("-n", "2")):
+        subprocess.run([*pytest, *workers], cwd=project, check=True)
 
 
 if __name__ == "__main__":

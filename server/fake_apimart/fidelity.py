@@ -37,6 +37,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("CORS headers and preflights as the vendor's framework gives them", ("go",)),
         Behaviour("a fault of the server: the documented 500", ("docs",)),
         Behaviour(
+            "403, 502 and 503, where a rule asks for them; texts of 403 and 503",
+            ("docs", "assumed"),
+        ),
+        Behaviour("503 `get_channel_failed`, where a rule asks for it", ("live",)),
+        Behaviour(
             "an answer before the body was read: up to 256 KiB are discarded, then "
             "`Connection: close`; no reset",
             ("go",),
