@@ -10,6 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+# Installed packages are compiled; without this a checkout would be compiled at each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _FAKE = ("fake_apimart", "serve", "--port", "0", "--storage")
 

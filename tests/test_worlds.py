@@ -18,7 +18,7 @@ from fake_apimart.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds import Worlds
 from fake_apimart_storage import ObjectInfo
-from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
+from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, PNG, ServerProcess
@@ -281,6 +281,40 @@ def test_picture_that_is_being_drawn_at_a_reset_does_not_land(start_server: Star
         storage.may_commit.set()
         polling.join()
         assert storage.objects == {}
+
+
+class SlowToGet(MemoryStorage):
+    """Takes its time to give a task."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading = threading.Event()
+        self.may_read = threading.Event()
+
+    async def get(self, key: str, *, with_bytes: bool = True) -> MemoryObject:
+        found = await super().get(key, with_bytes=with_bytes)
+        if key.startswith("task/"):
+            self.reading.set()
+            await asyncio.to_thread(self.may_read.wait)
+        return found
+
+
+def test_task_that_is_being_read_at_a_reset_is_not_remembered(start_server: StartServer) -> None:
+    storage = SlowToGet()
+    first, second = start_server(on=storage), start_server(on=storage)
+    with FakeAPIMart(first.url) as maker:
+        task_id = created(maker)
+        world = FakeAPIMart(second.url, maker.api_key)
+        polling = threading.Thread(target=poll, args=(world, task_id))
+        polling.start()
+        assert storage.reading.wait(20)
+        resetting = threading.Thread(target=world.reset)
+        resetting.start()
+        storage.may_read.set()
+        polling.join()
+        resetting.join()
+        answer = httpx.get(f"{second.url}/v1/tasks/{task_id}", headers=authorized(world))
+        assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("again", ["restart", "eviction"])

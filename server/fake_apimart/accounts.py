@@ -50,7 +50,7 @@ class Accounts:
     async def _account(self, world: World) -> Account:
         if world.account is None:
             account = Account()
-            async for task in self._tasks.all_of(world.name):
+            async for task in self._tasks.all_of(world):
                 account.add(task)
             if world.account is None:
                 world.account = account

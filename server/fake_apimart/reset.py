@@ -62,9 +62,9 @@ class Reset:
         """Delete what is stored of a world that is gone."""
         for key in await self._index.take(world.name):
             await self._storage.delete(key)
-        tasks = [task async for task in self._tasks.all_of(world.name)]
+        tasks = [task async for task in self._tasks.all_of(world)]
         for key in [key for task in tasks for key in task.image_keys]:
             await self._storage.delete(key)
-        await self._tasks.forget(world.name)
+        await self._tasks.forget(world)
         await self._idempotency.forget(world.name)
         await self._worlds.forget(world.name)

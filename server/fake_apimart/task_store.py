@@ -39,47 +39,46 @@ class TaskStore:
     async def put(self, task: Task, world: World) -> None:
         """Keep a new task, unless its world is gone by then. Raises StorageError."""
         await self._write(_key(task.world, task.id), task.to_json(), world)
-        if not world.gone:
-            self._remember(task)
+        self._remember(task, world)
 
     async def _write(self, key: str, text: bytes, world: World) -> None:
         await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
         await world.settle(self._storage, key)
 
-    async def get(self, world: str, task_id: str) -> Task | None:
+    async def get(self, world: World, task_id: str) -> Task | None:
         """The task, unless there is none of this id in this world. Raises StorageError."""
         task = self._cache.get(task_id)
         if task is not None:
-            return task if task.world == world else None
+            return task if task.world == world.name else None
         if not _ID.fullmatch(task_id):
             return None
-        text = await read_json(self._storage, _key(world, task_id), self._clock.time_ns())
+        text = await read_json(self._storage, _key(world.name, task_id), self._clock.time_ns())
         if text is None:
             return None
         task = Task.from_json(text)
-        self._remember(task)
+        self._remember(task, world)
         return task
 
-    async def all_of(self, world: str) -> AsyncIterator[Task]:
+    async def all_of(self, world: World) -> AsyncIterator[Task]:
         """Every task of a world. Raises StorageError."""
-        async for entry in self._storage.entries(_key(world, "")):
+        async for entry in self._storage.entries(_key(world.name, "")):
             task = await self.get(world, entry.key.rpartition("/")[2])
             if task is not None:
                 yield task
 
-    def _remember(self, task: Task) -> None:
+    def _remember(self, task: Task, world: World) -> None:
+        if world.gone:
+            return
         self._cache[task.id] = task
         if len(self._cache) > CACHED_TASKS:
             self._cache.popitem(last=False)
 
-    async def forget(self, world: str) -> None:
+    async def forget(self, world: World) -> None:
         """Delete what lies here of a world's tasks. Raises StorageError."""
-        self._cache = OrderedDict(
-            (task_id, task) for task_id, task in self._cache.items() if task.world != world
-        )
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
-            keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world}/")]
+            keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
             for key in keys:
+                self._cache.pop(key.rpartition("/")[2], None)
                 await self._storage.delete(key)
 
     def clear_cache(self) -> None:

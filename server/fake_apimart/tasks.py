@@ -73,7 +73,7 @@ class Tasks:
 
     async def _poll(self, request: Request, world: World, task_id: str) -> dict[str, Any] | None:
         """What is told of a task; None where there is none of this id. It counts as a poll."""
-        task = await self._tasks.get(world.name, task_id)
+        task = await self._tasks.get(world, task_id)
         if task is None:
             return None
         state = _state(task, world, await self._tasks.counted_polls(task, world))

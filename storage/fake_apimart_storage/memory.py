@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 
 from fake_apimart_storage.etag import etag
 from fake_apimart_storage.interface import (
@@ -45,7 +45,7 @@ class MemoryWriter(Writer):
             self._data += chunk
 
     async def commit(self) -> None:
-        self._storage.objects[self._info.key] = MemoryObject(self._info, self._data)
+        self._storage.put(MemoryObject(self._info, self._data))
 
     async def abort(self) -> None:
         self._data = bytearray()
@@ -58,12 +58,16 @@ class MemoryStorage(Storage):
 
     def __init__(self) -> None:
         self.objects: dict[str, MemoryObject] = {}
+        self._below: dict[str, dict[str, None]] = {}
+        """The keys below each folder, at any depth: what a world has is found without a look at
+        all others."""
 
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
         """Nothing to make ready."""
 
     async def close(self) -> None:
         self.objects.clear()
+        self._below.clear()
 
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         return MemoryWriter(self, info)
@@ -74,11 +78,33 @@ class MemoryStorage(Storage):
         except KeyError:
             raise ObjectNotFound(key) from None
 
+    def put(self, stored: MemoryObject) -> None:
+        """Make an object visible."""
+        key = stored.info.key
+        self.objects[key] = stored
+        for folder in _folders(key):
+            self._below.setdefault(folder, {})[key] = None
+
     async def delete(self, key: str) -> None:
-        self.objects.pop(key, None)
+        if self.objects.pop(key, None) is None:
+            return
+        for folder in _folders(key):
+            keys = self._below[folder]
+            del keys[key]
+            if not keys:
+                del self._below[folder]
 
     async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        for key in tuple(self.objects):
+        folder = prefix[: prefix.rfind("/") + 1]
+        for key in tuple(self._below.get(folder, ()) if folder else self.objects):
             found = self.objects.get(key)
             if found is not None and key.startswith(prefix):
                 yield found.info
+
+
+def _folders(key: str) -> Iterator[str]:
+    """Those that a key lies in, the outermost first, each with its slash."""
+    end = key.find("/")
+    while end >= 0:
+        yield key[: end + 1]
+        end = key.find("/", end + 1)

@@ -70,7 +70,7 @@ async def read_upload(
 async def list_tasks(target: TheTarget) -> Response:
     """The world's tasks, oldest first, as they stand; asking counts as no poll."""
     world, backend = target.world_of_key, target.backend
-    tasks = [task async for task in backend.task_store.all_of(world.name)]
+    tasks = [task async for task in backend.task_store.all_of(world)]
     tasks.sort(key=lambda task: task.id)
     told = [_told_task(task, await backend.tasks.look(task, world)) for task in tasks]
     return JSONResponse({"tasks": told})
