@@ -275,4 +275,9 @@ def test_openapi_has_every_call_and_the_names_that_are_valid(server: ServerThrea
     }
     rule = described["components"]["schemas"]["RuleBody"]["properties"]
     assert rule["operation"]["enum"] == list(FAULTY)
-    assert json.dumps(described)
+    assert "422" not in json.dumps(described)
+    assert "ValidationError" not in json.dumps(described)
+    for methods in described["paths"].values():
+        for call in methods.values():
+            assert call["responses"]["4XX"]["content"]["application/json"]
+            assert call["summary"].endswith(".")

@@ -1,50 +1,27 @@
-"""The control API as an application: its routes, its errors in one shape, its page."""
+"""The control API as an application: its routes, and its errors in one shape."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fake_apimart_storage import StorageError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from fake_apimart import __version__, errors
 from fake_apimart.backend import Backend
-from fake_apimart.control import clock, contents, faults, refusals, requests, world
+from fake_apimart.control import clock, contents, faults, openapi, refusals, requests, world
 
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
-
-DOCS = "/_fake/docs"
-OPENAPI = "/_fake/openapi.json"
-ASSETS = "/_fake/swagger-ui"
-
-_PAGE = f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>fake-apimart: control API</title>
-<link rel="stylesheet" href="{ASSETS}/swagger-ui.css">
-<link rel="icon" href="data:,">
-<div id="page"></div>
-<script src="{ASSETS}/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({{url: "{OPENAPI}", dom_id: "#page", persistAuthorization: true}})</script>
-"""
-
-_DESCRIPTION = """
-A call with an API key (Authorize) is about the world of that key. One without is about the whole
-server: it is free where the server listens on loopback, else it needs the header
-`X-Fake-Admin-Token`. What changes something must be `application/json`, an empty body too.
-"""
 
 logger = logging.getLogger("fake_apimart.control")
 
@@ -56,43 +33,23 @@ def control_api(backend: Backend, stopping: asyncio.Event) -> FastAPI:
     app = FastAPI(
         title="fake-apimart: control API",
         version=__version__,
-        description=_DESCRIPTION,
-        openapi_url=OPENAPI,
+        description=openapi.DESCRIPTION,
+        openapi_url=openapi.URL,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.openapi = lambda: _with_keys(app)  # type: ignore[method-assign]
+    app.openapi = functools.cache(functools.partial(openapi.described, app))  # type: ignore[method-assign]
     app.state.backend = backend
     app.state.stopping = stopping
     for module in ROUTED:
         # `include_router` would have each call matched against routers first, then their routes.
         app.router.routes += module.router.routes
-    app.add_route(DOCS, _page, include_in_schema=False)
-    app.mount(ASSETS, StaticFiles(directory=Path(__file__).parents[1] / "swagger_ui"))
+    app.add_route(openapi.PAGE_URL, openapi.page, include_in_schema=False)
+    app.mount(openapi.ASSETS_URL, StaticFiles(directory=openapi.ASSETS))
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return app
-
-
-def _with_keys(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description, and in it that calls may carry a key."""
-    if app.openapi_schema is None:
-        described = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-        )
-        bearer = {"type": "http", "scheme": "bearer", "description": "An API key."}
-        described["components"]["securitySchemes"] = {"key": bearer}
-        described["security"] = [{"key": []}, {}]
-        app.openapi_schema = described
-    return app.openapi_schema
-
-
-async def _page(request: Request) -> Response:
-    return HTMLResponse(_PAGE)
 
 
 async def _render(request: Request, error: Exception) -> Response:
@@ -122,7 +79,7 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
         return errors.render(
             refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), ""
         )
-    what = f"{request.method} {request.url.path}; {DOCS} lists what there is"
+    what = f"{request.method} {request.url.path}; {openapi.PAGE_URL} lists what there is"
     return errors.render(refusals.unknown(what), "")
 
 

@@ -23,6 +23,11 @@ class Body(BaseModel):
         return given
 
 
+def example(**fields: Any) -> ConfigDict:
+    """What the page of the control API proposes to send."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 def one_of(value: str, valid: tuple[str, ...], what: str) -> str:
     """`value` if it is among the `valid`; else a ValueError that lists them."""
     if value not in valid:

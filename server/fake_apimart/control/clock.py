@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BeforeValidator, Field, model_validator
 
 from fake_apimart.control import refusals
-from fake_apimart.control.body import Body
+from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TheTarget
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.world import World
@@ -39,6 +39,8 @@ Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=LATEST_SE
 
 class ClockChange(Body):
     """`reset` alone; or `advance` or `at`, and with it or alone `freeze`."""
+
+    model_config = example(advance="72h")
 
     advance: Duration | None = Field(
         default=None,

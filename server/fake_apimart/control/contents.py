@@ -44,7 +44,10 @@ def _told_upload(stored: StoredObject, world: World) -> dict[str, Any]:
     }
 
 
-@router.get("/uploads/{name:path}")
+_BYTES = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@router.get("/uploads/{name:path}", response_class=Response, responses={200: _BYTES})
 async def read_upload(
     name: Annotated[str, Path(description="As in the list, or in the file's URL.")],
     request: Request,

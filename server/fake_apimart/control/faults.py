@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fake_apimart.broken_answer import SOCKET_FAULTS
 from fake_apimart.control import refusals
-from fake_apimart.control.body import Body, one_of
+from fake_apimart.control.body import Body, example, one_of
 from fake_apimart.control.target import TheTarget
 from fake_apimart.faults import ERRORS, MOST_RULES, Faults, RawAnswer, Rule, errors_of
 from fake_apimart.json_response import JSONResponse
@@ -34,6 +34,8 @@ class RuleBody(Body):
     """Which requests, and what they meet: an `error` by name, or a `status` of your own, or a
     fault of the `socket`; `delay` alone, or before any of these.
     """
+
+    model_config = example(operation="uploads.create", error="rate_limited", times=2)
 
     operation: OperationName
     error: str | None = Field(default=None, json_schema_extra={"enum": list(ERRORS)})

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.backend import Backend
-from fake_apimart.control.body import Body
+from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TheTarget
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.rate_limit import parse_rate
@@ -40,12 +40,16 @@ def _setting(name: str) -> Any:
     return kind | None, Field(default=None, description=description)
 
 
+class _Changes(Body):
+    model_config = example(task_seconds=0, balance=5)
+
+
 if TYPE_CHECKING:
     WorldChanges = Body
 else:
     WorldChanges = create_model(
         "WorldChanges",
-        __base__=Body,
+        __base__=_Changes,
         **{name: _setting(name) for name in _SETTINGS},
     )
 
