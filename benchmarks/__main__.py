@@ -1,70 +1,93 @@
-"""The command: measures, prints a table, and writes JSON where asked."""
+"""Measures the server beside what people would use instead: `make bench`.
+
+Prints tables; writes results.json, throughput.png and growth.png where `--output` says.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
-from benchmarks import memory, start, throughput
-from benchmarks.load import LOADS
-from benchmarks.throughput import Figure
+import pytest
 
-HEAD = (
-    f"{'load':22}{'server':16}{'req/s':>9}{'spread':>17}{'MB/s':>8}{'req/CPU s':>11}"
-    f"{'x sink':>8}{'x hand':>8}{'load/server CPU':>17}"
-)
+from benchmarks import growth, memory, report, s3, start, targets, throughput, worlds
+from benchmarks.load import LOADS
+from benchmarks.servers import touch_memory
+from benchmarks.throughput import ASKED
+from tests.stores import Store
 
 
 def main() -> None:
     """Measure what the arguments ask for."""
     arguments = _parse()
-    loads = [load for load in LOADS if arguments.only in load.name]
-    figures = throughput.measure(loads, arguments.rounds, arguments.seconds)
-    _print_table(figures)
-    results: dict[str, object] = {"throughput": [dataclasses.asdict(each) for each in figures]}
-    if not arguments.only:
-        started = start.measure(arguments.rounds)
-        print(
-            f"start to first answer {started.first_answer:.2f} s, of it importing "
-            f"{started.imports:.2f} s (Python alone {started.python:.2f} s)"
-        )
-        used = memory.measure()
-        print(
-            f"memory at rest {used.at_rest:.0f} MB; {memory.UPLOADS} uploads of 20 MB at once "
-            f"raise it by {used.rise:.0f} MB"
-        )
-        results |= {"start": dataclasses.asdict(started), "memory": dataclasses.asdict(used)}
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(results, indent=1))
+    with contextlib.ExitStack() as stack:
+        store = _store(stack)
+        servers = [name for name in ASKED if store is not None or name != "fake s3:"]
+        loads = [load for load in LOADS if arguments.only in load.name]
+        touch_memory()
+        print(report.HEAD)
+        figures = []
+        for figure in throughput.measure(loads, servers, arguments.rounds, arguments.seconds):
+            figures.append(figure)
+            print(report.line(figure, figures), flush=True)
+        print()
+        for outcome in targets.outcomes(figures):
+            print(report.held(outcome))
+        results: dict[str, object] = {"throughput": [dataclasses.asdict(each) for each in figures]}
+        if not arguments.only:
+            results |= _measure_the_rest(store, arguments.rounds)
+    if arguments.output:
+        _write(Path(arguments.output), results)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="per load, server and round")
+    parser.add_argument("--seconds", type=float, default=1.5, help="per load, server and round")
     parser.add_argument("--only", default="", help="loads whose name holds this, nothing else")
-    parser.add_argument("--json", help="write the figures to this file too")
+    parser.add_argument("--output", help="a folder for the figures and the plots")
     return parser.parse_args()
 
 
-def _print_table(figures: list[Figure]) -> None:
-    rates = {(each.load, each.server): each.requests_per_second for each in figures}
-    print(HEAD)
-    for each in figures:
-        low, high = each.spread
-        ratios = (
-            f"{each.requests_per_second / rate:.2f}" if rate else "-"
-            for rate in (rates.get((each.load, name)) for name in ("sink", "handwritten"))
-        )
-        print(
-            f"{each.load:22}{each.server:16}{each.requests_per_second:9.1f}"
-            f"{f'{low:.0f}..{high:.0f}':>17}{each.megabytes_per_second:8.0f}"
-            f"{each.requests_per_cpu_second:11.0f}"
-            + "".join(f"{ratio:>8}" for ratio in ratios)
-            + f"{each.load_share:17.2f}"
-        )
+def _store(stack: contextlib.ExitStack) -> Store | None:
+    try:
+        return stack.enter_context(s3.running_store())
+    except pytest.skip.Exception as missing:
+        print(f"nothing of S3: {missing}", file=sys.stderr)
+        return None
+
+
+def _measure_the_rest(store: Store | None, rounds: int) -> dict[str, object]:
+    """What is no load: start, memory, the fixture, S3 beside boto3, growth."""
+    measured = {
+        "start": start.measure(rounds),
+        "memory": memory.measure(),
+        "fixture": worlds.measure(rounds),
+        **({"s3": s3.measure(store, rounds)} if store else {}),
+    }
+    for figure in measured.values():
+        print(figure, flush=True)
+    grown = list(growth.measure())
+    print(report.growth_table(grown))
+    results: dict[str, object] = {
+        name: dataclasses.asdict(each)  # type: ignore[call-overload]
+        for name, each in measured.items()
+    }
+    return {**results, "growth": [dataclasses.asdict(each) for each in grown]}
+
+
+def _write(folder: Path, results: dict[str, object]) -> None:
+    # Imported here because it takes a second, and only plots need it.
+    from benchmarks import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    plots.draw(results, folder)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ reads short answers, so that it costs less than any server.
 
 from __future__ import annotations
 
+import functools
 import socket
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 JPEG_HEAD = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb")
-_SHORT = 4096
-
 PDF_HEAD = b"%PDF-1.7\n"
+STALLED_SECONDS = 60.0
+_SHORT = 4096
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,74 @@ class Result:
     load_cpu_seconds: float
 
 
+RequestOf = Callable[[Load, int, int], bytes]
+"""The bytes that a connection, by its number, sends again and again to the server on a port; what
+they ask for is made first."""
+
+
+def request(method: bytes, path: bytes, body: bytes = b"", headers: bytes = b"") -> bytes:
+    """The bytes of a request with the benchmark's key."""
+    length = b"Content-Length: %d\r\n" % len(body) if body else b""
+    head = b"%b %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer bench\r\n" % (method, path)
+    return head + headers + length + b"\r\n" + body
+
+
+@functools.lru_cache(maxsize=4)
 def upload_request(size: int, head: bytes = JPEG_HEAD) -> bytes:
     """A whole upload of a picture of `size` bytes."""
-    body = (
+    form = (
         b'--bench\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
-        b"Content-Type: image/jpeg\r\n\r\n" + head + bytes(size - len(head)) + b"\r\n--bench--\r\n"
+        b"Content-Type: image/jpeg\r\n\r\n" + content(size, head) + b"\r\n--bench--\r\n"
     )
-    return (
-        b"POST /v1/uploads/images HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer bench\r\n"
-        b"Content-Type: multipart/form-data; boundary=bench\r\n"
-        b"Content-Length: %d\r\n\r\n" % len(body)
-    ) + body
+    form_type = b"Content-Type: multipart/form-data; boundary=bench\r\n"
+    return request(b"POST", b"/v1/uploads/images", form, form_type)
+
+
+def content(size: int, head: bytes = JPEG_HEAD) -> bytes:
+    """A file that begins with `head`."""
+    return head + bytes(size - len(head))
+
+
+CREATE = request(
+    b"POST",
+    b"/v1/images/generations",
+    b'{"model":"gpt-image-2","prompt":"a cat [fake: seconds=3600]"}',
+)
+"""A task that is still running when the load ends."""
+
+
+def of_apimart(load: Load, port: int, connection: int) -> bytes:
+    """What a server is asked that speaks as APIMart does."""
+    if load.kind == "create":
+        return CREATE
+    if load.kind == "poll":
+        task_id = once(CREATE, port).split(b'"task_id":"')[1].split(b'"')[0]
+        return request(b"GET", b"/v1/tasks/" + task_id)
+    upload = upload_request(load.size, load.head)
+    if load.kind == "get":
+        path = once(upload, port).split(b"/f/image/")[1].split(b'"')[0]
+        return request(b"GET", b"/f/image/" + path)
+    return upload
+
+
+def of_s3(load: Load, port: int, connection: int) -> bytes:
+    """The same bytes, put into a bucket. moto fails where two put the same key at once."""
+    return request(b"PUT", b"/bench/%d.jpg" % connection, content(load.size, load.head))
+
+
+def of_bare(load: Load, port: int, connection: int) -> bytes:
+    """What the routes that do nothing else are asked."""
+    path = (
+        b"/%d" % load.size if load.kind == "get" else b"/v1/tasks/task_01M2T0YKN9ZXCWCAGMHGNZ6GJ6"
+    )
+    return request(b"GET", path)
+
+
+def once(sent: bytes, port: int) -> bytes:
+    """The answer to one request: its head, and a short body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS) as sock:
+        sock.sendall(sent)
+        return answer(sock, bytearray(65536))
 
 
 def answer(sock: socket.socket, buffer: bytearray) -> bytes:
@@ -82,66 +140,33 @@ def answer(sock: socket.socket, buffer: bytearray) -> bytes:
     left = length - len(body)
     while left:
         count = sock.recv_into(buffer, min(left, len(buffer)))
+        if not count:
+            raise ConnectionError("the server closed the connection within a body")
         if length <= _SHORT:
             received += buffer[:count]
         left -= count
     return received
 
 
-CREATE = b'{"model":"gpt-image-2","prompt":"a cat [fake: seconds=3600]"}'
-
-
-def create_request() -> bytes:
-    """A task that is still running when the load ends."""
-    return (
-        b"POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        b"Authorization: Bearer bench\r\nContent-Length: %d\r\n\r\n" % len(CREATE)
-    ) + CREATE
-
-
-def request_of(load: Load, port: int) -> bytes:
-    """The bytes to send again and again; what they ask for is made first."""
-    if load.kind == "create":
-        return create_request()
-    if load.kind == "poll":
-        task_id = _once(create_request(), port).split(b'"task_id":"')[1].split(b'"')[0]
-        return _get(b"/v1/tasks/" + task_id)
-    upload = upload_request(load.size, load.head)
-    if load.kind == "get":
-        path = _once(upload, port).split(b"/f/image/")[1].split(b'"')[0]
-        return _get(b"/f/image/" + path)
-    return upload
-
-
-def _get(path: bytes) -> bytes:
-    return b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer bench\r\n\r\n" % path
-
-
-def _once(request: bytes, port: int) -> bytes:
-    with socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.sendall(request)
-        return answer(sock, bytearray(65536))
-
-
-def run(load: Load, port: int, seconds: float) -> Result:
+def run(load: Load, port: int, seconds: float, request_of: RequestOf = of_apimart) -> Result:
     """Send the load's requests for `seconds`, each connection one after the other."""
-    request = request_of(load, port)
+    requests = [request_of(load, port, number) for number in range(load.connections)]
     counts = [0] * load.connections
     deadline = time.perf_counter() + seconds
 
     def send(number: int) -> None:
-        counts[number] = _send_until(deadline, request, load.status, port)
+        counts[number] = _send_until(deadline, requests[number], load.status, port)
 
     started, cpu = time.perf_counter(), time.process_time()
-    _in_threads(load.connections, send)
+    in_threads(load.connections, send)
     return Result(sum(counts), time.perf_counter() - started, time.process_time() - cpu)
 
 
-def _send_until(deadline: float, request: bytes, status: int, port: int) -> int:
+def _send_until(deadline: float, sent: bytes, status: int, port: int) -> int:
     count, buffer = 0, bytearray(1 << 20)
-    with socket.create_connection(("127.0.0.1", port)) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS) as sock:
         while time.perf_counter() < deadline:
-            sock.sendall(request)
+            sock.sendall(sent)
             said = answer(sock, buffer)
             # The sink takes everything, in few words.
             assert said.startswith(b"HTTP/1.1 %d" % status) or b"{}" in said, said[:300]
@@ -149,9 +174,8 @@ def _send_until(deadline: float, request: bytes, status: int, port: int) -> int:
     return count
 
 
-def _in_threads(count: int, work: Callable[[int], None]) -> None:
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """`work` for each number below `count`, all at once, to the end of the last."""
+    with ThreadPoolExecutor(count) as threads:
+        for ended in [threads.submit(work, number) for number in range(count)]:
+            ended.result()

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import io
 import json
 import shutil
 import socket
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import boto3
 
@@ -32,23 +34,47 @@ _MEGABYTE = 1_000_000
 _PER_ROUND = 5
 
 
+@dataclass(frozen=True)
+class S3Figure:
+    """Seconds an upload takes, through the fake and by boto3 itself, round by round."""
+
+    fake: tuple[float, ...]
+    boto3: tuple[float, ...]
+
+    def __str__(self) -> str:
+        ratios = sorted(mine / its for mine, its in zip(self.fake, self.boto3, strict=True))
+        return (
+            f"20 MB to S3: {statistics.median(self.fake) * 1000:.0f} ms through the fake, "
+            f"{statistics.median(self.boto3) * 1000:.0f} ms by boto3's upload_fileobj; ratio "
+            f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}, target 1.3)"
+        )
+
+
 def main() -> None:
     """Measure, and print what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.s3", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
+    with running_store() as store:
+        print(measure(store, rounds))
+        with TCPProxy(store.endpoint) as proxy:
+            for hangs in (False, True):
+                _measure_memory(proxy, hangs)
+
+
+@contextlib.contextmanager
+def running_store() -> Iterator[Store]:
+    """A MinIO on a memory-backed folder, which servers find in the environment."""
     folder = scratch_folder()
     try:
         with minio(folder) as running, environment(running.store.env):
-            _measure_time(running.store, rounds)
-            with TCPProxy(running.store.endpoint) as proxy:
-                for hangs in (False, True):
-                    _measure_memory(proxy, hangs)
+            yield running.store
     finally:
         shutil.rmtree(folder)
 
 
-def _measure_time(store: Store, rounds: int) -> None:
+def measure(store: Store, rounds: int) -> S3Figure:
+    """Both in turns, several uploads a round."""
     client = boto3.client("s3", region_name="us-east-1")
     client.create_bucket(Bucket="direct")
     request = upload_request(SIZE)
@@ -69,13 +95,7 @@ def _measure_time(store: Store, rounds: int) -> None:
         for warm_up in (through_the_fake, direct):
             _time(warm_up)
         pairs = [(_time(through_the_fake), _time(direct)) for _ in range(rounds)]
-    ratios = sorted(fake / own for fake, own in pairs)
-    fake, own = (statistics.median(each) * 1000 for each in zip(*pairs, strict=True))
-    print(
-        f"20 MB: {fake:.0f} ms through the fake, {own:.0f} ms by boto3's upload_fileobj; "
-        f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
-        f"in {rounds} rounds of {_PER_ROUND}"
-    )
+    return S3Figure(*zip(*pairs, strict=True))
 
 
 def _time(action: Callable[[], None]) -> float:

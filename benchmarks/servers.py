@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -19,11 +20,18 @@ _FAKE = ("fake_apimart", "serve", "--port", "0", "--storage")
 COMMANDS = {
     "sink": ("benchmarks.sink", "{folder}"),
     "handwritten": ("benchmarks.handwritten", "{folder}"),
+    "moto": ("benchmarks.moto_server",),
+    "bare file": ("benchmarks.bare", "file", "{folder}"),
+    "bare api": ("benchmarks.bare", "api", "{folder}"),
     "fake dir:": (*_FAKE, "dir:{folder}"),
+    "fake dir: unwatched": (*_FAKE, "dir:{folder}", "--no-control"),
     "fake memory://": (*_FAKE, "memory://"),
     "fake s3:": (*_FAKE, "s3://benchmark"),
 }
-"""By name: the module that is run, and its arguments."""
+"""By name: the module that is run, and its arguments. Unwatched is without journal, faults and
+worlds of their own."""
+
+TOUCHED_BYTES = 3 * 1024**3
 
 
 def scratch_folder() -> Path:
@@ -32,13 +40,31 @@ def scratch_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
 
 
-class RunningServer:
-    """A server of COMMANDS, until `stop`; its log goes to a file, as a service's would."""
+def touch_memory() -> None:
+    """Fill as much memory as the runs will: what a machine hands out for the first time is slow."""
+    folder = scratch_folder()
+    with (folder / "touched").open("wb", buffering=0) as file:
+        for _ in range(TOUCHED_BYTES // (1 << 20)):
+            file.write(bytes(1 << 20))
+    shutil.rmtree(folder)
 
-    def __init__(self, name: str) -> None:
-        self.folder = scratch_folder()
+
+class RunningServer:
+    """A server of COMMANDS, until `stop`; its log goes to a file, as a service's would.
+
+    What it stores lies in memory, or below `disk`; `prepare` may put something there before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        disk: Path | None = None,
+        prepare: Callable[[Path], None] = lambda folder: None,
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=disk)) if disk else scratch_folder()
         module, *arguments = (part.format(folder=self.folder / "data") for part in COMMANDS[name])
         (self.folder / "data").mkdir()
+        prepare(self.folder / "data")
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=log

@@ -20,6 +20,12 @@ class StartFigure:
     imports: float
     python: float
 
+    def __str__(self) -> str:
+        return (
+            f"start to first answer {self.first_answer:.2f} s (target 0.6), of it importing "
+            f"{self.imports:.2f} s (Python alone {self.python:.2f} s)"
+        )
+
 
 def measure(rounds: int) -> StartFigure:
     """Start the server, ask for its health; import it alone; start Python alone."""

@@ -38,6 +38,13 @@ class FixtureFigure:
     fresh_world: float
     reset: float
 
+    def __str__(self) -> str:
+        return (
+            f"import {self.import_testing * 1000:.2f} ms, with the plugin "
+            f"{self.import_plugin * 1000:.2f} ms; child to listening {self.start * 1000:.0f} ms; "
+            f"fresh world {self.fresh_world * 1000:.2f} ms; reset {self.reset * 1000:.2f} ms"
+        )
+
 
 def main() -> None:
     """Measure, and print what was found."""
@@ -45,19 +52,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--requests", type=int, default=100_000)
     arguments = parser.parse_args()
-    print_figure(measure(arguments.rounds))
+    print(measure(arguments.rounds))
     for worlds in WORLDS:
         for requests, megabytes in memory(arguments.requests, worlds):
             print(f"{requests:9,} requests in {worlds:6,} worlds: {megabytes:6.1f} MB")
-
-
-def print_figure(figure: FixtureFigure) -> None:
-    """In a line."""
-    print(
-        f"import {figure.import_testing * 1000:.2f} ms, of the plugin "
-        f"{figure.import_plugin * 1000:.2f} ms; child to listening {figure.start * 1000:.0f} ms; "
-        f"fresh world {figure.fresh_world * 1000:.2f} ms; reset {figure.reset * 1000:.2f} ms"
-    )
 
 
 def measure(rounds: int) -> FixtureFigure:

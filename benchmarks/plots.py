@@ -1,0 +1,90 @@
+"""The figures as two pictures for the documentation."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+SERVERS = {
+    "sink": "#9a9a9a",
+    "moto": "#c49b3f",
+    "handwritten": "#b5533c",
+    "bare file": "#7a7a7a",
+    "bare api": "#7a7a7a",
+    "fake s3:": "#8fb8de",
+    "fake dir:": "#2f6fb0",
+    "fake memory://": "#1d4a78",
+}
+
+
+def draw(results: dict[str, Any], folder: Path) -> None:
+    """throughput.png, and growth.png where growth was measured."""
+    _draw_throughput(results["throughput"], folder / "throughput.png")
+    if "growth" in results:
+        _draw_growth(results["growth"], folder / "growth.png")
+
+
+def _draw_throughput(figures: list[dict[str, Any]], path: Path) -> None:
+    """Each load's servers as bars, in parts of the fastest."""
+    loads = list(dict.fromkeys(each["load"] for each in figures))
+    figure, axes = plt.subplots(figsize=(9, 0.5 + 0.28 * len(figures)), layout="constrained")
+    labels, position = [], 0.0
+    for load in loads:
+        rates = {
+            each["server"]: [sample["requests_per_second"] for sample in each["samples"]]
+            for each in figures
+            if each["load"] == load and each["server"] in SERVERS
+        }
+        fastest = max(map(statistics.median, rates.values()))
+        for name, samples in rates.items():
+            median = statistics.median(samples)
+            spread = [[median - min(samples)], [max(samples) - median]]
+            axes.barh(
+                position,
+                median / fastest,
+                xerr=[[each[0] / fastest] for each in spread],
+                color=SERVERS[name],
+                height=0.8,
+                error_kw={"elinewidth": 0.8, "ecolor": "#444444"},
+            )
+            labels.append((position, f"{load}   {name}", f"{median:,.0f}/s"))
+            position += 1
+        position += 0.7
+    axes.set_yticks([each[0] for each in labels], [each[1] for each in labels], fontsize=8)
+    for at, _, rate in labels:
+        axes.text(0.01, at, rate, va="center", fontsize=7, color="white")
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.3)
+    axes.set_xlabel("requests a second, in parts of the fastest under the same load; lines: spread")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _draw_growth(grown: list[dict[str, Any]], path: Path) -> None:
+    """Rates beside more and more files, and worlds, in parts of the first."""
+    figure, both = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+    for axes, of in zip(both, ("files", "worlds"), strict=True):
+        rows = [each for each in grown if each["of"] == of]
+        counts = [each["count"] for each in rows]
+        for load in rows[0]["rates"]:
+            rates = [each["rates"][load] for each in rows]
+            axes.plot(counts, [rate / rates[0] for rate in rates], marker="o", label=load)
+        for name in ("fresh_world", "reset"):
+            seconds = [each[name] for each in rows]
+            label = name.replace("_", " ")
+            axes.plot(counts, [seconds[0] / each for each in seconds], marker="s", label=label)
+        axes.set_xscale("log")
+        axes.set_xlabel(f"{of} held")
+        axes.grid(alpha=0.3)
+    both[0].set_ylim(0, 1.6)
+    both[0].set_ylabel("speed, in parts of the first")
+    both[1].legend(fontsize=7, loc="lower left")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,60 @@
+"""The figures as lines of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.growth import Grown
+from benchmarks.targets import Outcome
+from benchmarks.throughput import Figure
+
+HEAD = (
+    f"{'load':22}{'server':21}{'req/s':>9}{'spread':>17}{'MB/s':>8}{'req/CPU s':>11}"
+    f"{'x sink':>8}{'x hand':>8}{'load/server CPU':>17}"
+)
+
+
+def line(figure: Figure, before: Sequence[Figure]) -> str:
+    """One server under one load, beside those of `before` under the same."""
+    low, high = figure.spread
+    references = {each.server: each for each in before if each.load == figure.load}
+    ratios = "".join(
+        f"{_ratio(figure, references.get(name)):>8}" for name in ("sink", "handwritten")
+    )
+    return (
+        f"{figure.load:22}{figure.server:21}{figure.median('requests_per_second'):9.1f}"
+        f"{f'{low:.0f}..{high:.0f}':>17}{figure.megabytes_per_second:8.0f}"
+        f"{figure.median('requests_per_cpu_second'):11.0f}{ratios}"
+        f"{figure.median('load_share'):17.2f}"
+    )
+
+
+def _ratio(figure: Figure, reference: Figure | None) -> str:
+    if reference is None:
+        return "-"
+    rates = (each.median("requests_per_second") for each in (figure, reference))
+    return f"{next(rates) / next(rates):.2f}"
+
+
+def held(outcome: Outcome) -> str:
+    """A target, and whether it was held."""
+    target = outcome.target
+    return (
+        f"{target.load:18} {target.server} / {target.reference}: {outcome.median:.2f} "
+        f"({outcome.worst:.2f}..{outcome.best:.2f}), target {target.ratio:g}: "
+        f"{'held' if outcome.is_held else 'MISSED'}"
+    )
+
+
+def growth_table(grown: Sequence[Grown]) -> str:
+    """Costs by what the server holds."""
+    loads = list(grown[0].rates)
+    head = f"{'beside':>16}" + "".join(f"{name:>20}" for name in loads)
+    lines = [f"{head}{'fresh world':>14}{'reset':>10}{'memory':>10}"]
+    for each in grown:
+        rates = "".join(f"{each.rates[name]:20.0f}" for name in loads)
+        lines.append(
+            f"{f'{each.count:,} {each.of}':>16}{rates}{each.fresh_world * 1000:11.2f} ms"
+            f"{each.reset * 1000:7.2f} ms{each.memory:7.0f} MB"
+        )
+    return "\n".join(lines)
