@@ -148,14 +148,26 @@ def answer(sock: socket.socket, buffer: bytearray) -> bytes:
     return received
 
 
-def run(load: Load, port: int, seconds: float, request_of: RequestOf = of_apimart) -> Result:
-    """Send the load's requests for `seconds`, each connection one after the other."""
+def run(
+    load: Load,
+    port: int,
+    seconds: float,
+    request_of: RequestOf = of_apimart,
+    *,
+    reconnects: bool = False,
+) -> Result:
+    """Send the load's requests for `seconds`, each connection one after the other.
+
+    Where it `reconnects`, each request has a connection of its own.
+    """
     requests = [request_of(load, port, number) for number in range(load.connections)]
     counts = [0] * load.connections
     deadline = time.perf_counter() + seconds
 
     def send(number: int) -> None:
-        counts[number] = _send_until(deadline, requests[number], load.status, port)
+        while time.perf_counter() < deadline:
+            end = 0.0 if reconnects else deadline
+            counts[number] += _send_until(end, requests[number], load.status, port)
 
     started, cpu = time.perf_counter(), time.process_time()
     in_threads(load.connections, send)
@@ -165,13 +177,14 @@ def run(load: Load, port: int, seconds: float, request_of: RequestOf = of_apimar
 def _send_until(deadline: float, sent: bytes, status: int, port: int) -> int:
     count, buffer = 0, bytearray(1 << 20)
     with socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS) as sock:
-        while time.perf_counter() < deadline:
+        while True:
             sock.sendall(sent)
             said = answer(sock, buffer)
             # The sink takes everything, in few words.
             assert said.startswith(b"HTTP/1.1 %d" % status) or b"{}" in said, said[:300]
             count += 1
-    return count
+            if time.perf_counter() >= deadline:
+                return count
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
