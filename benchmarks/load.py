@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 JPEG_HEAD = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb")
 PDF_HEAD = b"%PDF-1.7\n"
+BOUNDARY = b"------------------------d74496d66958873e"
+"""As long as curl's: a parser may take longer for a short one."""
+
 STALLED_SECONDS = 60.0
 _SHORT = 4096
 
@@ -73,10 +76,10 @@ def request(method: bytes, path: bytes, body: bytes = b"", headers: bytes = b"")
 def upload_request(size: int, head: bytes = JPEG_HEAD) -> bytes:
     """A whole upload of a picture of `size` bytes."""
     form = (
-        b'--bench\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
-        b"Content-Type: image/jpeg\r\n\r\n" + content(size, head) + b"\r\n--bench--\r\n"
-    )
-    form_type = b"Content-Type: multipart/form-data; boundary=bench\r\n"
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n%b\r\n--%b--\r\n"
+    ) % (BOUNDARY, content(size, head), BOUNDARY)
+    form_type = b"Content-Type: multipart/form-data; boundary=%b\r\n" % BOUNDARY
     return request(b"POST", b"/v1/uploads/images", form, form_type)
 
 

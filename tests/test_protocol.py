@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 
 import pytest
 from fake_apimart.app import create_app
@@ -156,6 +157,47 @@ def test_requests_sent_at_once_are_answered_in_order(server: ServerThread) -> No
         received = read_to_end(sock)
     bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 200 OK")[1:]]
     assert [min(json.loads(body)) for body in bodies] == ["bytes", "status", "bytes"]
+
+
+LARGE = form(PNG + bytes(1_000_000))
+UPLOAD = upload_request(LARGE, KEEP)
+HEAD_END = len(UPLOAD) - len(LARGE)
+HEALTH = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        *(HEAD_END - 1, HEAD_END, HEAD_END + 1, HEAD_END + 200_000),
+        *(len(UPLOAD) - 1, len(UPLOAD), len(UPLOAD) + 1, len(UPLOAD) + len(HEALTH) - 1),
+    ],
+)
+def test_request_behind_a_large_body_is_answered_wherever_the_two_were_cut(
+    cut: int, server: ServerThread
+) -> None:
+    both = UPLOAD + HEALTH
+    with connection(server.address) as sock:
+        sock.sendall(both[:cut])
+        # Else the system may put both pieces together again.
+        time.sleep(0.05)
+        sock.sendall(both[cut:])
+        uploaded, health = read_answer(sock), read_to_end(sock)
+    assert json.loads(parse_head(uploaded)[2])["bytes"] == len(PNG) + 1_000_000
+    assert json.loads(parse_head(health)[2])["status"] == "ok"
+
+
+def test_nothing_behind_the_body_of_a_last_request_is_answered(server: ServerThread) -> None:
+    answer = exchange(server.address, upload_request(LARGE) + HEALTH)
+    assert parse_head(answer)[0] == 200
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_body_that_trickles_is_whole(server: ServerThread) -> None:
+    request = upload_request(BODY)
+    with connection(server.address) as sock:
+        for position in range(len(request)):
+            sock.sendall(request[position : position + 1])
+        assert json.loads(parse_head(read_to_end(sock))[2])["bytes"] == len(PNG)
 
 
 def test_garbage_behind_a_request_does_not_spoil_its_answer(server: ServerThread) -> None:

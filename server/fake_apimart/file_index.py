@@ -7,12 +7,25 @@ this server notes what it takes itself.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from fake_apimart_storage import ObjectNotFound, Storage, StoredObject
 
 from fake_apimart import file_url
 from fake_apimart.stored_file import file_of
+
+
+class _Found(NamedTuple):
+    """What is kept of a file while all are put in order; whole descriptions would be ten times
+    as large.
+    """
+
+    created_at: int
+    key: str
+    world: str
 
 
 class FileIndex:
@@ -56,15 +69,20 @@ class FileIndex:
                 return self._keys
             keys = self._keys = defaultdict(dict)
             try:
-                infos = [info async for info in self._storage.entries(file_url.KEY_PREFIX)]
+                found = [each async for each in self._uploads()]
             except BaseException:
                 self._keys = None
                 raise
             # The digits in a key count down, and the storage's times are in seconds.
-            infos.sort(key=lambda info: info.key, reverse=True)
-            infos.sort(key=lambda info: info.created_at)
-            for info in infos:
-                file = file_of(info)
-                if file.name is not None:
-                    keys[file.world][info.key] = None
+            found.sort(key=lambda each: each.key, reverse=True)
+            found.sort(key=lambda each: each.created_at)
+            for each in found:
+                keys[each.world][each.key] = None
             return keys
+
+    async def _uploads(self) -> AsyncIterator[_Found]:
+        async for info in self._storage.entries(file_url.KEY_PREFIX):
+            file = file_of(info)
+            if file.name is not None:
+                # Many files are of few worlds.
+                yield _Found(info.created_at, info.key, sys.intern(file.world))

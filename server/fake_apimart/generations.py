@@ -72,7 +72,7 @@ class Generations:
         return self._answer(request, made, versioned)
 
     async def _read(self, request: Request) -> bytes:
-        body = RequestBody(request.scope, request.receive, MAX_BODY_BYTES)
+        body = RequestBody(request.scope, MAX_BODY_BYTES)
         content = await body.read()
         call_of(request).entry.note_body(content)
         if body.is_too_large:

@@ -36,6 +36,7 @@ class ImageType:
     """
 
     def __init__(self) -> None:
+        self._loaded: tuple[Magic, Magic] | None = None
         self._loading: asyncio.Future[tuple[Magic, Magic]] | None = None
 
     async def of(self, head: bytes) -> str:
@@ -43,7 +44,7 @@ class ImageType:
 
         One of SIGNATURES exactly where the file is an allowed picture.
         """
-        for_pictures, for_others = await self._magic()
+        for_pictures, for_others = self._loaded or await self._load()
         if any(signature.match(head) for signature in SIGNATURES.values()):
             name = for_pictures.from_buffer(head)
         else:
@@ -51,11 +52,12 @@ class ImageType:
         signature = SIGNATURES.get(name)
         return name if signature is None or signature.match(head) else _UNKNOWN
 
-    async def _magic(self) -> tuple[Magic, Magic]:
+    async def _load(self) -> tuple[Magic, Magic]:
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
         # A client that gives up while it waits must not stop the loading for all others.
-        return await asyncio.shield(self._loading)
+        self._loaded = await asyncio.shield(self._loading)
+        return self._loaded
 
 
 def _load() -> tuple[Magic, Magic]:

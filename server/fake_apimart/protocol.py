@@ -14,10 +14,13 @@ import weakref
 from typing import Any
 
 import httptools
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fake_apimart import incoming_body
 from fake_apimart.connection import CYCLE
 from fake_apimart.go.multipart import UNEXPECTED_EOF
+from fake_apimart.incoming_body import IncomingBody
 from fake_apimart.request_body import BROKEN_BODY
 
 RESET_AVOIDANCE_SECONDS = 0.5
@@ -48,16 +51,21 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._refusing = False
         self._host_refusal: str | None = None
+        self._body: IncomingBody | None = None
+        self._body_left = 0
 
     def data_received(self, data: bytes) -> None:
         if self._refusing:
+            return
+        self._unset_keepalive_if_required()
+        if self._body_left:
+            self._take_body(data)
             return
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse("431 Request Header Fields Too Large")
                 return
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -68,10 +76,23 @@ class Protocol(HttpToolsProtocol):
             else:
                 self._refuse(self._host_refusal or _BAD_REQUEST)
 
+    def _take_body(self, data: bytes) -> None:
+        """More of a body whose length is known, past the parser, which would copy it.
+
+        A new parser goes on behind its end.
+        """
+        rest = data[self._body_left :]
+        self.on_body(data[: self._body_left] if rest else data)
+        if not self._body_left:
+            self.parser = _new_parser(self)
+            self.on_message_complete()
+            if rest and self.cycle.keep_alive:
+                self.data_received(rest)
+
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        hosts = [value for name, value in self.headers if name == b"host"]
+        hosts, has_body, length = _of_interest(self.headers)
         self._host_refusal = _host_refusal(hosts, self.parser.get_http_version())
         if self._host_refusal is not None:
             # The parser stops at this, and `data_received` learns of it.
@@ -79,8 +100,19 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         # Weak, since it refers to the scope itself: a circle per request would wait for the
         # garbage collector.
-        self.scope[CYCLE] = weakref.ref(self.cycle)  # type: ignore[literal-required]
+        scope: Scope = self.scope  # type: ignore[assignment]
+        scope[CYCLE] = weakref.ref(self.cycle)
+        self._body = None
+        if has_body:
+            self._body = scope[incoming_body.SCOPE_KEY] = IncomingBody(self.cycle)
+        self._body_left = length
         self._in_head = False
+
+    def on_body(self, body: bytes) -> None:
+        if self._body_left:
+            self._body_left -= len(body)
+        if self._body is not None and not self.cycle.response_complete:
+            self._body.put(body)
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -101,7 +133,7 @@ class Protocol(HttpToolsProtocol):
             return
         version = self.parser.get_http_version().encode()
         headers = [b"%b: %b\r\n" % each for each in self.headers if each[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
+        self.parser = _new_parser(self)
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(headers))
         self.data_received(head + rest)
 
@@ -164,6 +196,27 @@ class _GentleTransport:
         if not self._transport.is_closing():
             self._transport.write_eof()
             self._loop.call_later(RESET_AVOIDANCE_SECONDS, self._transport.close)
+
+
+def _new_parser(protocol: Protocol) -> httptools.HttpRequestParser:
+    """As uvicorn sets them up."""
+    parser = httptools.HttpRequestParser(protocol)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
+
+
+def _of_interest(headers: list[tuple[bytes, bytes]]) -> tuple[list[bytes], bool, int]:
+    """The hosts in a head, whether a body follows it, and its length, 0 where that is not known."""
+    hosts: list[bytes] = []
+    has_body, length = False, 0
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"content-length":
+            has_body, length = True, int(value)
+        elif name == b"transfer-encoding":
+            has_body = True
+    return hosts, has_body, length
 
 
 def _host_refusal(hosts: list[bytes], http_version: str) -> str | None:

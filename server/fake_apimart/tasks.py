@@ -65,7 +65,7 @@ class Tasks:
         Raises `invalid_parameter`, StorageError.
         """
         world = self._admission.admit(request)
-        body = await RequestBody(request.scope, request.receive, MAX_BODY_BYTES).read()
+        body = await RequestBody(request.scope, MAX_BODY_BYTES).read()
         call_of(request).entry.note_body(body)
         task_ids = _task_ids(body)
         found = [await self._poll(request, world, task_id) for task_id in task_ids]

@@ -78,13 +78,14 @@ class Uploads:
         return self._answer(request, image, info)
 
     async def _read_form(self, request: Request, image: IncomingImage, call: Call) -> None:
-        body = RequestBody(request.scope, request.receive, self._settings.max_body_bytes)
+        body = RequestBody(request.scope, self._settings.max_body_bytes)
         content_type = request.headers.get("content-type", "").encode("latin-1")
         form: FormFile | None = None
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
-            async for chunk in body:
-                form.write(chunk)
+            async for chunks in body:
+                for chunk in chunks:
+                    form.write(chunk)
                 await image.flush()
             form.finalize(body.ending)
         except ParseError as error:

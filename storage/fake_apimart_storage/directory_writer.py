@@ -12,7 +12,6 @@ import contextlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import Future
-from pathlib import Path
 
 from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writer
@@ -25,13 +24,13 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class DirectoryWriter(Writer):
-    def __init__(self, info: ObjectInfo, target: Path, incoming: Incoming) -> None:
+    def __init__(self, info: ObjectInfo, target: str, incoming: Incoming) -> None:
         self._info = info
         self._target = target
         self._incoming = incoming
         self._waiting: list[Chunk] = []
         self._waiting_bytes = 0
-        self._temporary: Path | None = None
+        self._temporary: str | None = None
         self._fd = -1
         self._job: Future[None] | None = None
 
@@ -92,7 +91,7 @@ class DirectoryWriter(Writer):
             self._fd, self._temporary = self._incoming.healing(self._create)
         write_all(self._fd, chunks)
 
-    def _create(self) -> tuple[int, Path]:
+    def _create(self) -> tuple[int, str]:
         path = self._incoming.temporary_path()
         return os.open(path, _NEW_FILE, 0o644), path
 
@@ -108,7 +107,7 @@ class DirectoryWriter(Writer):
         try:
             os.replace(self._temporary, self._target)
         except FileNotFoundError:
-            self._target.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(self._target), exist_ok=True)
             os.replace(self._temporary, self._target)
         self._temporary = None
 
@@ -123,5 +122,5 @@ class DirectoryWriter(Writer):
             self._fd = -1
         if self._temporary is not None:
             with contextlib.suppress(OSError):
-                self._temporary.unlink()
+                os.unlink(self._temporary)
             self._temporary = None

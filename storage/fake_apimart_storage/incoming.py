@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,10 +70,10 @@ class Incoming:
                 shutil.rmtree(self._own)
             self._lock = None
 
-    def temporary_path(self) -> Path:
+    def temporary_path(self) -> str:
         """A name in this server's own folder that no other upload has."""
         assert self._own is not None, "open the storage first"
-        return self._own / f"{next(self._numbers)}.part"
+        return os.path.join(self._own, f"{next(self._numbers)}.part")
 
     def healing(self, action: Callable[[], T]) -> T:
         """Run `action`; if the own folder was removed meanwhile, make it anew and try again.

@@ -17,7 +17,7 @@ _MEDIA_TYPE = re.compile(rb"%b(%b(?:/%b)?)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE)
 # elsewhere it is itself, since old browsers send Windows paths. The possessive `*+` keeps an
 # escaped quote from being taken back as the closing one.
 _PARAMETER = re.compile(
-    rb'%b;%b(%b)%b=%b(?:(%b)|"((?:\\[%b]|[^"\r\n])*+)")'
+    rb'%b;%b(%b)%b=%b(?:(%b)|"((?:[^"\\\r\n]++|\\[%b]?+)*+)")'
     % (_SPACE, _SPACE, _TOKEN, _SPACE, _SPACE, _TOKEN, _SPECIALS)
 )
 _ESCAPE = re.compile(rb"\\([%b])" % _SPECIALS)
@@ -46,16 +46,15 @@ def parse_media_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     plain: dict[bytes, bytes] = {}
     starred: dict[bytes, dict[bytes, bytes]] = {}
     position = len(head)
-    while not _END.fullmatch(value, position):
-        parameter = _PARAMETER.match(value, position)
-        if parameter is None:
-            raise MediaTypeError("invalid media parameter")
+    while parameter := _PARAMETER.match(value, position):
         name = parameter[1].lower()
         text = parameter[2] or _ESCAPE.sub(rb"\1", parameter[3] or b"")
         group = starred.setdefault(name.partition(b"*")[0], {}) if b"*" in name else plain
         if group.setdefault(name, text) != text:
             raise MediaTypeError("duplicate parameter name")
         position = parameter.end()
+    if not _END.fullmatch(value, position):
+        raise MediaTypeError("invalid media parameter")
     for name, pieces in starred.items():
         joined = _join(name, pieces)
         if joined is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 
@@ -21,6 +22,8 @@ _BLANKS = re.compile(rb"[ \t]*")
 _WHITE = b" \t"
 _NAME = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~]+")
 _NAME_WITH_SPACES = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~ ]+")
+# Lines without anything to look twice at, up to the blank one. Possessive: nothing to try again.
+_PLAIN = re.compile(rb"((?:[!-9;-~]++: [ -~]++\r\n)++)\r\n")
 _BAD_VALUE_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -49,6 +52,9 @@ class MIMEHeaderReader:
         Stops at the end of the data, or behind the blank line (`done`). Raises
         MultipartParseError.
         """
+        if self._initial and not self._physical and (plain := _PLAIN.match(data, position)):
+            self._take_plain(plain[1])
+            return plain.end()
         while position < len(data) and not self.done:
             if self._logical is not None and not self._physical:
                 position = self._continue(data, position)
@@ -62,6 +68,14 @@ class MIMEHeaderReader:
                 self._check_length(len(self._physical) - self._physical.endswith(b"\r"))
         return position
 
+    def _take_plain(self, lines: bytes) -> None:
+        """A whole header that has come at once, as nearly all do: nothing to put together."""
+        self._initial = False
+        for line in lines.split(b"\r\n")[:-1]:
+            self._check_length(len(line))
+            self._take_entry(line.strip(_WHITE))
+        self.done = True
+
     def finish(self, error: str) -> None:
         """The input ended, with Go's error text `error`. Raises MultipartParseError.
 
@@ -71,7 +85,7 @@ class MIMEHeaderReader:
         if self._physical:
             self._take_line()
         if self._logical is not None:
-            self._take_entry()
+            self._take_logical()
         if error != EOF:
             raise MultipartParseError(error)
 
@@ -88,7 +102,7 @@ class MIMEHeaderReader:
         if blanks.end() == len(data):
             return blanks.end()
         if not self._folding:
-            self._take_entry()
+            self._take_logical()
             return blanks.end()
         # The folded line's own text, which may be nothing but its line end.
         end = data.find(b"\n", blanks.end()) + 1
@@ -134,9 +148,12 @@ class MIMEHeaderReader:
             self._logical = bytearray(line.strip(_WHITE))
             self._logical_limit = self._limit() - len(self._logical)
 
-    def _take_entry(self) -> None:
+    def _take_logical(self) -> None:
         assert self._logical is not None
         line, self._logical = bytes(self._logical), None
+        self._take_entry(line)
+
+    def _take_entry(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         if not _NAME_WITH_SPACES.fullmatch(name):
             raise MultipartParseError(f"malformed MIME header line: {_text(line)}")
@@ -156,6 +173,7 @@ class MIMEHeaderReader:
         self.entries.setdefault(name, []).append(value)
 
 
+@functools.lru_cache(maxsize=256)
 def _canonical(name: bytes) -> bytes:
     """`Content-Type` from any case of it. A name with a space in it stays as it is."""
     if not _NAME.fullmatch(name):

@@ -1,0 +1,116 @@
+"""The body of a request between the connection, which receives it, and the handler that reads it.
+
+uvicorn alone would copy every byte three times on this way: into a buffer, out of it, and out of
+the parser before. Here a chunk that came from the socket is the very object that the form's parser
+looks through and the storage writes.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+SCOPE_KEY = "fake_apimart.incoming_body"
+"""Of requests that have a body."""
+
+HIGH_WATER_BYTES = 128 * 1024
+"""From so much on that nobody has taken, nothing more is read from the socket."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class IncomingBody:
+    """Chunks that were received and not yet taken.
+
+    `cycle` is uvicorn's state of the request and its answer. It is held weakly, since it holds the
+    scope, and that this: a circle per request would wait for the garbage collector.
+    """
+
+    __slots__ = ("_chunks", "_cycle", "_end_was_given", "_size", "_wanted")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = weakref.ref(cycle)
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._wanted = 1
+        self._end_was_given = False
+
+    @property
+    def _alive(self) -> RequestResponseCycle:
+        cycle = self._cycle()
+        if cycle is None:
+            raise ClientDisconnect
+        return cycle
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all that there will ever be has been taken."""
+        return not self._chunks and not self._alive.more_body
+
+    @property
+    def was_asked_for(self) -> bool:
+        """False of a client that still waits for `100 Continue`, and sends nothing before."""
+        return not self._alive.waiting_for_100_continue
+
+    def put(self, chunk: bytes) -> None:
+        """The connection has received a chunk."""
+        cycle = self._alive
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size >= HIGH_WATER_BYTES:
+            cycle.flow.pause_reading()
+        if self._size >= self._wanted:
+            cycle.message_event.set()
+
+    async def take(self, at_least: int = 1) -> list[bytes]:
+        """What has arrived, in order, once it is so many bytes or the body has ended.
+
+        To wake a reader for each chunk costs more than all that it does with the chunk. Raises
+        ClientDisconnect.
+        """
+        cycle = self._alive
+        if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
+            cycle.transport.write(_CONTINUE)
+            cycle.waiting_for_100_continue = False
+        self._wanted = min(at_least, HIGH_WATER_BYTES)
+        while self._size < self._wanted and cycle.more_body and not _is_over(cycle):
+            cycle.flow.resume_reading()
+            await _next_event(cycle)
+        if _is_over(cycle):
+            raise ClientDisconnect
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        if cycle.more_body:
+            cycle.flow.resume_reading()
+        return chunks
+
+    async def receive(self) -> Message:
+        """The same as ASGI has it: behind the end of the body, the end of the connection."""
+        cycle = self._alive
+        while self._end_was_given and not _is_over(cycle):
+            await _next_event(cycle)
+        try:
+            chunks = await self.take()
+        except ClientDisconnect:
+            return {"type": "http.disconnect"}
+        self._end_was_given = self.has_ended
+        return {
+            "type": "http.request",
+            "body": b"".join(chunks),
+            "more_body": not self._end_was_given,
+        }
+
+
+def _is_over(cycle: RequestResponseCycle) -> bool:
+    """Whether the client is gone, or has its answer already."""
+    return cycle.disconnected or cycle.response_complete
+
+
+async def _next_event(cycle: RequestResponseCycle) -> None:
+    cycle.message_event.clear()
+    await cycle.message_event.wait()
