@@ -31,6 +31,8 @@ class Load:
     connections: int
     head: bytes = JPEG_HEAD
     status: int = 200
+    on_disk: bool = False
+    """Where the server's files lie; else in memory, since a disk's journal would hide its costs."""
 
     @property
     def kind(self) -> str:
@@ -39,6 +41,7 @@ class Load:
 
 LOADS = (
     Load("upload 50 KB x 8", 50_000, 8),
+    Load("upload 50 KB x 8 disk", 50_000, 8, on_disk=True),
     Load("upload 1 MB x 8", 1_000_000, 8),
     Load("upload 20 MB x 1", 20_000_000, 1),
     Load("upload 20 MB x 8", 20_000_000, 8),

@@ -25,7 +25,7 @@ import boto3
 
 from benchmarks.load import answer, upload_request
 from benchmarks.servers import RunningServer, scratch_folder
-from tests.stores import Store, environment, minio
+from tests.stores import REGION, Store, environment, minio
 from tests.tcp_proxy import TCPProxy
 
 SIZE = 20_000_000
@@ -73,9 +73,19 @@ def running_store() -> Iterator[Store]:
         shutil.rmtree(folder)
 
 
+def empty(bucket: str) -> None:
+    """Delete what is in a bucket, which would use up the memory that other runs are to have."""
+    client = boto3.client("s3", region_name=REGION)
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
+        if keys:
+            client.delete_objects(Bucket=bucket, Delete={"Objects": keys})  # type: ignore[typeddict-item]
+    client.close()
+
+
 def measure(store: Store, rounds: int) -> S3Figure:
     """Both in turns, several uploads a round."""
-    client = boto3.client("s3", region_name="us-east-1")
+    client = boto3.client("s3", region_name=REGION)
     client.create_bucket(Bucket="direct")
     request = upload_request(SIZE)
     body = request[-SIZE:]

@@ -15,6 +15,7 @@ from typing import Self
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+BUCKET = "benchmark"
 _FAKE = ("fake_apimart", "serve", "--port", "0", "--storage")
 
 COMMANDS = {
@@ -26,7 +27,7 @@ COMMANDS = {
     "fake dir:": (*_FAKE, "dir:{folder}"),
     "fake dir: unwatched": (*_FAKE, "dir:{folder}", "--no-control"),
     "fake memory://": (*_FAKE, "memory://"),
-    "fake s3:": (*_FAKE, "s3://benchmark"),
+    "fake s3:": (*_FAKE, f"s3://{BUCKET}"),
 }
 """By name: the module that is run, and its arguments. Unwatched is without journal, faults and
 worlds of their own."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import statistics
+import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import load as loads
+from benchmarks import s3
 from benchmarks.load import Load, RequestOf
-from benchmarks.servers import RunningServer
+from benchmarks.servers import BUCKET, RunningServer
 
 WARM_UP_SECONDS = 0.3
 _MEGABYTE = 1_000_000
@@ -40,6 +43,9 @@ ASKED = {
     "fake s3:": Asked(("upload", "get")),
 }
 """By name of the server."""
+
+NO_FOLDER = ("moto", "fake memory://", "fake s3:")
+"""What these keep lies elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def measure(
         samples: defaultdict[str, list[Sample]] = defaultdict(list)
         for _ in range(rounds):
             for name in servers:
-                if load.kind in ASKED[name].kinds:
+                if load.kind in ASKED[name].kinds and not (load.on_disk and name in NO_FOLDER):
                     samples[name].append(_measure_once(name, load, seconds))
         for name, each in samples.items():
             yield Figure(name, load.name, load.size, tuple(each))
@@ -98,7 +104,8 @@ def measure(
 def _measure_once(name: str, load: Load, seconds: float) -> Sample:
     asked = ASKED[name]
     # A new server each time: what it stored before would fill the memory-backed folder.
-    with RunningServer(name) as server:
+    disk = Path(tempfile.gettempdir()) if load.on_disk else None
+    with RunningServer(name, disk) as server:
         ask = functools.partial(
             loads.run, load, server.port, request_of=asked.request_of, reconnects=asked.reconnects
         )
@@ -106,6 +113,8 @@ def _measure_once(name: str, load: Load, seconds: float) -> Sample:
         before = server.cpu_seconds()
         result = ask(seconds=seconds)
         cpu = max(server.cpu_seconds() - before, 0.01)
+    if name == "fake s3:":
+        s3.empty(BUCKET)
     return Sample(
         result.requests / result.seconds, result.requests / cpu, result.load_cpu_seconds / cpu
     )
