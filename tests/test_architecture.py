@@ -82,11 +82,12 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
             assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
 
 
-# `request_id` only writes a given instant out, `readiness` waits on behalf of the command,
-# S3 goes by the real time of machines, whatever the clock of a test says, and a test may set a
-# world's clock by a datetime of its own.
+# `request_id` and `access_log` only write a given instant out, `readiness` waits on behalf of the
+# command, S3 goes by the real time of machines, whatever the clock of a test says, and a test may
+# set a world's clock by a datetime of its own.
 IMPORTERS = {
     "time": {
+        "fake_apimart.access_log",
         "fake_apimart.clock",
         "fake_apimart.readiness",
         "fake_apimart.request_id",

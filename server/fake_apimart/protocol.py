@@ -18,6 +18,8 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fake_apimart import incoming_body
+from fake_apimart.access_log import AccessLog
+from fake_apimart.clock import SystemClock
 from fake_apimart.connection import CYCLE
 from fake_apimart.go.multipart import UNEXPECTED_EOF
 from fake_apimart.incoming_body import IncomingBody
@@ -37,6 +39,8 @@ CHUNK_ERRORS = {
 }
 """Go's words for the parser's; all others are `malformed chunked encoding`."""
 
+ACCESS_LOG = AccessLog(SystemClock())
+
 _BAD_REQUEST = "400 Bad Request"
 _MALFORMED_CHUNK = "malformed chunked encoding"
 _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
@@ -47,6 +51,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.access_logger = ACCESS_LOG  # type: ignore[assignment]
         self._in_head = True
         self._head_bytes = 0
         self._refusing = False

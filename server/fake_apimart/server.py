@@ -36,6 +36,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "fake_apimart": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn.error": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # Handlers tell uvicorn that a line is wanted; `access_log` writes it.
         "uvicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }

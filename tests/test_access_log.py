@@ -1,0 +1,54 @@
+"""The lines of the log that tell of requests."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import httpx
+import pytest
+from fake_apimart.access_log import AccessLog
+
+from tests.harness import ServerProcess, StoppedClock
+
+MEMORY = ("--storage", "memory://")
+
+
+def lines_of(*flags: str) -> list[str]:
+    with ServerProcess(*MEMORY, *flags) as server:
+        httpx.get(f"{server.url}/v1/models?x=%20%0A", headers={"Authorization": "Bearer s3cret"})
+        return server.end()[1].splitlines()
+
+
+def test_request_is_a_line_without_its_key() -> None:
+    (line,) = lines_of()
+    wanted = (
+        r'20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO 127\.0\.0\.1:\d+ - "GET /v1/models\?x=%20%0A '
+    )
+    assert re.fullmatch(wanted + r'HTTP/1\.1" 200', line), line
+
+
+def test_log_can_be_left_out() -> None:
+    assert lines_of("--no-access-log") == []
+
+
+def test_stamp_follows_the_clock(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = StoppedClock(1_700_000_000.5)
+    log = AccessLog(clock)
+    for seconds in (0.25, 0.5):
+        log.info("%s %d", "a", 1)
+        clock.advance(seconds)
+    log.info("%s", "b")
+    stamps = [line.split(" INFO ") for line in capsys.readouterr().err.splitlines()]
+    assert [text for _, text in stamps] == ["a 1", "a 1", "b"]
+    assert [stamp[-6:] for stamp, _ in stamps] == ["20,500", "20,750", "21,250"]
+
+
+class Full:
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_log_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Full())
+    AccessLog(StoppedClock(1)).info("%s", "a")
