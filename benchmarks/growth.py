@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from fake_apimart_storage.object_file import trailer
 from benchmarks import load as loads
 from benchmarks.load import Load
 from benchmarks.servers import RunningServer
+from benchmarks.worlds import median_seconds
 
 FILES = (10, 1000, 100_000)
 WORLDS = (1, 100, 10_000)
@@ -85,15 +85,6 @@ def _measured(server: RunningServer, of: str, count: int) -> Grown:
     url = f"http://127.0.0.1:{server.port}"
     world = FakeAPIMart(url)
     world.reset()
-    fresh = _median(lambda: FakeAPIMart(url).close())
-    reset = _median(world.reset)
+    fresh = median_seconds(lambda: FakeAPIMart(url).close(), CALLS)
+    reset = median_seconds(world.reset, CALLS)
     return Grown(of, count, rates, fresh, reset, server.memory("VmRSS") / _MEGABYTE)
-
-
-def _median(action: Callable[[], None]) -> float:
-    seconds = []
-    for _ in range(CALLS):
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)

@@ -92,12 +92,13 @@ def _calls() -> tuple[float, float]:
             fresh = FakeAPIMart(server.url)
             fresh.close()
 
-        return _median(begin_and_end), _median(world.reset)
+        return median_seconds(begin_and_end, CALLS), median_seconds(world.reset, CALLS)
 
 
-def _median(action: Callable[[], None]) -> float:
+def median_seconds(action: Callable[[], None], calls: int) -> float:
+    """What `action` takes, the median of `calls`."""
     seconds = []
-    for _ in range(CALLS):
+    for _ in range(calls):
         started = time.perf_counter()
         action()
         seconds.append(time.perf_counter() - started)

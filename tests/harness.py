@@ -135,6 +135,16 @@ class ServerProcess:
             pipe.close()
 
 
+def answers(url: str) -> bool:
+    """Whether anybody takes connections there."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def connection(address: tuple[str, int]) -> Iterator[socket.socket]:
     """A bare connection to the server."""

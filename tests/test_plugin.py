@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import JPEG, ServerProcess, wait_until
+from tests.harness import JPEG, ServerProcess, answers, wait_until
 
 UPLOAD = """
 import httpx
@@ -38,6 +37,13 @@ def tell(apimart_server):
 
 
 @pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are ended tell coverage nothing, so they need not pay for it."""
+    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
 def told(pytester: pytest.Pytester) -> Path:
     return pytester.path / "told.txt"
 
@@ -55,15 +61,6 @@ def project(pytester: pytest.Pytester, told: Path) -> Iterator[pytest.Pytester]:
 def servers(told: Path) -> set[str]:
     """The servers that tests have used."""
     return set(told.read_text().split()) if told.exists() else set()
-
-
-def answers(url: str) -> bool:
-    host, _, port = url.removeprefix("http://").partition(":")
-    try:
-        socket.create_connection((host, int(port))).close()
-    except OSError:
-        return False
-    return True
 
 
 def run(project: pytest.Pytester, *flags: str) -> pytest.RunResult:
@@ -96,6 +93,7 @@ def test_each_test_has_a_world_of_its_own_on_one_server(
     assert len(servers(told)) == 1
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, told: Path) -> None:
     project.makepyfile(
         """
@@ -264,6 +262,7 @@ ENDS = {
 
 
 @WORKERS
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_nothing_is_left_running(
     end: str, workers: tuple[str, ...], project: pytest.Pytester, told: Path
@@ -285,6 +284,7 @@ def test_nothing_is_left_running(
 
 
 @WORKERS
+@pytest.mark.usefixtures("unmeasured")
 def test_nothing_is_left_running_once_the_run_was_killed(
     workers: tuple[str, ...], project: pytest.Pytester, told: Path
 ) -> None:

@@ -107,7 +107,7 @@ def test_commands_are_the_known_ones() -> None:
 
 
 def test_continuous_integration_runs_the_readme_s_tests() -> None:
-    assert "make test" in (ROOT / ".ci" / "run").read_text().splitlines()
+    assert "make coverage" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
 def test_curl_command_uploads_as_shown(reader: Reader) -> None:

@@ -206,11 +206,14 @@ def test_entries_are_those_below_the_prefix(run: Run) -> None:
 
 def test_object_may_be_deleted_while_entries_are_read(run: Run) -> None:
     async def body(storage: Storage) -> None:
-        for number in range(300):
-            await put(storage, info(f"image/{number}"), b"x")
-        async for entry in storage.entries():
+        for tens in range(30):
+            numbers = range(tens * 10, tens * 10 + 10)
+            await asyncio.gather(*(put(storage, info(f"image/{n}"), b"x") for n in numbers))
+        left = storage.entries()
+        await storage.delete((await anext(left)).key)
+        await storage.delete("image/299")
+        async for entry in left:
             await storage.delete(entry.key)
-            await storage.delete("image/299")
         assert await keys(storage) == []
 
     run(body)

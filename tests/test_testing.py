@@ -18,7 +18,7 @@ import pytest
 import tenacity
 from fake_apimart.testing import ControlError, FakeAPIMart, Server
 
-from tests.harness import JPEG, ServerProcess, ServerThread, wait_until
+from tests.harness import JPEG, ServerProcess, ServerThread, answers, wait_until
 from tests.worlds import authorized, created, poll, upload, upload_url
 
 IMPORTING = """
@@ -32,15 +32,6 @@ ours = {{name for name in sys.modules if name.startswith("fake_apimart.")}}
 assert all(name.startswith("fake_apimart.testing") for name in ours), ours
 assert not {{"asyncio", "http", "subprocess", "json", "threading"}} & (set(sys.modules) - before)
 """
-
-
-def answers(url: str) -> bool:
-    host, _, port = url.removeprefix("http://").partition(":")
-    try:
-        socket.create_connection((host, int(port))).close()
-    except OSError:
-        return False
-    return True
 
 
 def run_python(script: str, *flags: str) -> subprocess.CompletedProcess[str]:
