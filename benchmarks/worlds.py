@@ -40,7 +40,7 @@ class FixtureFigure:
 
     def __str__(self) -> str:
         return (
-            f"import {self.import_testing * 1000:.2f} ms, with the plugin "
+            f"import {self.import_testing * 1000:.2f} ms, of the plugin "
             f"{self.import_plugin * 1000:.2f} ms; child to listening {self.start * 1000:.0f} ms; "
             f"fresh world {self.fresh_world * 1000:.2f} ms; reset {self.reset * 1000:.2f} ms"
         )
@@ -63,7 +63,7 @@ def measure(rounds: int) -> FixtureFigure:
     return FixtureFigure(
         statistics.median(_import("fake_apimart.testing", "") for _ in range(rounds)),
         statistics.median(
-            _import("fake_apimart.testing.plugin", "import pytest, typing; ") for _ in range(rounds)
+            _import("fake_apimart.pytest_plugin", "import pytest, typing; ") for _ in range(rounds)
         ),
         statistics.median(_start() for _ in range(rounds)),
         *_calls(),

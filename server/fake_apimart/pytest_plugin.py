@@ -1,7 +1,8 @@
 """The pytest plugin: the fixtures `apimart` and `apimart_server`.
 
 With pytest-xdist the controller binds a port, which all workers use; its server is started by the
-first who connects.
+first who connects. It stands outside `testing`, which is imported by the first test that needs it:
+every pytest run where this is installed pays for the import of this module.
 """
 
 from __future__ import annotations
