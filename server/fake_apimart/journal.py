@@ -34,7 +34,6 @@ class Entry:
         "body",
         "body_bytes",
         "content_type",
-        "created_at",
         "duration_ns",
         "error",
         "fault",
@@ -71,7 +70,6 @@ class Entry:
         self.filename: str | None = None
         self.content_type: str | None = None
         self.size: int | None = None
-        self.created_at: int | None = None
         self.sha256: str | None = None
         self.part_headers: Mapping[bytes, list[bytes]] = {}
         self.task_id: str | None = None

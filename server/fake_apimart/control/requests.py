@@ -66,18 +66,20 @@ async def wait_for_requests(
 ) -> Response:
     """The same, once there are `count` of them, or when time is up; `satisfied` says which."""
     stopping: asyncio.Event = request.app.state.stopping
-    backend, world = target.backend, target.world
+    world = target.world_or_server
     found = _matching(wanted, target)
+    # It is not idle: nobody may push it out under those who wait.
+    world.running += 1
     try:
         async with asyncio.timeout(timeout):
-            while len(found) < count and not stopping.is_set():
-                if world is not None and world.gone:
-                    break
-                await backend.worlds.changed(stopping)
+            while len(found) < count and not stopping.is_set() and not world.gone:
+                await target.backend.worlds.changed(stopping)
                 found = _matching(wanted, target)
     except TimeoutError:
         pass
-    told = [await _told(entry, backend) for entry in found]
+    finally:
+        world.running -= 1
+    told = [await _told(entry, target.backend) for entry in found]
     return JSONResponse({"requests": told, "satisfied": len(found) >= count})
 
 
