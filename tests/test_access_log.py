@@ -49,6 +49,9 @@ class Full:
         raise OSError(28, "No space left on device")
 
 
-def test_log_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Full())
+@pytest.mark.parametrize("stream", [Full(), None])
+def test_log_that_cannot_be_written_is_no_error(
+    stream: Full | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
     AccessLog(StoppedClock(1)).info("%s", "a")

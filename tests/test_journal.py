@@ -9,7 +9,7 @@ import time
 
 import httpx
 import pytest
-from fake_apimart.journal import BODY_BYTES, MOST_ENTRIES
+from fake_apimart.journal import BODY_BYTES, MOST_ENTRIES, Entry, Journal
 from fake_apimart.testing import FakeAPIMart
 
 from tests.conftest import StartServer
@@ -133,6 +133,20 @@ def test_entry_stands_before_the_answer_leaves(world: FakeAPIMart) -> None:
     for number in range(1, 50):
         httpx.get(f"{world.base_url}/v1/models", headers=authorized(world))
         assert len(world.requests) == number
+
+
+LONG = "x" * 1_000_000
+
+
+@pytest.mark.parametrize("field", ["path", "query", "filename", "error", "part_headers"])
+def test_entry_costs_whatever_a_client_made_long(field: str) -> None:
+    entry = Entry("uploads.create", "POST", "/v1/uploads/images")
+    long = {"query": LONG.encode(), "part_headers": {b"X": [LONG.encode()]}}
+    setattr(entry, field, long.get(field, LONG))
+    journal = Journal()
+    assert journal.add(entry) > len(LONG)
+    assert journal.drop_oldest() > len(LONG)
+    assert journal.bytes == 0
 
 
 def test_latest_entries_are_kept(world: FakeAPIMart) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import time
 
 import pytest
 from fake_apimart.app import create_app
-from fake_apimart.protocol import MAX_HEAD_BYTES
+from fake_apimart.protocol import MAX_HEAD_BYTES, Protocol
 from fake_apimart.settings import Settings
 from fake_apimart_storage import storage_at
 from starlette.types import Message
@@ -24,6 +25,7 @@ from tests.harness import (
     read_answer,
     read_to_end,
     upload_request,
+    wait_until,
 )
 
 PREFIX = "missing or invalid file field: "
@@ -200,6 +202,13 @@ def test_body_that_trickles_is_whole(server: ServerThread) -> None:
         assert json.loads(parse_head(read_to_end(sock))[2])["bytes"] == len(PNG)
 
 
+def test_body_in_chunks_of_a_byte_is_whole(server: ServerThread) -> None:
+    body = form(PNG + bytes(50_000))
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    answer = exchange(server.address, upload_request(chunks, CHUNKED))
+    assert json.loads(parse_head(answer)[2])["bytes"] == len(PNG) + 50_000
+
+
 def test_garbage_behind_a_request_does_not_spoil_its_answer(server: ServerThread) -> None:
     with connection(server.address) as sock:
         sock.sendall(upload_request(BODY, KEEP) + b"\x00\x01garbage\r\n\r\n")
@@ -240,6 +249,21 @@ def test_wish_for_another_protocol_may_come_with_chunks(server: ServerThread) ->
 def test_connect_is_refused(server: ServerThread) -> None:
     request = b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"
     assert parse_head(exchange(server.address, request))[0] == 400
+
+
+def test_connection_that_was_reset_is_not_kept(server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n\r\n")
+        assert sock.recv(1)
+        port = sock.getsockname()[1]
+        # What lies unread makes closing a reset.
+
+    def is_forgotten() -> bool:
+        gc.collect()
+        connections = [each for each in gc.get_objects() if isinstance(each, Protocol)]
+        return port not in [each.client[1] for each in connections if each.client]
+
+    wait_until(is_forgotten, "the connection was forgotten")
 
 
 def test_client_that_vanishes_within_a_head_hurts_nobody(server: ServerThread) -> None:

@@ -16,6 +16,7 @@ from fake_apimart.clock import SystemClock
 from fake_apimart.journal import Entry
 from fake_apimart.settings import Settings
 from fake_apimart.testing import FakeAPIMart
+from fake_apimart.world import name_of
 from fake_apimart.worlds import Worlds
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
@@ -404,6 +405,12 @@ def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> No
         return sum(each.journal.bytes for each in worlds)
 
     assert 0 < asyncio.run(record()) <= 100_000
+
+
+def test_key_of_any_length_has_a_world_of_its_own() -> None:
+    keys = ["k" * length for length in (1, 256, 257, 1_000_000)]
+    assert len({name_of(key) for key in keys}) == 4
+    assert [name_of(key) for key in keys] == [name_of(key) for key in keys]
 
 
 def test_two_who_meet_a_world_first_meet_the_same(start_server: StartServer) -> None:

@@ -30,5 +30,6 @@ class AccessLog:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         milliseconds = nanoseconds // _NANOSECONDS_PER_MILLISECOND
-        with contextlib.suppress(OSError, ValueError):
+        # Standard error is None where it was closed from the start.
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             sys.stderr.write(f"{self._stamp},{milliseconds:03d} INFO {message % arguments}\n")

@@ -22,6 +22,9 @@ SCOPE_KEY = "fake_apimart.incoming_body"
 HIGH_WATER_BYTES = 128 * 1024
 """From so much on that nobody has taken, nothing more is read from the socket."""
 
+MOST_CHUNKS = 64
+"""A client that sends byte by byte must not cost an object per byte."""
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -65,21 +68,24 @@ class IncomingBody:
         self._size += len(chunk)
         if self._size >= HIGH_WATER_BYTES:
             cycle.flow.pause_reading()
-        if self._size >= self._wanted:
+        if self._is_enough:
             cycle.message_event.set()
 
-    async def take(self, at_least: int = 1) -> list[bytes]:
-        """What has arrived, in order, once it is so many bytes or the body has ended.
+    @property
+    def _is_enough(self) -> bool:
+        return self._size >= self._wanted or len(self._chunks) >= MOST_CHUNKS
 
-        To wake a reader for each chunk costs more than all that it does with the chunk. Raises
-        ClientDisconnect.
+    async def take(self, at_least: int = 1) -> list[bytes]:
+        """What has arrived, in order, once it is some `at_least` bytes or the body has ended.
+
+        Raises ClientDisconnect.
         """
         cycle = self._alive
         if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
             cycle.transport.write(_CONTINUE)
             cycle.waiting_for_100_continue = False
         self._wanted = min(at_least, HIGH_WATER_BYTES)
-        while self._size < self._wanted and cycle.more_body and not _is_over(cycle):
+        while not self._is_enough and cycle.more_body and not _is_over(cycle):
             cycle.flow.resume_reading()
             await _next_event(cycle)
         if _is_over(cycle):
@@ -87,7 +93,7 @@ class IncomingBody:
         chunks, self._chunks, self._size = self._chunks, [], 0
         if cycle.more_body:
             cycle.flow.resume_reading()
-        return chunks
+        return chunks if len(chunks) <= MOST_CHUNKS else [b"".join(chunks)]
 
     async def receive(self) -> Message:
         """The same as ASGI has it: behind the end of the body, the end of the connection."""

@@ -22,7 +22,7 @@ HEAD_BYTES = 8 * 1024
 """Heads that are larger than this are not kept."""
 
 _ENTRY_BYTES = 1500
-_PAIR_BYTES = 150
+_PAIR_BYTES = 100
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -39,6 +39,7 @@ class Entry:
         "fault",
         "file_key",
         "filename",
+        "head_bytes",
         "headers",
         "id",
         "method",
@@ -66,6 +67,7 @@ class Entry:
         self.error: str | None = None
         self.fault: str | None = None
         self.headers: Pairs = []
+        self.head_bytes = 0
         self.file_key: str | None = None
         self.filename: str | None = None
         self.content_type: str | None = None
@@ -83,14 +85,20 @@ class Entry:
         self.body_bytes = len(body)
 
     def note_headers(self, headers: Pairs) -> None:
-        if sum(len(name) + len(value) for name, value in headers) <= HEAD_BYTES:
-            self.headers = headers
+        """Keep a head that is not too large."""
+        size = sum(len(name) + len(value) for name, value in headers)
+        if size <= HEAD_BYTES:
+            self.headers, self.head_bytes = headers, size
 
     @property
     def cost(self) -> int:
-        """Bytes that the entry takes up, about."""
+        """Bytes that the entry takes up, about; all that a client can make long is counted."""
         pairs = len(self.headers) + len(self.part_headers)
-        return _ENTRY_BYTES + _PAIR_BYTES * pairs + len(self.body or b"")
+        texts = (self.path, self.query, self.body, self.filename, self.error, self.file_key)
+        sent = self.head_bytes + sum(len(text) for text in texts if text)
+        for name, values in self.part_headers.items():
+            sent += len(name) + sum(map(len, values))
+        return _ENTRY_BYTES + _PAIR_BYTES * pairs + sent
 
     def told(self) -> dict[str, Any]:
         """The entry as the control API gives it; times are Unix seconds, durations seconds."""

@@ -142,6 +142,12 @@ class Protocol(HttpToolsProtocol):
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(headers))
         self.data_received(head + rest)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn leaves the timer running where the client reset the connection, and with it the
+        # last request's head in memory.
+        self._unset_keepalive_if_required()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client has shut its side; whether ours stays open for an answer."""
         if self.cycle is None or self.cycle.response_complete:

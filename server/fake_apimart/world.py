@@ -23,11 +23,20 @@ from fake_apimart.rate_limit import RateLimit
 from fake_apimart.world_clock import ClockState, WorldClock
 from fake_apimart.world_settings import WorldSettings
 
+LONGEST_REMEMBERED = 256
 
-@functools.lru_cache(maxsize=1024)
+
 def name_of(api_key: str) -> str:
     """The name of a key's world: a hash, since the key itself is never stored."""
+    # A client may send a megabyte as its key, which nobody is to keep.
+    return _remembered(api_key) if len(api_key) <= LONGEST_REMEMBERED else _hashed(api_key)
+
+
+def _hashed(api_key: str) -> str:
     return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+_remembered = functools.lru_cache(maxsize=1024)(_hashed)
 
 
 class World:

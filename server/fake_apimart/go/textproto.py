@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import sys
 
@@ -173,7 +172,6 @@ class MIMEHeaderReader:
         self.entries.setdefault(name, []).append(value)
 
 
-@functools.lru_cache(maxsize=256)
 def _canonical(name: bytes) -> bytes:
     """`Content-Type` from any case of it. A name with a space in it stays as it is."""
     if not _NAME.fullmatch(name):
