@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import signal
 import socket
 import subprocess
@@ -142,17 +143,27 @@ def test_refused_upload_leaves_nothing(
     assert (store.keys(bucket), store.unfinished(bucket)) == ([], [])
 
 
+HEAD = (
+    "POST /v1/uploads/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
+    "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 20000000\r\n\r\n"
+)
+PART_HEAD = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+FIRST_BYTES = (PART_HEAD.encode() + LARGE)[: 12 * 1024 * 1024]
+LAST_BYTES = b"\r\n--b--\r\n".rjust(20_000_000 - len(FIRST_BYTES), b"\0")
+
+
+def half_an_upload(address: tuple[str, int]) -> socket.socket:
+    """A connection that has sent an upload's head and more than one part of its 20 MB."""
+    connection = socket.create_connection(address, timeout=60)
+    connection.sendall(HEAD.encode() + FIRST_BYTES)
+    return connection
+
+
 def test_abandoned_upload_leaves_nothing(
     store: Store, bucket: str, start_server: StartServer
 ) -> None:
     server = start_server(storage=f"s3://{bucket}")
-    head = (
-        "POST /v1/uploads/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
-        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 20000000\r\n\r\n"
-        '--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
-    )
-    with socket.create_connection(server.address) as connection:
-        connection.sendall(head.encode() + LARGE[: 12 * 1024 * 1024])
+    with half_an_upload(server.address):
         while not store.unfinished(bucket):
             pass
     server.stop()
@@ -178,17 +189,22 @@ def test_store_that_is_gone_is_the_page_s_500_and_a_503_and_comes_back(
 
 
 def test_server_and_store_may_be_killed_in_the_middle_of_uploads(tmp_path: Path) -> None:
-    port = free_port()
-    with minio(tmp_path, port) as running, environment(running.store.env):
+    with minio(tmp_path, free_port()) as running, environment(running.store.env):
         server = ServerProcess("--storage", "s3://bucket")
+        address = httpx.URL(server.url)
         with concurrent.futures.ThreadPoolExecutor(8) as clients:
             answered = list(clients.map(lambda _: upload(server.url, PNG), range(8)))
-            broken = [clients.submit(upload, server.url, LARGE) for _ in range(8)]
-            while not running.store.unfinished("bucket"):
-                pass
-            running.stop()
-            server.end(signal.SIGKILL)
-            assert all(each.exception() or each.result().status_code == 500 for each in broken)
+        half = [half_an_upload((address.host, address.port or 80)) for _ in range(8)]
+        while len(running.store.unfinished("bucket")) < len(half):
+            pass
+        running.stop()
+        for connection in half[:4]:
+            connection.sendall(LAST_BYTES)
+            assert connection.recv(100).startswith(b"HTTP/1.1 500 ")
+            connection.close()
+        server.end(signal.SIGKILL)
+        for connection in half[4:]:
+            assert_gone(connection)
         running.start()
         again = ServerProcess("--storage", "s3://bucket")
         for each in answered:
@@ -197,6 +213,11 @@ def test_server_and_store_may_be_killed_in_the_middle_of_uploads(tmp_path: Path)
         assert len(running.store.keys("bucket")) == 8
         assert upload(again.url, LARGE).status_code == 200
         again.end()
+
+
+def assert_gone(connection: socket.socket) -> None:
+    with connection, contextlib.suppress(ConnectionResetError):
+        assert connection.recv(100) == b""
 
 
 WITHOUT_S3 = """
