@@ -26,6 +26,7 @@ from tests.harness import (
     exchange,
     form,
     parse_head,
+    read_answer,
     upload_request,
     wait_until,
 )
@@ -284,7 +285,7 @@ def test_store_that_fails_within_an_upload_is_the_page_s_500(
         # What is below the folder's name now is no folder, as on a disk that went away.
         root.rename(tmp_path / "away")
         sock.sendall(request[10_000:])
-        status, _, body = parse_head(sock.recv(65536))
+        status, _, body = parse_head(read_answer(sock))
     assert (status, body) == (500, refusal("failed to upload image", "server_error"))
     (tmp_path / "away").rename(root)
     assert upload(server, PNG).status_code == 200
