@@ -15,6 +15,7 @@ from fake_apimart.gateway import Gateway
 from fake_apimart.lifespan import Lifespan
 from fake_apimart.randomness import Randomness
 from fake_apimart.settings import Settings
+from fake_apimart.whole_answer import WholeAnswer
 
 
 def create_app(
@@ -35,4 +36,4 @@ def create_app(
     api = Api(backend.handlers(), settings.dialect, backend.worlds, clock, stopping)
     gateway = Gateway(api, clock, randomness, file_cors=settings.file_cors)
     app = ControlDoor(gateway, backend, stopping) if settings.control else gateway
-    return Lifespan(EarlyAnswer(app), backend.life, stopping)
+    return Lifespan(WholeAnswer(EarlyAnswer(app)), backend.life, stopping)

@@ -79,9 +79,12 @@ async def send_broken(
 
 def _ended_after_headers(scope: Scope, send: Send, stopping: asyncio.Event) -> Send:
     async def send_broken(message: Message) -> None:
-        if message["type"] != "http.response.start":
-            raise Abandoned
-        await send(message)
+        if message["type"] == "http.response.start":
+            await send(message)
+            return
+        # The head leaves with the first of the body, be it nothing.
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        raise Abandoned
 
     return send_broken
 
@@ -97,8 +100,7 @@ def _cut_in_body(scope: Scope, send: Send, stopping: asyncio.Event) -> Send:
             return
         body = message.get("body", b"")[:left]
         left -= len(body)
-        if body:
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
         if not left:
             raise Abandoned
 

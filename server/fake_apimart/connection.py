@@ -20,14 +20,15 @@ CYCLE = "fake_apimart.cycle"
 _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
-def _cycle_of(scope: Scope) -> RequestResponseCycle | None:
+def cycle_of(scope: Scope) -> RequestResponseCycle | None:
+    """uvicorn's state of a request and its answer; None once the connection has forgotten it."""
     reference: weakref.ref[RequestResponseCycle] = scope[CYCLE]
     return reference()
 
 
 def abandon(scope: Scope, *, reset: bool) -> None:
     """End the connection without the rest of an answer; with a TCP reset where asked."""
-    cycle = _cycle_of(scope)
+    cycle = cycle_of(scope)
     if cycle is None:
         return
     # Else uvicorn takes an answer without an end for a fault of the application.
@@ -43,5 +44,5 @@ def abandon(scope: Scope, *, reset: bool) -> None:
 
 def is_closed(scope: Scope) -> bool:
     """Whether nobody is left to be answered."""
-    cycle = _cycle_of(scope)
+    cycle = cycle_of(scope)
     return cycle is None or cycle.disconnected

@@ -101,18 +101,20 @@ class FileResponse(Response):
                     "headers": self.raw_headers,
                 }
             )
-            if scope["method"] != "HEAD":
-                try:
-                    await self._send_bytes(send)
-                except StorageError as error:
-                    # The answer has begun; only cutting the connection says that it is not whole.
-                    logger.error("cannot read a file to its end: %s", error)
-                    return
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if scope["method"] == "HEAD" or not self._wanted:
+                await send({"type": "http.response.body", "body": b""})
+                return
+            try:
+                await self._send_bytes(send)
+            except StorageError as error:
+                # The answer has begun; only cutting the connection says that it is not whole.
+                logger.error("cannot read a file to its end: %s", error)
 
     async def _send_bytes(self, send: Send) -> None:
+        left = len(self._wanted)
         async for chunk in self._stored.chunks(self._wanted.start, self._wanted.stop):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            left -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
 
 
 def _seconds_left(file: StoredFile, world: World) -> int:

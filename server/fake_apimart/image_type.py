@@ -7,12 +7,10 @@ since libmagic alone takes prose that begins `GIF8` for a picture.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from magic import Magic
 
 HEAD_BYTES = 4096
 """How much of a file libmagic is shown."""
@@ -25,7 +23,13 @@ SIGNATURES = {
 }
 """The allowed types, by the bytes that each begins with."""
 
+PICTURES_REMEMBERED = 64
+"""So many heads of HEAD_BYTES are kept, with what libmagic says of them."""
+
 _UNKNOWN = "application/octet-stream"
+
+_Namers = tuple[Callable[[bytes], str], Callable[[bytes], str]]
+"""What names pictures, and what names all else."""
 
 
 class ImageType:
@@ -36,8 +40,8 @@ class ImageType:
     """
 
     def __init__(self) -> None:
-        self._loaded: tuple[Magic, Magic] | None = None
-        self._loading: asyncio.Future[tuple[Magic, Magic]] | None = None
+        self._loaded: _Namers | None = None
+        self._loading: asyncio.Future[_Namers] | None = None
 
     async def of(self, head: bytes) -> str:
         """The type of a file that begins with `head`, its first HEAD_BYTES or all it has.
@@ -46,13 +50,13 @@ class ImageType:
         """
         for_pictures, for_others = self._loaded or await self._load()
         if any(signature.match(head) for signature in SIGNATURES.values()):
-            name = for_pictures.from_buffer(head)
+            name = for_pictures(head)
         else:
-            name = await asyncio.to_thread(for_others.from_buffer, head)
+            name = await asyncio.to_thread(for_others, head)
         signature = SIGNATURES.get(name)
         return name if signature is None or signature.match(head) else _UNKNOWN
 
-    async def _load(self) -> tuple[Magic, Magic]:
+    async def _load(self) -> _Namers:
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
         # A client that gives up while it waits must not stop the loading for all others.
@@ -60,7 +64,7 @@ class ImageType:
         return self._loaded
 
 
-def _load() -> tuple[Magic, Magic]:
+def _load() -> _Namers:
     try:
         magic = import_module("magic")
     except ImportError:
@@ -68,4 +72,6 @@ def _load() -> tuple[Magic, Magic]:
         # marks in the environment, so it is not imported where it is not needed.
         import_module("pylibmagic")
         magic = import_module("magic")
-    return magic.Magic(mime=True), magic.Magic(mime=True)
+    for_pictures, for_others = (magic.Magic(mime=True).from_buffer for _ in range(2))
+    # A picture comes again and again; libmagic would look through its whole table each time.
+    return functools.lru_cache(PICTURES_REMEMBERED)(for_pictures), for_others

@@ -6,7 +6,6 @@ which is `gone`, and leave nothing of theirs behind.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -20,23 +19,15 @@ from fake_apimart.faults import Faults, Rule
 from fake_apimart.journal import Journal
 from fake_apimart.magic_keys import ORDINARY, Magic
 from fake_apimart.rate_limit import RateLimit
+from fake_apimart.remembered import remembered
 from fake_apimart.world_clock import ClockState, WorldClock
 from fake_apimart.world_settings import WorldSettings
 
-LONGEST_REMEMBERED = 256
 
-
+@remembered
 def name_of(api_key: str) -> str:
     """The name of a key's world: a hash, since the key itself is never stored."""
-    # A client may send a megabyte as its key, which nobody is to keep.
-    return _remembered(api_key) if len(api_key) <= LONGEST_REMEMBERED else _hashed(api_key)
-
-
-def _hashed(api_key: str) -> str:
     return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-
-
-_remembered = functools.lru_cache(maxsize=1024)(_hashed)
 
 
 class World:

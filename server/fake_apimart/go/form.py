@@ -16,6 +16,7 @@ from fake_apimart.go.mime import MediaTypeError, parse_media_type
 from fake_apimart.go.multipart import MultipartReader
 from fake_apimart.go.quotedprintable import Decoder
 from fake_apimart.go.textproto import EOF, MESSAGE_TOO_LARGE
+from fake_apimart.remembered import remembered
 
 NOT_MULTIPART = "request Content-Type isn't multipart/form-data"
 NO_BOUNDARY = "no multipart boundary param in Content-Type"
@@ -163,6 +164,7 @@ class FormFile:
             self._memory_left -= self._part_bytes
 
 
+@remembered
 def _form_data(disposition: bytes) -> tuple[bytes, bytes]:
     """The field name and the file name in a Content-Disposition; empty where there is none."""
     try:

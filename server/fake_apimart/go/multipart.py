@@ -13,7 +13,7 @@ being copied.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Any, ClassVar, NoReturn
 
 from python_multipart.exceptions import MultipartParseError
@@ -30,7 +30,7 @@ _BLANKS = b" \t"
 _BEHIND_BOUNDARY = b" \t\r\n"
 
 
-class State(Enum):
+class State(IntEnum):
     """What the next byte belongs to."""
 
     LINE = auto()

@@ -8,6 +8,7 @@ import sys
 from python_multipart.exceptions import MultipartParseError
 
 from fake_apimart.go import strconv
+from fake_apimart.remembered import remembered
 
 EOF = "EOF"
 MESSAGE_TOO_LARGE = "multipart: message too large"
@@ -153,10 +154,10 @@ class MIMEHeaderReader:
         self._take_entry(line)
 
     def _take_entry(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        if not _NAME_WITH_SPACES.fullmatch(name):
+        sent_name, _, value = line.partition(b":")
+        name = _canonical(sent_name)
+        if name is None:
             raise MultipartParseError(f"malformed MIME header line: {_text(line)}")
-        name = _canonical(name)
         if _BAD_VALUE_BYTE.search(value):
             # Go has put the name in its canonical form by then, in the line itself.
             raise MultipartParseError(f"malformed MIME header line: {_text(name + b':' + value)}")
@@ -172,10 +173,14 @@ class MIMEHeaderReader:
         self.entries.setdefault(name, []).append(value)
 
 
-def _canonical(name: bytes) -> bytes:
-    """`Content-Type` from any case of it. A name with a space in it stays as it is."""
+@remembered
+def _canonical(name: bytes) -> bytes | None:
+    """`Content-Type` from any case of it; None where it is no name.
+
+    A name with a space in it stays as it is.
+    """
     if not _NAME.fullmatch(name):
-        return name
+        return name if _NAME_WITH_SPACES.fullmatch(name) else None
     return b"-".join(word.capitalize() for word in name.split(b"-"))
 
 
