@@ -133,8 +133,8 @@ class Api:
     async def _respond(self, request: Request, made: Call, handler: Handler) -> Response:
         # A file belongs to the world that uploaded it, whatever key was sent along.
         if made.operation != "files.get":
-            key = api_key.bearer_key(request.headers.get(api_key.HEADER, ""))
-            world = await self._worlds.of_key(key) if key else self._worlds.server
+            made.key = api_key.bearer_key(request.headers.get(api_key.HEADER, ""))
+            world = await self._worlds.of_key(made.key) if made.key else self._worlds.server
             await made.enter(world, request)
         return await handler(request)
 

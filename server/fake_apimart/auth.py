@@ -7,7 +7,6 @@ from collections.abc import Collection
 from starlette.requests import Request
 
 from fake_apimart import errors, magic_keys
-from fake_apimart.api_key import HEADER, bearer_key
 from fake_apimart.call import call_of
 from fake_apimart.faults import Step
 from fake_apimart.world import World
@@ -28,10 +27,9 @@ class Admission:
         """The world of a request's key. Raises `invalid_api_key`, whatever is wrong with it (live),
         and what a rule of the world says.
         """
-        key = bearer_key(request.headers.get(HEADER, ""))
-        if not key or not self._is_good(key):
-            raise errors.invalid_api_key()
         call = call_of(request)
+        if not call.key or not self._is_good(call.key):
+            raise errors.invalid_api_key()
         call.fire(Step.KEY)
         if call.operation not in _COUNTED:
             call.fire(Step.RATE)

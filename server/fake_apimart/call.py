@@ -21,7 +21,8 @@ SCOPE_KEY = "fake_apimart.call"
 class Call:
     """Begins in the server's own world, until `enter` says whose it is.
 
-    `entry` is where handlers note what the journal is to tell.
+    `key` is the request's API key, empty where it has none or none is asked for; `entry` is where
+    handlers note what the journal is to tell.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Call:
         "_timer",
         "_worlds",
         "entry",
+        "key",
         "operation",
         "rule",
         "world",
@@ -47,6 +49,7 @@ class Call:
     ) -> None:
         self.operation = operation
         self.entry = entry
+        self.key = ""
         self.world = worlds.server
         self.rule: Rule | None = None
         self._worlds = worlds

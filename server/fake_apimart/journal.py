@@ -33,6 +33,7 @@ class Entry:
     __slots__ = (
         "body",
         "body_bytes",
+        "bytes",
         "content_type",
         "duration_ns",
         "error",
@@ -57,6 +58,7 @@ class Entry:
 
     def __init__(self, operation: str | None, method: str, path: str) -> None:
         self.id = 0
+        self.bytes = 0
         self.operation = operation
         self.method = method
         self.path = path
@@ -90,15 +92,16 @@ class Entry:
         if size <= HEAD_BYTES:
             self.headers, self.head_bytes = headers, size
 
-    @property
-    def cost(self) -> int:
-        """Bytes that the entry takes up, about; all that a client can make long is counted."""
+    def estimate_bytes(self) -> int:
+        """What the entry takes up, about; all that a client can make long is counted."""
         pairs = len(self.headers) + len(self.part_headers)
-        texts = (self.path, self.query, self.body, self.filename, self.error, self.file_key)
-        sent = self.head_bytes + sum(len(text) for text in texts if text)
+        total = _ENTRY_BYTES + _PAIR_BYTES * pairs + self.head_bytes
+        for text in (self.path, self.query, self.body, self.filename, self.error, self.file_key):
+            if text:
+                total += len(text)
         for name, values in self.part_headers.items():
-            sent += len(name) + sum(map(len, values))
-        return _ENTRY_BYTES + _PAIR_BYTES * pairs + sent
+            total += len(name) + sum(map(len, values))
+        return total
 
     def told(self) -> dict[str, Any]:
         """The entry as the control API gives it; times are Unix seconds, durations seconds."""
@@ -169,17 +172,18 @@ class Journal:
         """Append an entry; gives back by how many bytes the journal has grown."""
         before = self.bytes
         entry.id = next(self._ids)
+        entry.bytes = entry.estimate_bytes()
         self.entries.append(entry)
-        self.bytes += entry.cost
+        self.bytes += entry.bytes
         if len(self.entries) > MOST_ENTRIES:
             self.drop_oldest()
         return self.bytes - before
 
     def drop_oldest(self) -> int:
         """Forget the oldest entry; gives back how many bytes that spared."""
-        cost = self.entries.popleft().cost
-        self.bytes -= cost
-        return cost
+        spared = self.entries.popleft().bytes
+        self.bytes -= spared
+        return spared
 
     def clear(self) -> int:
         """Forget all; gives back how many bytes that spared."""

@@ -17,14 +17,14 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, check_key
-from fake_apimart_storage.portable_name import portable_name
+from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError
+from fake_apimart_storage.portable_name import portable_key
 
 _FOOTER = struct.Struct(">I8s")
 _MAGIC = b"FAPIMART"
 _TAIL_BYTES = 4096
 _FIELDS = tuple(field.name for field in dataclasses.fields(ObjectInfo))
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _IOV_MAX = 1024
 
 
@@ -34,7 +34,7 @@ def path_of(root: Path, key: str) -> str:
     A segment that some file system would refuse becomes its `portable_name`.
     """
     # Text, because a Path takes as long to make as all the rest of this.
-    return os.path.join(root, *map(portable_name, check_key(key)))
+    return f"{root}{os.sep}{portable_key(key)}"
 
 
 def trailer(info: ObjectInfo) -> bytes:

@@ -6,7 +6,9 @@ import json
 import re
 from typing import Any
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 # Go escapes what HTML and JavaScript would take amiss, and prints U+FFFD, escaped, for each byte
 # that is not UTF-8; such bytes are lone surrogates here (`surrogateescape`).
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")

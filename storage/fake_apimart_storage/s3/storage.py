@@ -16,9 +16,8 @@ from fake_apimart_storage.interface import (
     ObjectNotFound,
     PresigningStorage,
     StorageError,
-    check_key,
 )
-from fake_apimart_storage.portable_name import portable_name
+from fake_apimart_storage.portable_name import portable_key
 from fake_apimart_storage.s3.bucket import make_ready
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import CALL_THREADS, PART_THREADS, Calls
@@ -171,7 +170,7 @@ class S3Storage(PresigningStorage):
 
 
 def _path(key: str) -> str:
-    return "/".join(portable_name(segment) for segment in check_key(key))
+    return portable_key(key)
 
 
 def _key(listed: Any, prefix: str) -> str:
