@@ -5,9 +5,12 @@ Python's own logging took a tenth of what a poll costs, for nothing that such a 
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
+from typing import Any
+
+from starlette.types import Scope
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from fake_apimart.clock import Clock
 
@@ -23,13 +26,26 @@ class AccessLog:
         self._second = -1
         self._stamp = ""
 
+    def request(self, scope: Scope, status: int) -> None:
+        """Tell of a request and its answer."""
+        asked: Any = scope
+        path = get_path_with_query_string(asked)
+        client, method, version = get_client_addr(asked), scope["method"], scope["http_version"]
+        self._write(f'{client} - "{method} {path} HTTP/{version}" {status}')
+
     def info(self, message: str, *arguments: object) -> None:
-        """Write a line. A log that cannot be written is no reason to give no answer."""
+        """The same in uvicorn's words."""
+        self._write(message % arguments)
+
+    def _write(self, text: str) -> None:
         second, nanoseconds = divmod(self._clock.time_ns(), _NANOSECONDS)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         milliseconds = nanoseconds // _NANOSECONDS_PER_MILLISECOND
-        # Standard error is None where it was closed from the start.
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            sys.stderr.write(f"{self._stamp},{milliseconds:03d} INFO {message % arguments}\n")
+        try:
+            sys.stderr.write(f"{self._stamp},{milliseconds:03d} INFO {text}\n")
+        except (AttributeError, OSError, ValueError):
+            # A log that cannot be written is no reason to give no answer. Standard error is None
+            # where it was closed from the start.
+            return

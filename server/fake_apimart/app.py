@@ -6,16 +6,15 @@ import asyncio
 
 from fake_apimart_storage import Storage
 
+from fake_apimart.answer import Answering
 from fake_apimart.api import Api
 from fake_apimart.backend import Backend
 from fake_apimart.clock import Clock, SystemClock
 from fake_apimart.control.door import ControlDoor
-from fake_apimart.early_answer import EarlyAnswer
 from fake_apimart.gateway import Gateway
 from fake_apimart.lifespan import Lifespan
 from fake_apimart.randomness import Randomness
 from fake_apimart.settings import Settings
-from fake_apimart.whole_answer import WholeAnswer
 
 
 def create_app(
@@ -36,4 +35,4 @@ def create_app(
     api = Api(backend.handlers(), settings.dialect, backend.worlds, clock, stopping)
     gateway = Gateway(api, clock, randomness, file_cors=settings.file_cors)
     app = ControlDoor(gateway, backend, stopping) if settings.control else gateway
-    return Lifespan(WholeAnswer(EarlyAnswer(app)), backend.life, stopping)
+    return Lifespan(Answering(app), backend.life, stopping)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from starlette.types import Scope
 
 from fake_apimart import incoming_body
@@ -16,8 +14,8 @@ BROKEN_BODY = "fake_apimart.broken_body"
 
 
 class RequestBody:
-    """Iterate over it once, over the chunks that have arrived each time; `ending` then says how the
-    body ended, in Go's words: EOF is well.
+    """Take chunks until there are none; `ending` then says how the body ended, in Go's words, of
+    which EOF is well.
 
     Not more than `max_bytes` are handed on. Raises ClientDisconnect.
     """
@@ -25,6 +23,7 @@ class RequestBody:
     def __init__(self, scope: Scope, max_bytes: int) -> None:
         self.ending = EOF
         self._scope = scope
+        self._body: IncomingBody | None = scope.get(incoming_body.SCOPE_KEY)
         self._left = max_bytes
 
     @property
@@ -33,17 +32,23 @@ class RequestBody:
 
     async def read(self) -> bytes:
         """All of it. Raises ClientDisconnect."""
-        return b"".join([chunk async for chunks in self for chunk in chunks])
+        read: list[bytes] = []
+        while chunks := await self.take():
+            read += chunks
+        return b"".join(read)
 
-    async def __aiter__(self) -> AsyncIterator[list[bytes]]:
-        body: IncomingBody | None = self._scope.get(incoming_body.SCOPE_KEY)
-        while body is not None and not body.has_ended:
-            chunks = await body.take(HIGH_WATER_BYTES)
-            size = sum(map(len, chunks))
-            if size > self._left:
-                self.ending = BODY_TOO_LARGE
-                yield [b"".join(chunks)[: self._left]]
-                return
-            self._left -= size
-            yield chunks
-        self.ending = self._scope.get(BROKEN_BODY, EOF)
+    async def take(self) -> list[bytes]:
+        """What has arrived since; nothing at the end. Raises ClientDisconnect."""
+        chunks: list[bytes] = []
+        while not chunks and self._body is not None and not self._body.has_ended:
+            chunks = await self._body.take(HIGH_WATER_BYTES)
+        if not chunks:
+            if not self.is_too_large:
+                self.ending = self._scope.get(BROKEN_BODY, EOF)
+            return []
+        self._left -= sum(map(len, chunks))
+        if self._left >= 0:
+            return chunks
+        self.ending = BODY_TOO_LARGE
+        self._body = None
+        return [b"".join(chunks)[: self._left]]

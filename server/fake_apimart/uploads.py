@@ -83,7 +83,7 @@ class Uploads:
         form: FormFile | None = None
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
-            async for chunks in body:
+            while chunks := await body.take():
                 for chunk in chunks:
                     form.write(chunk)
                 await image.flush()

@@ -7,6 +7,7 @@ no data: the file's goes to a callback, that of other parts is only counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from python_multipart.exceptions import MultipartParseError
@@ -35,11 +36,16 @@ ENTRY_BYTES = 200
 HEADER_BYTES = 400
 FILE_HEADER_BYTES = 100
 
+# As nearly all clients write it, with a boundary that each request has anew.
+_USUAL_TYPE = re.compile(rb"multipart/form-data; ?boundary=([-0-9A-Za-z_.+]+)")
+
 FileData = Callable[[bytes, int, int], None]
 
 
 def boundary_of(content_type: bytes) -> bytes:
     """The boundary in a request's Content-Type. Raises MultipartParseError in Go's words."""
+    if usual := _USUAL_TYPE.fullmatch(content_type):
+        return usual[1]
     try:
         media_type, parameters = parse_media_type(content_type)
     except MediaTypeError:
