@@ -19,13 +19,15 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
-from fake_apimart import api_key, call, connection, errors, request_id, response_version
+from fake_apimart import call, connection, errors, request_id, response_version
+from fake_apimart.api_key import bearer_key
 from fake_apimart.broken_answer import Abandoned, send_broken
 from fake_apimart.call import Call
 from fake_apimart.clock import Clock
 from fake_apimart.errors import ApiError
 from fake_apimart.faults import AnsweredInstead
 from fake_apimart.gateway import SENT_PATH
+from fake_apimart.head import header_of
 from fake_apimart.journal import Entry
 from fake_apimart.operations import OPERATIONS
 from fake_apimart.worlds import Worlds
@@ -133,7 +135,7 @@ class Api:
     async def _respond(self, request: Request, made: Call, handler: Handler) -> Response:
         # A file belongs to the world that uploaded it, whatever key was sent along.
         if made.operation != "files.get":
-            made.key = api_key.bearer_key(request.headers.get(api_key.HEADER, ""))
+            made.key = bearer_key(header_of(request.scope, b"authorization") or "")
             world = await self._worlds.of_key(made.key) if made.key else self._worlds.server
             await made.enter(world, request)
         return await handler(request)

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 
 from fake_apimart.go.url import path_escape
+from fake_apimart.head import header_of
 from fake_apimart.operations import FILE_PREFIXES
 from fake_apimart.randomness import Randomness
 
@@ -68,7 +69,7 @@ def base_url_of(request: Request, public_url: str) -> str:
     """
     if public_url:
         return public_url
-    host = request.headers.get("host", "")
+    host = header_of(request.scope, b"host") or ""
     if not _HOST.fullmatch(host):
         address, port = request.scope["server"]
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

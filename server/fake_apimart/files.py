@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from fake_apimart import errors, file_url
 from fake_apimart.byte_range import byte_range
 from fake_apimart.call import call_of
+from fake_apimart.head import header_of
 from fake_apimart.stored_file import StoredFile, file_of
 from fake_apimart.world import World
 from fake_apimart.worlds import Worlds
@@ -136,8 +137,8 @@ def _answer(request: Request, stored: StoredObject, file: StoredFile) -> Respons
     if _is_unchanged(request, stored.etag, file.created_at):
         status, wanted = HTTPStatus.NOT_MODIFIED, range(0)
         return FileResponse(stored, wanted, status, headers)
-    asked = request.headers.get("range")
-    if asked is not None and _is_current(request.headers.get("if-range"), headers):
+    asked = header_of(request.scope, b"range")
+    if asked is not None and _is_current(header_of(request.scope, b"if-range"), headers):
         part = byte_range(asked, stored.size)
         if part is not None:
             status, wanted = HTTPStatus.PARTIAL_CONTENT, part
@@ -149,11 +150,11 @@ def _answer(request: Request, stored: StoredObject, file: StoredFile) -> Respons
 
 def _is_unchanged(request: Request, etag: str, created_at: int) -> bool:
     """Whether the client has the file already (RFC 9110, section 13.2.2)."""
-    etags = request.headers.get("if-none-match")
+    etags = header_of(request.scope, b"if-none-match")
     if etags is not None:
         candidates = [each.strip().removeprefix("W/") for each in etags.split(",")]
         return "*" in candidates or etag in candidates
-    since = request.headers.get("if-modified-since")
+    since = header_of(request.scope, b"if-modified-since")
     if since is None:
         return False
     try:

@@ -9,12 +9,12 @@ import re
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fake_apimart import errors, operations, request_id
 from fake_apimart.clock import Clock
+from fake_apimart.head import header_of
 from fake_apimart.randomness import Randomness
 
 SENT_PATH = "fake_apimart.sent_path"
@@ -52,7 +52,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _fold_slashes(scope)
         is_file = operations.is_file_path(scope["path"])
-        has_origin = any(name == b"origin" for name, _ in scope["headers"])
+        has_origin = header_of(scope, b"origin") is not None
         new_id = request_id.new_request_id(self._clock.time_ns(), self._randomness)
         scope[request_id.SCOPE_KEY] = new_id
         added = [] if is_file else [(_REQUEST_ID, new_id.encode())]
@@ -91,7 +91,7 @@ def _fold_slashes(scope: Scope) -> None:
 
 def _preflight(scope: Scope) -> Response:
     """What a browser wants to know before it sends a request of another site's (go)."""
-    asked = Headers(scope=scope).get("access-control-request-headers")
+    asked = header_of(scope, b"access-control-request-headers")
     allowed = {"Access-Control-Allow-Headers": asked} if asked else {}
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=PREFLIGHT_HEADERS | allowed)
 

@@ -14,6 +14,7 @@ from fake_apimart.auth import Admission
 from fake_apimart.call import call_of
 from fake_apimart.faults import Step
 from fake_apimart.generation_request import GenerationRequest, parse_request
+from fake_apimart.head import header_of
 from fake_apimart.idempotency import REPLAYED_HEADER, Idempotency, idempotency_key_of
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.planning import Planner
@@ -102,7 +103,7 @@ class Generations:
 
     async def _plan(self, request: Request, parsed: GenerationRequest, world: World) -> Task:
         base_url = file_url.base_url_of(request, self._settings.public_url)
-        own_hosts = {urlsplit(base_url).netloc, request.headers.get("host", "")}
+        own_hosts = {urlsplit(base_url).netloc, header_of(request.scope, b"host") or ""}
         return await self._planner.plan(parsed, world, base_url, own_hosts, world.clock.time_ns())
 
     def _answer(self, request: Request, task_id: str, versioned: bool) -> Response:

@@ -14,10 +14,12 @@ from starlette.requests import Request
 
 from fake_apimart import errors
 from fake_apimart.clock import Clock
+from fake_apimart.head import header_of
 from fake_apimart.stored_json import read_json, write_json
 from fake_apimart.world import World
 
 HEADER = "Idempotency-Key"
+_HEADER_NAME = HEADER.lower().encode()
 REPLAYED_HEADER = "Idempotency-Replayed"
 KEY_PREFIX = "idempotency/"
 LIFE_SECONDS = 86_400
@@ -29,7 +31,7 @@ _KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
 
 def idempotency_key_of(request: Request) -> str | None:
     """The key that a request was sent with, if any. Raises `invalid_parameter`."""
-    key = request.headers.get(HEADER)
+    key = header_of(request.scope, _HEADER_NAME)
     if key is not None and not _KEY.fullmatch(key):
         message = f"{HEADER} must be 1 to {LONGEST_KEY} visible ASCII characters"
         raise errors.invalid_parameter(message)

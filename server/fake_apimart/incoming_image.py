@@ -38,6 +38,7 @@ class IncomingImage:
         check_decoding: bool,
     ) -> None:
         self.filename = b""
+        self.name = ""
         self.size = 0
         self.content_type = ""
         self.info: ObjectInfo | None = None
@@ -55,6 +56,7 @@ class IncomingImage:
     def begin(self, filename: bytes) -> None:
         """The image's name, before its first byte."""
         self.filename = filename
+        self.name = filename.decode("utf-8", "surrogateescape")
 
     def take(self, data: bytes, start: int, end: int) -> None:
         """The next bytes of the image, which are kept as they are, not copied."""

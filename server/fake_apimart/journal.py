@@ -88,7 +88,7 @@ class Entry:
 
     def note_headers(self, headers: Pairs) -> None:
         """Keep a head that is not too large."""
-        size = sum(len(name) + len(value) for name, value in headers)
+        size = sum(map(len, itertools.chain.from_iterable(headers)))
         if size <= HEAD_BYTES:
             self.headers, self.head_bytes = headers, size
 

@@ -218,16 +218,11 @@ def _new_parser(protocol: Protocol) -> httptools.HttpRequestParser:
 
 def _of_interest(headers: list[tuple[bytes, bytes]]) -> tuple[list[bytes], bool, int]:
     """The hosts in a head, whether a body follows it, and its length, 0 where that is not known."""
-    hosts: list[bytes] = []
-    has_body, length = False, 0
-    for name, value in headers:
-        if name == b"host":
-            hosts.append(value)
-        elif name == b"content-length":
-            has_body, length = True, int(value)
-        elif name == b"transfer-encoding":
-            has_body = True
-    return hosts, has_body, length
+    values = dict(headers)
+    hosts = [value for name, value in headers if name == b"host"]
+    length = values.get(b"content-length")
+    has_body = length is not None or b"transfer-encoding" in values
+    return hosts, has_body, int(length or 0)
 
 
 def _host_refusal(hosts: list[bytes], http_version: str) -> str | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from fake_apimart.head import header_of
+
 HEADER = "X-APIMart-Response-Version"
 VERSION = "2026-07-27"
+_HEADER_NAME = HEADER.lower().encode()
 
 
 def is_asked(request: Request) -> bool:
     """Whether `request` asks for the version. Any other value of the header counts as none
     (assumed).
     """
-    return request.headers.get(HEADER) == VERSION
+    return header_of(request.scope, _HEADER_NAME) == VERSION

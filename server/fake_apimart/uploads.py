@@ -17,13 +17,14 @@ from fake_apimart.faults import Step
 from fake_apimart.file_index import FileIndex
 from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.go.url import query_error
+from fake_apimart.head import header_of
 from fake_apimart.image_type import ImageType
 from fake_apimart.incoming_image import IncomingImage
 from fake_apimart.json_response import JSONResponse
 from fake_apimart.randomness import Randomness
 from fake_apimart.request_body import RequestBody
 from fake_apimart.settings import Settings
-from fake_apimart.stored_file import StoredFile, file_of
+from fake_apimart.stored_file import StoredFile
 from fake_apimart.world import World
 
 FIELD = b"file"
@@ -58,10 +59,11 @@ class Uploads:
         """
         world = self._admission.admit(request)
         call = call_of(request)
+        created_ns = world.clock.time_ns()
         image = IncomingImage(
             self._image_type,
             self._storage,
-            functools.partial(self._describe, world, world.clock.time_ns()),
+            functools.partial(self._describe, world, created_ns),
             max_bytes=self._settings.max_file_bytes,
             check_decoding=self._settings.decode_check,
         )
@@ -75,11 +77,11 @@ class Uploads:
             _note_file(call, image)
         self._index.add(world.name, info.key)
         await world.settle(self._storage, info.key)
-        return self._answer(request, image, info)
+        return self._answer(request, image, info, created_ns // _NANOSECONDS)
 
     async def _read_form(self, request: Request, image: IncomingImage, call: Call) -> None:
         body = RequestBody(request.scope, self._settings.max_body_bytes)
-        content_type = request.headers.get("content-type", "").encode("latin-1")
+        content_type = (header_of(request.scope, b"content-type") or "").encode("latin-1")
         form: FormFile | None = None
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
@@ -109,16 +111,18 @@ class Uploads:
         file = StoredFile(world.name, created_at, created_at + self._settings.url_ttl_seconds, name)
         return file.info(key, content_type, self._clock.time_ns())
 
-    def _answer(self, request: Request, image: IncomingImage, info: ObjectInfo) -> Response:
+    def _answer(
+        self, request: Request, image: IncomingImage, info: ObjectInfo, created_at: int
+    ) -> Response:
         return JSONResponse(
             {
                 "url": file_url.url_of(
                     info.key, file_url.base_url_of(request, self._settings.public_url)
                 ),
-                "filename": image.filename.decode("utf-8", "surrogateescape"),
+                "filename": image.name,
                 "content_type": info.content_type,
                 "bytes": image.size,
-                "created_at": file_of(info).created_at,
+                "created_at": created_at,
             }
         )
 
@@ -126,7 +130,7 @@ class Uploads:
 def _note_file(call: Call, image: IncomingImage) -> None:
     """Tell the journal of the file, as far as it came."""
     entry = call.entry
-    entry.filename = image.filename.decode("utf-8", "surrogateescape") or None
+    entry.filename = image.name or None
     entry.content_type = image.content_type or None
     entry.size = image.size
     entry.sha256 = image.sha256

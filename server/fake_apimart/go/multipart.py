@@ -12,6 +12,7 @@ being copied.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from enum import IntEnum, auto
 from typing import Any, ClassVar, NoReturn
@@ -26,6 +27,7 @@ UNEXPECTED_EOF = "unexpected EOF"
 # Go reads lines through a buffer of this size, and gives up where one does not fit.
 BUFFER_BYTES = 4096
 
+_LOGGER = logging.getLogger("fake_apimart.go.multipart")
 _BLANKS = b" \t"
 _BEHIND_BOUNDARY = b" \t\r\n"
 
@@ -49,10 +51,11 @@ class MultipartReader(BaseParser):
     """
 
     def __init__(self, boundary: bytes, callbacks: dict[str, Callable[..., Any]]) -> None:
-        super().__init__()
+        # In place of BaseParser's own: that looks up the logger for each form, under a lock.
+        self.logger = _LOGGER
+        self.callbacks = callbacks  # type: ignore[assignment]
         if not boundary:
             raise MultipartParseError("multipart: boundary is empty")
-        self.callbacks = callbacks  # type: ignore[assignment]
         self.state = State.LINE
         self.header: dict[bytes, list[bytes]] = {}
         self.header_bytes = 0

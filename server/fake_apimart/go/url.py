@@ -6,12 +6,14 @@ import re
 from urllib.parse import quote as percent_encode
 
 from fake_apimart.go import strconv
+from fake_apimart.remembered import remembered
 
 # url.PathEscape keeps the unreserved characters, which `percent_encode` knows itself, and these.
 _KEPT = "$&+:=@"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 
 
+@remembered
 def path_escape(segment: bytes) -> str:
     """`url.PathEscape`: a segment percent-encoded for a URL path."""
     return percent_encode(segment, safe=_KEPT)
