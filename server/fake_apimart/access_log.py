@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from urllib.parse import quote
 
 from starlette.types import Scope
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from fake_apimart.clock import Clock
+from fake_apimart.remembered import remembered
 
 _NANOSECONDS = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+_quoted = remembered(quote)
 
 
 class AccessLog:
@@ -28,10 +31,12 @@ class AccessLog:
 
     def request(self, scope: Scope, status: int) -> None:
         """Tell of a request and its answer."""
-        asked: Any = scope
-        path = get_path_with_query_string(asked)
-        client, method, version = get_client_addr(asked), scope["method"], scope["http_version"]
-        self._write(f'{client} - "{method} {path} HTTP/{version}" {status}')
+        client = ":".join(map(str, scope["client"] or ()))
+        target = _quoted(scope["path"])
+        if query := scope["query_string"]:
+            target = f"{target}?{query.decode('latin-1')}"
+        request = f"{scope['method']} {target} HTTP/{scope['http_version']}"
+        self._write(f'{client} - "{request}" {status}')
 
     def info(self, message: str, *arguments: object) -> None:
         """The same in uvicorn's words."""

@@ -86,8 +86,7 @@ class IncomingImage:
             await self._store()
 
     async def _read_type(self) -> None:
-        head = b"".join(self._waiting)[:HEAD_BYTES]
-        self.content_type = await self._image_type.of(head)
+        self.content_type = await self._image_type.of(_beginning(self._waiting))
         if self.content_type not in SIGNATURES:
             # What is stored can be hashed when somebody asks; this is soon forgotten.
             self._digest = hashlib.sha256(b"".join(self._waiting))
@@ -147,3 +146,9 @@ class IncomingImage:
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.abort()
+
+
+def _beginning(chunks: list[Chunk]) -> bytes:
+    """The first HEAD_BYTES of what has come, or all of it."""
+    first = bytes(chunks[0][:HEAD_BYTES]) if chunks else b""
+    return first if len(first) == HEAD_BYTES else b"".join(chunks)[:HEAD_BYTES]

@@ -71,9 +71,10 @@ class Uploads:
             await self._read_form(request, image, call)
             call.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
             info = await image.finish(functools.partial(call.fire, Step.STORE))
-        finally:
-            # Only what was never finished has anything left to drop.
+        except BaseException:
             await image.abort()
+            raise
+        finally:
             _note_file(call, image)
         self._index.add(world.name, info.key)
         await world.settle(self._storage, info.key)

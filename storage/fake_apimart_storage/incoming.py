@@ -73,7 +73,7 @@ class Incoming:
     def temporary_path(self) -> str:
         """A name in this server's own folder that no other upload has."""
         assert self._own is not None, "open the storage first"
-        return os.path.join(self._own, f"{next(self._numbers)}.part")
+        return f"{self._own}{os.sep}{next(self._numbers)}.part"
 
     def healing(self, action: Callable[[], T]) -> T:
         """Run `action`; if the own folder was removed meanwhile, make it anew and try again.

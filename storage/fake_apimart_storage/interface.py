@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 Chunk = bytes | memoryview
 
@@ -35,8 +34,7 @@ class InvalidLocation(ValueError):
     """A storage setting that names no usable storage; the message says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
+class ObjectInfo(NamedTuple):
     """What is known of an object beside its bytes.
 
     `created_at` and `expires_at` are Unix seconds; `metadata` is the caller's own, text to text.
@@ -46,7 +44,7 @@ class ObjectInfo:
     content_type: str
     created_at: int
     expires_at: int
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
 
 
 class StoredObject(ABC):

@@ -9,7 +9,6 @@ picture in the folder still opens in any viewer, since all four formats allow tr
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import os
@@ -23,9 +22,9 @@ from fake_apimart_storage.portable_name import portable_key
 _FOOTER = struct.Struct(">I8s")
 _MAGIC = b"FAPIMART"
 _TAIL_BYTES = 4096
-_FIELDS = tuple(field.name for field in dataclasses.fields(ObjectInfo))
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _IOV_MAX = 1024
+_WRITES_AT_ONCE = hasattr(os, "writev")
 
 
 def path_of(root: Path, key: str) -> str:
@@ -39,8 +38,7 @@ def path_of(root: Path, key: str) -> str:
 
 def trailer(info: ObjectInfo) -> bytes:
     """The bytes that stand behind an object's own."""
-    fields = {name: getattr(info, name) for name in _FIELDS}
-    text = _encode(fields).encode()
+    text = _encode(info._asdict()).encode()
     return text + _FOOTER.pack(len(text), _MAGIC)
 
 
@@ -71,13 +69,13 @@ def _read_at(fd: int, offset: int, length: int) -> bytes:
 
 def write_all(fd: int, chunks: Sequence[Chunk]) -> None:
     """Append all chunks to an open file. Raises OSError."""
-    if not hasattr(os, "writev"):  # pragma: no cover - Windows
+    if not _WRITES_AT_ONCE:  # pragma: no cover - Windows
         for chunk in chunks:
             _write_rest(fd, memoryview(chunk))
         return
     for first in range(0, len(chunks), _IOV_MAX):
         batch = chunks[first : first + _IOV_MAX]
-        wanted = sum(len(chunk) for chunk in batch)
+        wanted = sum(map(len, batch))
         written = os.writev(fd, batch)
         if written < wanted:
             _write_rest(fd, memoryview(b"".join(batch))[written:])

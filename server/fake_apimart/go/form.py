@@ -7,6 +7,7 @@ no data: the file's goes to a callback, that of other parts is only counted.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -183,6 +184,5 @@ def _form_data(disposition: bytes) -> tuple[bytes, bytes]:
 
 def _header_bytes(header: dict[bytes, list[bytes]]) -> int:
     """What Go counts for a file part's header."""
-    return HEADER_BYTES + sum(
-        len(name) + ENTRY_BYTES + sum(map(len, values)) for name, values in header.items()
-    )
+    values = itertools.chain.from_iterable(header.values())
+    return HEADER_BYTES + ENTRY_BYTES * len(header) + sum(map(len, itertools.chain(header, values)))

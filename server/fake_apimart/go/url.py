@@ -25,6 +25,8 @@ def query_error(query: bytes) -> str | None:
     Pairs are read to the end whatever is wrong with one of them: a semicolon is reported wherever
     it stands, of bad escapes the first.
     """
+    if not query:
+        return None
     error = None
     for pair in query.split(b"&"):
         if b";" in pair:
