@@ -18,6 +18,9 @@ from fake_apimart.incoming_body import IncomingBody
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+ADDED_HEADERS = "fake_apimart.added_headers"
+"""Scope key: what an answer's head carries beside the headers that its handler gave it."""
+
 _NOT_ORDINARY = (b"connection", b"transfer-encoding")
 
 
@@ -50,6 +53,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             if self._body is not None and not self._body.has_ended:
                 self._lingers = await early_answer.settle(self._body, message)
+            message["headers"] = [*message["headers"], *self._scope.get(ADDED_HEADERS, ())]
             self._start = message
             return
         start, self._start = self._start, None

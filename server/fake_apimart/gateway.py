@@ -10,9 +10,10 @@ from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fake_apimart import errors, operations, request_id
+from fake_apimart.answer import ADDED_HEADERS
 from fake_apimart.clock import Clock
 from fake_apimart.head import header_of
 from fake_apimart.randomness import Randomness
@@ -55,17 +56,11 @@ class Gateway:
         has_origin = header_of(scope, b"origin") is not None
         new_id = request_id.new_request_id(self._clock.time_ns(), self._randomness)
         scope[request_id.SCOPE_KEY] = new_id
-        added = [] if is_file else [(_REQUEST_ID, new_id.encode())]
+        added = scope[ADDED_HEADERS] = [] if is_file else [(_REQUEST_ID, new_id.encode())]
         if has_origin and (self._file_cors or not is_file):
             added += _FILE_CORS_HEADERS if is_file else _CORS_HEADERS
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *added]
-            await send(message)
-
         answer = self._own_answer(scope, is_file=is_file, has_origin=has_origin)
-        await (answer or self._app)(scope, receive, send_with_headers)
+        await (answer or self._app)(scope, receive, send)
 
     def _own_answer(self, scope: Scope, *, is_file: bool, has_origin: bool) -> Response | None:
         """The answer where no handler is asked."""

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
 from fake_apimart.go.json import marshal
 
+CONTENT_TYPE = "application/json; charset=utf-8"
+
+_CONTENT_TYPE = (b"content-type", CONTENT_TYPE.encode())
+
 
 class JSONResponse(Response):
     """`content` as Go's `encoding/json` writes it, keys in the order given (live/go)."""
 
-    media_type = "application/json; charset=utf-8"
-
-    def render(self, content: Any) -> bytes:
-        return marshal(content)
+    def __init__(
+        self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = marshal(content)
+        # Starlette's own way to the same takes as long as the JSON itself.
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), _CONTENT_TYPE]
+        for name, value in (headers or {}).items():
+            self.headers.append(name, value)
