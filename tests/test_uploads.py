@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import struct
@@ -261,6 +262,20 @@ def test_uploads_at_the_same_time_do_not_mix(server: ServerThread) -> None:
         answers = list(pool.map(lambda content: upload(server, content), contents))
         served = list(pool.map(lambda answer: httpx.get(answer.json()["url"]).content, answers))
     assert served == contents
+
+
+@pytest.mark.parametrize("body", [form(PNG), form(PDF), b"--bbb\r\nno colon\r\n\r\n"])
+def test_upload_leaves_nothing_to_the_garbage_collector(body: bytes, server: ServerThread) -> None:
+    exchange(server.address, upload_request(body))
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        exchange(server.address, upload_request(body))
+        gc.collect()
+    finally:
+        gc.set_debug(0)
+    left, gc.garbage[:] = gc.garbage[:], []
+    assert [each for each in left if type(each).__module__.startswith("fake_apimart")] == []
 
 
 def test_picture_that_does_not_decode_is_taken_by_default(server: ServerThread) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,7 +24,9 @@ HEAD_BYTES = 8 * 1024
 _ENTRY_BYTES = 1500
 _PAIR_BYTES = 100
 
-Pairs = list[tuple[bytes, bytes]]
+_NO_HEADERS: Mapping[bytes, list[bytes]] = {}
+
+Pairs = Sequence[tuple[bytes, bytes]]
 
 
 class Entry:
@@ -68,18 +70,18 @@ class Entry:
         self.status: int | None = None
         self.error: str | None = None
         self.fault: str | None = None
-        self.headers: Pairs = []
+        self.headers: Pairs = ()
         self.head_bytes = 0
         self.file_key: str | None = None
         self.filename: str | None = None
         self.content_type: str | None = None
         self.size: int | None = None
         self.sha256: str | None = None
-        self.part_headers: Mapping[bytes, list[bytes]] = {}
+        self.part_headers = _NO_HEADERS
         self.task_id: str | None = None
         self.body: bytes | None = None
         self.body_bytes = 0
-        self.unread: list[str] = []
+        self.unread: Sequence[str] = ()
 
     def note_body(self, body: bytes) -> None:
         """Keep the beginning of a JSON body."""

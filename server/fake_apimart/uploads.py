@@ -95,6 +95,7 @@ class Uploads:
             raise errors.invalid_form(str(error), close=body.is_too_large) from None
         finally:
             if form is not None:
+                form.close()
                 call.entry.part_headers = form.header
                 call.entry.unread = [name.decode("utf-8", "replace") for name in form.unread]
         problem = query_error(request.scope["query_string"])

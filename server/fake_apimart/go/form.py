@@ -108,6 +108,12 @@ class FormFile:
                 self._decoder.finish(str(cut))
             raise
 
+    def close(self) -> None:
+        """Nothing more will come. Without this, reader and form, and all that the form leads to,
+        hold each other until the garbage collector looks: it would have to for each upload.
+        """
+        self._reader.callbacks = {}
+
     def _part_begins(self) -> None:
         self._reader.header_bytes = self._memory_left
         self._reader.header_entries = self._headers_left
@@ -135,7 +141,7 @@ class FormFile:
             self._headers_left -= sum(map(len, header.values()))
         if self._part_is_wanted:
             self.found = True
-            self.header = dict(header)
+            self.header = header
             self._on_file(path.base(filename))
         elif len(self.unread) < MAX_UNREAD:
             self.unread.append(name[:MAX_UNREAD_NAME_BYTES])
