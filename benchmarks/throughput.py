@@ -14,7 +14,7 @@ from typing import NamedTuple
 from benchmarks import load as loads
 from benchmarks import s3
 from benchmarks.load import Load, RequestOf
-from benchmarks.servers import BUCKET, RunningServer
+from benchmarks.servers import BUCKET, RunningServer, touch_memory
 
 WARM_UP_SECONDS = 0.3
 _MEGABYTE = 1_000_000
@@ -90,11 +90,13 @@ class Figure:
 def measure(
     wanted: Iterable[Load], servers: Collection[str], rounds: int, seconds: float
 ) -> Iterator[Figure]:
-    """All loads on all servers, interleaved."""
+    """All loads on all servers, interleaved: there and back, so that none always has the same
+    server before it.
+    """
     for load in wanted:
         samples: defaultdict[str, list[Sample]] = defaultdict(list)
-        for _ in range(rounds):
-            for name in servers:
+        for number in range(rounds):
+            for name in reversed([*servers]) if number % 2 else servers:
                 if load.kind in ASKED[name].kinds and not (load.on_disk and name in NO_FOLDER):
                     samples[name].append(_measure_once(name, load, seconds))
         for name, each in samples.items():
@@ -103,6 +105,9 @@ def measure(
 
 def _measure_once(name: str, load: Load, seconds: float) -> Sample:
     asked = ASKED[name]
+    if load.size >= _MEGABYTE:
+        # What the server before this one gave back, the machine would hand out slowly.
+        touch_memory()
     # A new server each time: what it stored before would fill the memory-backed folder.
     disk = Path(tempfile.gettempdir()) if load.on_disk else None
     with RunningServer(name, disk) as server:
