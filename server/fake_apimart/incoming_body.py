@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 SCOPE_KEY = "fake_apimart.incoming_body"
 """Of requests that have a body."""
 
-HIGH_WATER_BYTES = 128 * 1024
-"""From so much on that nobody has taken, nothing more is read from the socket."""
+ENOUGH_BYTES = 128 * 1024
+"""Nobody need wait for more than this before they take what has arrived."""
+
+HIGHEST_WATER_BYTES = 2 * ENOUGH_BYTES
+RECEIVED_BYTES = 4 * 1024 * 1024
+"""About as much as all connections together may hold for those who have not taken it yet."""
 
 MOST_CHUNKS = 64
 """A client that sends byte by byte must not cost an object per byte."""
@@ -28,19 +32,31 @@ MOST_CHUNKS = 64
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def high_water(connections: int) -> int:
+    """How many bytes each of so many connections may hold.
+
+    The most is more than is read at once, since to stop reading and go on again costs calls of the
+    system.
+    """
+    share = RECEIVED_BYTES // max(1, connections)
+    return max(ENOUGH_BYTES, min(HIGHEST_WATER_BYTES, share))
+
+
 class IncomingBody:
-    """Chunks that were received and not yet taken.
+    """Chunks that were received and not yet taken. From `high_water` bytes on nothing more is read
+    from the socket.
 
     `cycle` is uvicorn's state of the request and its answer. It is held weakly, since it holds the
     scope, and that this: a circle per request would wait for the garbage collector.
     """
 
-    __slots__ = ("_chunks", "_cycle", "_end_was_given", "_size", "_wanted")
+    __slots__ = ("_chunks", "_cycle", "_end_was_given", "_high_water", "_size", "_wanted")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
+    def __init__(self, cycle: RequestResponseCycle, high_water: int) -> None:
         self._cycle = weakref.ref(cycle)
         self._chunks: list[bytes] = []
         self._size = 0
+        self._high_water = high_water
         self._wanted = 1
         self._end_was_given = False
 
@@ -66,7 +82,7 @@ class IncomingBody:
         cycle = self._alive
         self._chunks.append(chunk)
         self._size += len(chunk)
-        if self._size >= HIGH_WATER_BYTES:
+        if self._size >= self._high_water:
             cycle.flow.pause_reading()
         if self._is_enough:
             cycle.message_event.set()
@@ -84,7 +100,7 @@ class IncomingBody:
         if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
             cycle.transport.write(_CONTINUE)
             cycle.waiting_for_100_continue = False
-        self._wanted = min(at_least, HIGH_WATER_BYTES)
+        self._wanted = min(at_least, ENOUGH_BYTES)
         while not self._is_enough and cycle.more_body and not _is_over(cycle):
             cycle.flow.resume_reading()
             await _next_event(cycle)

@@ -109,7 +109,8 @@ class Protocol(HttpToolsProtocol):
         scope[CYCLE] = weakref.ref(self.cycle)
         self._body = None
         if has_body:
-            self._body = scope[incoming_body.SCOPE_KEY] = IncomingBody(self.cycle)
+            high_water = incoming_body.high_water(len(self.connections))
+            self._body = scope[incoming_body.SCOPE_KEY] = IncomingBody(self.cycle, high_water)
         self._body_left = length
         self._in_head = False
 

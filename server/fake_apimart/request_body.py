@@ -7,7 +7,7 @@ from starlette.types import Scope
 from fake_apimart import incoming_body
 from fake_apimart.go.form import BODY_TOO_LARGE
 from fake_apimart.go.textproto import EOF
-from fake_apimart.incoming_body import HIGH_WATER_BYTES, IncomingBody
+from fake_apimart.incoming_body import ENOUGH_BYTES, IncomingBody
 
 BROKEN_BODY = "fake_apimart.broken_body"
 """Scope key: the error text of a body that ended otherwise than announced, in Go's words."""
@@ -41,7 +41,7 @@ class RequestBody:
         """What has arrived since; nothing at the end. Raises ClientDisconnect."""
         chunks: list[bytes] = []
         while not chunks and self._body is not None and not self._body.has_ended:
-            chunks = await self._body.take(HIGH_WATER_BYTES)
+            chunks = await self._body.take(ENOUGH_BYTES)
         if not chunks:
             if not self.is_too_large:
                 self.ending = self._scope.get(BROKEN_BODY, EOF)
