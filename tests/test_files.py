@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fake_apimart_storage import StorageError
+from fake_apimart_storage.memory import MemoryObject
 
 from tests.conftest import StartServer
-from tests.harness import AUTHORIZED, JPEG, PNG, ServerThread, StoppedClock
+from tests.harness import (
+    AUTHORIZED,
+    JPEG,
+    PNG,
+    ServerThread,
+    StoppedClock,
+    exchange,
+    parse_head,
+)
 
 HOURS_72 = 259_200
 NOW = 1_743_436_800.25
@@ -244,6 +255,19 @@ def test_file_that_ends_while_it_is_sent_is_cut(tmp_path: Path, start_server: St
             file.truncate(1_000_000)
         with pytest.raises(httpx.RemoteProtocolError):
             list(chunks)
+
+
+def test_file_that_cannot_be_read_at_all_is_cut_behind_the_head(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chunks(*_: object) -> NoReturn:
+        raise StorageError("the disk went away")
+
+    path = urlsplit(upload(server, PNG)).path
+    monkeypatch.setattr(MemoryObject, "chunks", chunks)
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    status, headers, body = parse_head(exchange(server.address, request))
+    assert (status, headers["content-length"], body) == (200, str(len(PNG)), b"")
 
 
 def test_removed_folder_denies_files_and_fails_uploads_and_comes_back(

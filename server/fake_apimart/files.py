@@ -108,7 +108,9 @@ class FileResponse(Response):
             try:
                 await self._send_bytes(send)
             except StorageError as error:
-                # The answer has begun; only cutting the connection says that it is not whole.
+                # The answer has begun; only cutting the connection says that it is not whole. Its
+                # head leaves with the first of the body, be it nothing.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
                 logger.error("cannot read a file to its end: %s", error)
 
     async def _send_bytes(self, send: Send) -> None:
