@@ -10,6 +10,7 @@ import time
 
 import pytest
 from fake_apimart.app import create_app
+from fake_apimart.incoming_body import high_water
 from fake_apimart.protocol import MAX_HEAD_BYTES, Protocol
 from fake_apimart.settings import Settings
 from fake_apimart_storage import storage_at
@@ -307,3 +308,10 @@ def test_application_passes_on_what_is_not_http() -> None:
 
     asyncio.run(main())
     assert started == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize(
+    ("connections", "kibibytes"), [(0, 256), (1, 256), (16, 256), (20, 204), (32, 128), (1000, 128)]
+)
+def test_each_connection_may_hold_less_the_more_there_are(connections: int, kibibytes: int) -> None:
+    assert high_water(connections) // 1024 == kibibytes

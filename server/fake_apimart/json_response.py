@@ -9,9 +9,7 @@ from starlette.responses import Response
 
 from fake_apimart.go.json import marshal
 
-CONTENT_TYPE = "application/json; charset=utf-8"
-
-_CONTENT_TYPE = (b"content-type", CONTENT_TYPE.encode())
+_CONTENT_TYPE = (b"content-type", b"application/json; charset=utf-8")
 
 
 class JSONResponse(Response):
