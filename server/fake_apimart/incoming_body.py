@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
+from fake_apimart_storage import Chunk
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
@@ -22,7 +23,7 @@ SCOPE_KEY = "fake_apimart.incoming_body"
 ENOUGH_BYTES = 128 * 1024
 """Nobody need wait for more than this before they take what has arrived."""
 
-HIGHEST_WATER_BYTES = 2 * ENOUGH_BYTES
+HIGHEST_WATER_BYTES = 4 * ENOUGH_BYTES
 RECEIVED_BYTES = 4 * 1024 * 1024
 """About as much as all connections together may hold for those who have not taken it yet."""
 
@@ -54,7 +55,7 @@ class IncomingBody:
 
     def __init__(self, cycle: RequestResponseCycle, high_water: int) -> None:
         self._cycle = weakref.ref(cycle)
-        self._chunks: list[bytes] = []
+        self._chunks: list[Chunk] = []
         self._size = 0
         self._high_water = high_water
         self._wanted = 1
@@ -77,7 +78,7 @@ class IncomingBody:
         """False of a client that still waits for `100 Continue`, and sends nothing before."""
         return not self._alive.waiting_for_100_continue
 
-    def put(self, chunk: bytes) -> None:
+    def put(self, chunk: Chunk) -> None:
         """The connection has received a chunk."""
         cycle = self._alive
         self._chunks.append(chunk)
@@ -91,7 +92,7 @@ class IncomingBody:
     def _is_enough(self) -> bool:
         return self._size >= self._wanted or len(self._chunks) >= MOST_CHUNKS
 
-    async def take(self, at_least: int = 1) -> list[bytes]:
+    async def take(self, at_least: int = 1) -> list[Chunk]:
         """What has arrived, in order, once it is some `at_least` bytes or the body has ended.
 
         Raises ClientDisconnect.

@@ -58,7 +58,7 @@ class IncomingImage:
         self.filename = filename
         self.name = filename.decode("utf-8", "surrogateescape")
 
-    def take(self, data: bytes, start: int, end: int) -> None:
+    def take(self, data: bytes | bytearray, start: int, end: int) -> None:
         """The next bytes of the image, which are kept as they are, not copied."""
         self.size += end - start
         if self._digest is not None:

@@ -14,6 +14,7 @@ import weakref
 from typing import Any
 
 import httptools
+from fake_apimart_storage import Chunk
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -23,6 +24,7 @@ from fake_apimart.clock import SystemClock
 from fake_apimart.connection import CYCLE
 from fake_apimart.go.multipart import UNEXPECTED_EOF
 from fake_apimart.incoming_body import IncomingBody
+from fake_apimart.large_body import LARGE_BYTES, LargeBody
 from fake_apimart.request_body import BROKEN_BODY
 
 RESET_AVOIDANCE_SECONDS = 0.5
@@ -62,15 +64,21 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refusing:
             return
-        self._unset_keepalive_if_required()
         if self._body_left:
             self._take_body(data)
             return
+        self._unset_keepalive_if_required()
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse("431 Request Header Fields Too Large")
                 return
+        self._parse(data)
+        if self._body_left >= LARGE_BYTES:
+            rest = LargeBody(self.transport, self, self._body_left, self._body_received)
+            self.transport.set_protocol(rest)
+
+    def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -82,17 +90,22 @@ class Protocol(HttpToolsProtocol):
                 self._refuse(self._host_refusal or _BAD_REQUEST)
 
     def _take_body(self, data: bytes) -> None:
+        """More of a body whose length is known, and what comes behind it."""
+        rest = data[self._body_left :]
+        self._body_received(data[: self._body_left] if rest else data)
+        if rest and self.cycle.keep_alive:
+            self.data_received(rest)
+
+    def _body_received(self, chunk: Chunk) -> None:
         """More of a body whose length is known, past the parser, which would copy it.
 
         A new parser goes on behind its end.
         """
-        rest = data[self._body_left :]
-        self.on_body(data[: self._body_left] if rest else data)
+        self._unset_keepalive_if_required()
+        self.on_body(chunk)
         if not self._body_left:
             self.parser = _new_parser(self)
             self.on_message_complete()
-            if rest and self.cycle.keep_alive:
-                self.data_received(rest)
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -114,7 +127,7 @@ class Protocol(HttpToolsProtocol):
         self._body_left = length
         self._in_head = False
 
-    def on_body(self, body: bytes) -> None:
+    def on_body(self, body: Chunk) -> None:
         if self._body_left:
             self._body_left -= len(body)
         if self._body is not None and not self.cycle.response_complete:

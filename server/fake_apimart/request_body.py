@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_apimart_storage import Chunk
 from starlette.types import Scope
 
 from fake_apimart import incoming_body
@@ -32,14 +33,14 @@ class RequestBody:
 
     async def read(self) -> bytes:
         """All of it. Raises ClientDisconnect."""
-        read: list[bytes] = []
+        read: list[Chunk] = []
         while chunks := await self.take():
             read += chunks
         return b"".join(read)
 
-    async def take(self) -> list[bytes]:
+    async def take(self) -> list[Chunk]:
         """What has arrived since; nothing at the end. Raises ClientDisconnect."""
-        chunks: list[bytes] = []
+        chunks: list[Chunk] = []
         while not chunks and self._body is not None and not self._body.has_ended:
             chunks = await self._body.take(ENOUGH_BYTES)
         if not chunks:

@@ -15,7 +15,7 @@ from python_multipart.exceptions import MultipartParseError
 
 from fake_apimart.go import path
 from fake_apimart.go.mime import MediaTypeError, parse_media_type
-from fake_apimart.go.multipart import MultipartReader
+from fake_apimart.go.multipart import Data, MultipartReader
 from fake_apimart.go.quotedprintable import Decoder
 from fake_apimart.go.textproto import EOF, MESSAGE_TOO_LARGE
 from fake_apimart.remembered import remembered
@@ -40,7 +40,7 @@ FILE_HEADER_BYTES = 100
 # As nearly all clients write it, with a boundary that each request has anew.
 _USUAL_TYPE = re.compile(rb"multipart/form-data; ?boundary=([-0-9A-Za-z_.+]+)")
 
-FileData = Callable[[bytes, int, int], None]
+FileData = Callable[[Data, int, int], None]
 
 
 def boundary_of(content_type: bytes) -> bytes:
@@ -95,8 +95,8 @@ class FormFile:
             },
         )
 
-    def write(self, data: bytes) -> None:
-        """The next bytes of the body."""
+    def write(self, data: bytes | memoryview) -> None:
+        """The next bytes of the body; a view must show a bytearray, from its first byte on."""
         self._reader.write(data)
 
     def finalize(self, error: str = EOF) -> None:
@@ -151,13 +151,13 @@ class FormFile:
         if self._memory_left < 0:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def _data(self, data: Data, start: int, end: int) -> None:
         if self._decoder is not None:
-            data = self._decoder.feed(data[start:end])
+            data = self._decoder.feed(bytes(data[start:end]))
             start, end = 0, len(data)
         self._take(data, start, end)
 
-    def _take(self, data: bytes, start: int, end: int) -> None:
+    def _take(self, data: Data, start: int, end: int) -> None:
         self._part_bytes += end - start
         if not self._part_is_file and self._part_bytes > self._memory_left:
             raise MultipartParseError(MESSAGE_TOO_LARGE)

@@ -15,13 +15,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from enum import IntEnum, auto
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import BaseParser
 
 from fake_apimart.go import strconv
 from fake_apimart.go.textproto import EOF, MIMEHeaderReader
+
+Data = bytes | bytearray
 
 UNEXPECTED_EOF = "unexpected EOF"
 # Go reads lines through a buffer of this size, and gives up where one does not fit.
@@ -69,12 +71,27 @@ class MultipartReader(BaseParser):
         self._data_begun = False
         self._skipping = False
 
-    def write(self, data: bytes) -> int:
-        """Take the next bytes of the body; gives back how many, which is always all."""
-        whole = self._held + data if self._held else data
+    def write(self, data: bytes | memoryview) -> int:
+        """Take the next bytes of the body; gives back how many, which is always all.
+
+        A view must show a bytearray, from its first byte on. What the parts' data is of it reaches
+        the callback in that bytearray.
+        """
+        rest = data if isinstance(data, bytes) else self._pass_view(data)
+        whole = self._held + rest if self._held else rest
         position = self._run(whole, None)
         self._held = b"" if self.state is State.END else whole[position:]
         return len(data)
+
+    def _pass_view(self, view: memoryview) -> bytes:
+        """Pass on what is plainly a part's data; gives back the rest of the view."""
+        if self.state is not State.DATA or not self._data_begun or self._held:
+            return bytes(view)
+        # Views cannot be searched.
+        data = cast("bytearray", view.obj)
+        plain = self._before_delimiter(data, 0, len(view))
+        self._pass_data(data, 0, plain)
+        return bytes(view[plain:])
 
     def finalize(self, error: str = EOF) -> None:
         """The body ended with Go's error text `error`: EOF at its announced end."""
@@ -201,7 +218,7 @@ class MultipartReader(BaseParser):
                 self._end_part()
                 return used
             found = data.find(delimiter, found + len(delimiter))
-        used = self._pass_data(data, position, _held_back(data, position, delimiter))
+        used = self._pass_data(data, position, _held_back(data, position, len(data), delimiter))
         if error is not None:
             self._cut_data(error)
         return used
@@ -232,11 +249,17 @@ class MultipartReader(BaseParser):
             return None if error is None else False
         return behind == b"--" or behind[0] in _BEHIND_BOUNDARY
 
-    def _pass_data(self, data: bytes, start: int, end: int) -> int:
+    def _before_delimiter(self, data: Data, start: int, end: int) -> int:
+        """Where what may be a boundary begins, or may go on behind the end; else the end."""
+        delimiter = self._line_end + self._dash_boundary
+        found = data.find(delimiter, start, end)
+        return found if found >= 0 else _held_back(data, start, end, delimiter)
+
+    def _pass_data(self, data: Data, start: int, end: int) -> int:
         if end > start:
             self._data_begun = True
             if not self._skipping:
-                self.callback("part_data", data, start, end)
+                self.callback("part_data", data, start, end)  # type: ignore[arg-type]
         return end - start
 
     def _end_part(self) -> None:
@@ -262,7 +285,7 @@ class MultipartReader(BaseParser):
     }
 
 
-def _held_back(data: bytes, position: int, delimiter: bytes) -> int:
+def _held_back(data: Data, position: int, end: int, delimiter: bytes) -> int:
     """Where the last bytes begin that may yet turn out to be the delimiter; else the end."""
-    start = data.rfind(delimiter[:1], max(position, len(data) - len(delimiter)))
-    return start if start >= 0 and delimiter.startswith(data[start:]) else len(data)
+    start = data.rfind(delimiter[:1], max(position, end - len(delimiter)), end)
+    return start if start >= 0 and delimiter.startswith(bytes(data[start:end])) else end
