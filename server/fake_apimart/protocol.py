@@ -23,6 +23,7 @@ from fake_apimart.access_log import AccessLog
 from fake_apimart.clock import SystemClock
 from fake_apimart.connection import CYCLE
 from fake_apimart.go.multipart import UNEXPECTED_EOF
+from fake_apimart.head import head_of
 from fake_apimart.incoming_body import IncomingBody
 from fake_apimart.large_body import LARGE_BYTES, LargeBody
 from fake_apimart.request_body import BROKEN_BODY
@@ -110,21 +111,22 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        hosts, has_body, length = _of_interest(self.headers)
-        self._host_refusal = _host_refusal(hosts, self.parser.get_http_version())
+        scope: Scope = self.scope  # type: ignore[assignment]
+        head = head_of(scope)
+        self._host_refusal = _host_refusal(head, self.headers, self.parser.get_http_version())
         if self._host_refusal is not None:
             # The parser stops at this, and `data_received` learns of it.
             raise ValueError(self._host_refusal)
         super().on_headers_complete()
         # Weak, since it refers to the scope itself: a circle per request would wait for the
         # garbage collector.
-        scope: Scope = self.scope  # type: ignore[assignment]
         scope[CYCLE] = weakref.ref(self.cycle)
         self._body = None
-        if has_body:
+        length = head.get(b"content-length")
+        if length is not None or b"transfer-encoding" in head:
             high_water = incoming_body.high_water(len(self.connections))
             self._body = scope[incoming_body.SCOPE_KEY] = IncomingBody(self.cycle, high_water)
-        self._body_left = length
+        self._body_left = int(length or 0)
         self._in_head = False
 
     def on_body(self, body: Chunk) -> None:
@@ -230,21 +232,16 @@ def _new_parser(protocol: Protocol) -> httptools.HttpRequestParser:
     return parser
 
 
-def _of_interest(headers: list[tuple[bytes, bytes]]) -> tuple[list[bytes], bool, int]:
-    """The hosts in a head, whether a body follows it, and its length, 0 where that is not known."""
-    values = dict(headers)
-    hosts = [value for name, value in headers if name == b"host"]
-    length = values.get(b"content-length")
-    has_body = length is not None or b"transfer-encoding" in values
-    return hosts, has_body, int(length or 0)
+def _host_refusal(
+    head: dict[bytes, bytes], headers: list[tuple[bytes, bytes]], http_version: str
+) -> str | None:
+    """The status with which Go refuses a request for its `Host` headers; None where it does not.
 
-
-def _host_refusal(hosts: list[bytes], http_version: str) -> str | None:
-    """The status with which Go refuses a request for its `Host` headers; None where it does not."""
-    if not hosts and http_version == "1.1":
-        return "400 Bad Request: missing required Host header"
-    if len(hosts) > 1:
+    `head` has one value for each name in `headers`.
+    """
+    host = head.get(b"host")
+    if host is None:
+        return "400 Bad Request: missing required Host header" if http_version == "1.1" else None
+    if len(head) < len(headers) and sum(name == b"host" for name, _ in headers) > 1:
         return _BAD_REQUEST
-    if hosts and not _HOST.fullmatch(hosts[0]):
-        return "400 Bad Request: malformed Host header"
-    return None
+    return None if _HOST.fullmatch(host) else "400 Bad Request: malformed Host header"

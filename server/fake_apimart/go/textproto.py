@@ -23,7 +23,7 @@ _WHITE = b" \t"
 _NAME = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~]+")
 _NAME_WITH_SPACES = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~ ]+")
 # Lines without anything to look twice at, up to the blank one. Possessive: nothing to try again.
-_PLAIN = re.compile(rb"((?:[!-9;-~]++: [ -~]++\r\n)++)\r\n")
+_PLAIN = re.compile(rb"((?:[!#$%&'*+\-.0-9A-Z^_`a-z|~]++: [ -~]++\r\n)++)\r\n")
 _BAD_VALUE_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -71,9 +71,9 @@ class MIMEHeaderReader:
     def _take_plain(self, lines: bytes) -> None:
         """A whole header that has come at once, as nearly all do: nothing to put together."""
         self._initial = False
-        for line in lines.split(b"\r\n")[:-1]:
-            self._check_length(len(line))
-            self._take_entry(line.strip(_WHITE))
+        for length, name, value in _plain_entries(lines):
+            self._check_length(length)
+            self._add(name, value)
         self.done = True
 
     def finish(self, error: str) -> None:
@@ -161,10 +161,12 @@ class MIMEHeaderReader:
         if _BAD_VALUE_BYTE.search(value):
             # Go has put the name in its canonical form by then, in the line itself.
             raise MultipartParseError(f"malformed MIME header line: {_text(name + b':' + value)}")
+        self._add(name, value.lstrip(_WHITE))
+
+    def _add(self, name: bytes, value: bytes) -> None:
         self._entries_left -= 1
         if self._entries_left < 0:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
-        value = value.lstrip(_WHITE)
         if name not in self.entries:
             self._bytes_left -= len(name) + ENTRY_BYTES
         self._bytes_left -= len(value)
@@ -181,7 +183,21 @@ def _canonical(name: bytes) -> bytes | None:
     """
     if not _NAME.fullmatch(name):
         return name if _NAME_WITH_SPACES.fullmatch(name) else None
+    return _capitalized(name)
+
+
+def _capitalized(name: bytes) -> bytes:
     return b"-".join(word.capitalize() for word in name.split(b"-"))
+
+
+@remembered
+def _plain_entries(lines: bytes) -> list[tuple[int, bytes, bytes]]:
+    """The length, the canonical name and the value of each plain line."""
+    entries = []
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        entries.append((len(line), _capitalized(name), value.strip(_WHITE)))
+    return entries
 
 
 def _text(line: bytes) -> str:
