@@ -65,7 +65,7 @@ def _measure_the_rest(store: Store | None, rounds: int) -> dict[str, object]:
     """What is no load: start, memory, the fixture, S3 beside boto3, growth."""
     measured = {
         "start": start.measure(rounds),
-        "memory": memory.measure(),
+        "memory": memory.measure(rounds),
         "fixture": worlds.measure(rounds),
         **({"s3": s3.measure(store, rounds)} if store else {}),
     }

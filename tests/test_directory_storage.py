@@ -351,7 +351,7 @@ def test_batches_shrink_when_many_large_objects_arrive(tmp_path: Path) -> None:
             writers = [storage.writer(info(f"image/{number}")) for number in range(64)]
             for writer in writers:
                 await writer.write([bytes(200_000)])
-            assert storage.incoming.batch_bytes * 2 * 64 <= 32 * 1024 * 1024 < alone * 2 * 64
+            assert storage.incoming.batch_bytes * 2 * 64 <= 24 * 1024 * 1024 < alone * 2 * 64
             for writer in writers:
                 await writer.abort()
             assert storage.incoming.batch_bytes == alone
