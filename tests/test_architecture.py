@@ -83,14 +83,15 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
 
 
 # `request_id` and `access_log` only write a given instant out, `readiness` waits on behalf of the
-# command, S3 goes by the real time of machines, whatever the clock of a test says, and a test may
-# set a world's clock by a datetime of its own.
+# command, S3 goes by the real time of machines, whatever the clock of a test says, `incoming` by
+# how long a disk really takes, and a test may set a world's clock by a datetime of its own.
 IMPORTERS = {
     "time": {
         "fake_apimart.access_log",
         "fake_apimart.clock",
         "fake_apimart.readiness",
         "fake_apimart.request_id",
+        "fake_apimart_storage.incoming",
         "fake_apimart_storage.s3.bucket",
     },
     "random": {"fake_apimart.randomness"},

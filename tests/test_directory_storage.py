@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_apimart_storage import ObjectInfo, ObjectNotFound, StorageError
+from fake_apimart_storage import Chunk, ObjectInfo, ObjectNotFound, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
+from fake_apimart_storage.directory_writer import INLINE_BYTES, MOST_AT_ONCE_BYTES
+from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.object_file import path_of, read_trailer, trailer, write_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -343,10 +347,12 @@ def test_keys_that_look_alike_have_files_of_their_own(tmp_path: Path) -> None:
     assert len(paths) == 100
 
 
+@pytest.mark.usefixtures("patient")
 def test_batches_shrink_when_many_large_objects_arrive(tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             assert isinstance(storage, DirectoryStorage)
+            write_for(SLOW * 1.1, storage.incoming)
             alone = storage.incoming.batch_bytes
             writers = [storage.writer(info(f"image/{number}")) for number in range(64)]
             for writer in writers:
@@ -355,5 +361,123 @@ def test_batches_shrink_when_many_large_objects_arrive(tmp_path: Path) -> None:
             for writer in writers:
                 await writer.abort()
             assert storage.incoming.batch_bytes == alone
+
+    run(body())
+
+
+SLOW = 0.3
+"""Longer than a busy machine takes for a short write."""
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fake_apimart_storage.incoming.SLOW_SECONDS", SLOW)
+
+
+def write_for(seconds: float, incoming: Incoming) -> None:
+    """A write that takes so long."""
+    with incoming.measured():
+        time.sleep(seconds)
+
+
+def parts_in(folder: Path) -> list[int]:
+    """The sizes of files that are being written."""
+    return [path.stat().st_size for path in folder.glob("incoming/*/*.part")]
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("seconds", "is_quick"), [(0.0, True), (SLOW * 1.1, False)])
+def test_disk_is_quick_until_a_write_took_long(
+    seconds: float, is_quick: bool, tmp_path: Path
+) -> None:
+    incoming = Incoming(tmp_path)
+    write_for(seconds, incoming)
+    assert incoming.is_quick is is_quick
+
+
+@pytest.mark.usefixtures("patient")
+def test_slow_disk_is_given_another_try_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fake_apimart_storage.incoming.SLOW_FOR_SECONDS", 0.5)
+    incoming = Incoming(tmp_path)
+    write_for(SLOW * 1.1, incoming)
+    assert not incoming.is_quick
+    time.sleep(0.6)
+    assert incoming.is_quick
+
+
+def test_quick_disk_is_written_to_as_bytes_come(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert isinstance(storage, DirectoryStorage)
+            writer = storage.writer(info("image/1"))
+            await writer.write([b"a" * INLINE_BYTES])
+            assert parts_in(tmp_path) == []
+            await writer.write([b"b" * 100_000, b"c" * 100_000])
+            assert parts_in(tmp_path) == [INLINE_BYTES + 200_000]
+            assert storage.incoming.large_writers == 0
+            await writer.abort()
+            assert parts_in(tmp_path) == []
+
+    run(body())
+
+
+def test_much_at_once_is_left_to_a_thread_on_any_disk(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert isinstance(storage, DirectoryStorage)
+            writer = storage.writer(info("image/1"))
+            await writer.write([bytes(MOST_AT_ONCE_BYTES + 1)])
+            assert storage.incoming.large_writers == 1
+            await writer.commit()
+            assert storage.incoming.large_writers == 0
+            assert await read(storage, "image/1") == bytes(MOST_AT_ONCE_BYTES + 1)
+
+    run(body())
+
+
+@pytest.mark.usefixtures("patient")
+def test_disk_that_becomes_slow_within_an_object_is_left_to_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert isinstance(storage, DirectoryStorage)
+            writer = storage.writer(info("image/1"))
+            await writer.write([b"a" * 200_000])
+            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", slowly)
+            await writer.write([b"b" * 200_000])
+            assert not storage.incoming.is_quick
+            assert storage.incoming.large_writers == 0
+            await writer.write([b"c" * 200_000])
+            assert storage.incoming.large_writers == 1
+            await writer.write([b"d" * 2_000_000])
+            await writer.commit()
+            stored = await read(storage, "image/1")
+            assert stored == b"a" * 200_000 + b"b" * 200_000 + b"c" * 200_000 + b"d" * 2_000_000
+
+    def slowly(fd: int, chunks: Sequence[Chunk]) -> None:
+        time.sleep(SLOW * 1.1)
+        write_all(fd, chunks)
+
+    run(body())
+
+
+def test_disk_that_fills_up_within_a_large_object_is_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            writer = storage.writer(info("image/1"))
+            await writer.write([bytes(200_000)])
+            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fail)
+            with pytest.raises(StorageError, match="No space left"):
+                await writer.write([bytes(200_000)])
+            await writer.abort()
+            assert parts_in(tmp_path) == []
+
+    def fail(fd: int, chunks: Sequence[Chunk]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run(body())

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fake_apimart.large_body import KEPT_BYTES, LARGE_BYTES, LargeBody
+from fake_apimart.large_body import LARGE_BYTES, LargeBody
 from fake_apimart.receive_buffers import BUFFER_BYTES, KEPT_BUFFERS, ReceiveBuffers
 from fake_apimart_storage import Chunk
 
@@ -30,7 +30,8 @@ from tests.harness import (
 )
 
 KEEP: dict[str, str | None] = {"Connection": None}
-SIZES = (1, 300, 50_000, 400_000)
+SIZES = (1, 300, 50_000, 400_000, 1_100_000)
+AT_ONCE = 512 * 1024
 """Of pieces that a client sends: some are copied, some fill a buffer."""
 
 
@@ -125,7 +126,7 @@ def receive() -> Callable[[list[bytes]], list[Chunk]]:
 
     def receive(reads: list[bytes]) -> list[Chunk]:
         transport, usual, chunks = Transport(), asyncio.Protocol(), list[Chunk]()
-        body = LargeBody(transport, usual, sum(map(len, reads)), chunks.append)
+        body = LargeBody(transport, usual, sum(map(len, reads)), AT_ONCE, chunks.append)
         for read in reads:
             body.get_buffer(-1)[: len(read)] = read
             assert transport.protocol is None
@@ -138,7 +139,7 @@ def receive() -> Callable[[list[bytes]], list[Chunk]]:
 
 @pytest.mark.parametrize(
     ("size", "kind"),
-    [(1, bytes), (KEPT_BYTES - 1, bytes), (KEPT_BYTES, memoryview), (BUFFER_BYTES, memoryview)],
+    [(1, bytes), (AT_ONCE // 2 - 1, bytes), (AT_ONCE // 2, memoryview), (AT_ONCE, memoryview)],
 )
 def test_buffer_is_kept_where_it_is_well_filled(
     size: int, kind: type[Chunk], receive: Callable[[list[bytes]], list[Chunk]]
@@ -150,33 +151,41 @@ def test_buffer_is_kept_where_it_is_well_filled(
 
 
 def test_nothing_behind_the_body_is_read() -> None:
-    body = LargeBody(Transport(), asyncio.Protocol(), BUFFER_BYTES + 10, lambda chunk: None)
+    body = LargeBody(Transport(), asyncio.Protocol(), AT_ONCE + 10, AT_ONCE, lambda chunk: None)
     buffer = body.get_buffer(-1)
-    assert len(buffer) == BUFFER_BYTES
+    assert len(buffer) == AT_ONCE
     # The event loop may come without having read anything.
     assert body.get_buffer(-1) is buffer
-    body.buffer_updated(BUFFER_BYTES)
+    body.buffer_updated(AT_ONCE)
     assert len(body.get_buffer(-1)) == 10
+
+
+def test_no_more_is_read_at_once_than_fits_a_buffer() -> None:
+    left = 3 * BUFFER_BYTES
+    body = LargeBody(Transport(), asyncio.Protocol(), left, left, lambda chunk: None)
+    assert len(body.get_buffer(-1)) == BUFFER_BYTES
 
 
 def test_buffer_that_is_looked_at_is_not_lent_again() -> None:
     buffers = ReceiveBuffers()
-    lent = buffers.lend()
+    lent = buffers.lend(100)
+    assert len(lent) == 100
     part = lent[10:20]
     first = lent.obj
     lent.release()
-    assert buffers.lend().obj is not first
+    assert buffers.lend(100).obj is not first
     part.release()
-    assert any(buffers.lend().obj is first for _ in range(3))
+    assert any(buffers.lend(200).obj is first for _ in range(3))
 
 
 def test_buffers_beyond_the_kept_ones_are_made_and_forgotten() -> None:
     buffers = ReceiveBuffers()
-    busy = [buffers.lend() for _ in range(KEPT_BUFFERS)]
+    busy = [buffers.lend(BUFFER_BYTES) for _ in range(KEPT_BUFFERS)]
     kept = {id(view.obj) for view in busy}
     assert len(kept) == KEPT_BUFFERS
-    further = buffers.lend()
+    further = buffers.lend(100)
     assert id(further.obj) not in kept
+    assert len(further) == len(bytes(further.obj)) == 100
     for view in busy:
         view.release()
-    assert {id(buffers.lend().obj) for _ in range(2 * KEPT_BUFFERS)} == kept
+    assert {id(buffers.lend(100).obj) for _ in range(2 * KEPT_BUFFERS)} == kept

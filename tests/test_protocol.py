@@ -312,7 +312,7 @@ def test_application_passes_on_what_is_not_http() -> None:
 
 @pytest.mark.parametrize(
     ("connections", "kibibytes"),
-    [(0, 512), (1, 512), (8, 512), (16, 256), (20, 204), (32, 128), (1000, 128)],
+    [(0, 1024), (1, 1024), (4, 1024), (8, 512), (20, 204), (32, 128), (1000, 128)],
 )
 def test_each_connection_may_hold_less_the_more_there_are(connections: int, kibibytes: int) -> None:
     assert high_water(connections) // 1024 == kibibytes

@@ -23,7 +23,7 @@ SCOPE_KEY = "fake_apimart.incoming_body"
 ENOUGH_BYTES = 128 * 1024
 """Nobody need wait for more than this before they take what has arrived."""
 
-HIGHEST_WATER_BYTES = 4 * ENOUGH_BYTES
+HIGHEST_WATER_BYTES = 8 * ENOUGH_BYTES
 RECEIVED_BYTES = 4 * 1024 * 1024
 """About as much as all connections together may hold for those who have not taken it yet."""
 
@@ -34,10 +34,11 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def high_water(connections: int) -> int:
-    """How many bytes each of so many connections may hold.
+    """How many bytes each of so many connections may hold, and how many of a large body are read at
+    once.
 
-    The most is more than is read at once, since to stop reading and go on again costs calls of the
-    system.
+    Few connections get much, since each read costs a turn of the event loop. Among many, all others
+    would wait for that long.
     """
     share = RECEIVED_BYTES // max(1, connections)
     return max(ENOUGH_BYTES, min(HIGHEST_WATER_BYTES, share))

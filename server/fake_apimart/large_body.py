@@ -15,12 +15,8 @@ from fake_apimart_storage import Chunk
 from fake_apimart.receive_buffers import BUFFER_BYTES, ReceiveBuffers
 
 # On Windows asyncio reads as much as it likes, and copies it out.
-LARGE_BYTES = BUFFER_BYTES if sys.platform != "win32" else sys.maxsize
+LARGE_BYTES = 256 * 1024 if sys.platform != "win32" else sys.maxsize
 """A body of which this is still to come is large."""
-
-KEPT_BYTES = BUFFER_BYTES * 3 // 4
-"""Less than this is copied out of its buffer: else a client that sends little at a time would keep
-a buffer for each bit."""
 
 _BUFFERS = ReceiveBuffers()
 
@@ -28,7 +24,8 @@ _BUFFERS = ReceiveBuffers()
 class LargeBody(asyncio.BufferedProtocol):
     """In place of the `usual` protocol: the next `left` bytes, chunk by chunk to `on_chunk`.
 
-    A chunk that is a memoryview shows a bytearray, from its first byte on.
+    Not more than `at_once` bytes are read at once. A chunk that is a memoryview shows a bytearray,
+    from its first byte on.
     """
 
     def __init__(
@@ -36,17 +33,19 @@ class LargeBody(asyncio.BufferedProtocol):
         transport: asyncio.Transport,
         usual: asyncio.Protocol,
         left: int,
+        at_once: int,
         on_chunk: Callable[[Chunk], None],
     ) -> None:
         self._transport = transport
         self._usual = usual
         self._left = left
+        self._at_once = min(at_once, BUFFER_BYTES)
         self._on_chunk = on_chunk
         self._buffer: memoryview | None = None
 
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._buffer is None:
-            self._buffer = _BUFFERS.lend()[: self._left]
+            self._buffer = _BUFFERS.lend(min(self._at_once, self._left))
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -56,7 +55,8 @@ class LargeBody(asyncio.BufferedProtocol):
         self._left -= nbytes
         if not self._left:
             self._transport.set_protocol(self._usual)
-        self._on_chunk(chunk if nbytes >= KEPT_BYTES else bytes(chunk))
+        # A client that sends little at a time must not cost a buffer for each bit.
+        self._on_chunk(chunk if nbytes >= self._at_once // 2 else bytes(chunk))
 
     def eof_received(self) -> bool | None:
         return self._usual.eof_received()

@@ -76,8 +76,7 @@ class Protocol(HttpToolsProtocol):
                 return
         self._parse(data)
         if self._body_left >= LARGE_BYTES:
-            rest = LargeBody(self.transport, self, self._body_left, self._body_received)
-            self.transport.set_protocol(rest)
+            self._receive_large()
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -89,6 +88,13 @@ class Protocol(HttpToolsProtocol):
                 self._break_body(CHUNK_ERRORS.get(str(error), _MALFORMED_CHUNK))
             else:
                 self._refuse(self._host_refusal or _BAD_REQUEST)
+
+    def _receive_large(self) -> None:
+        """Have the rest of a body received in larger pieces."""
+        at_once = incoming_body.high_water(len(self.connections))
+        self.transport.set_protocol(
+            LargeBody(self.transport, self, self._body_left, at_once, self._body_received)
+        )
 
     def _take_body(self, data: bytes) -> None:
         """More of a body whose length is known, and what comes behind it."""

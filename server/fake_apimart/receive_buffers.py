@@ -8,35 +8,36 @@ from __future__ import annotations
 
 from collections import deque
 
-BUFFER_BYTES = 256 * 1024
-KEPT_BUFFERS = 32
+BUFFER_BYTES = 1024 * 1024
+KEPT_BUFFERS = 16
 """As many are kept; whoever needs more has them made, and thrown away."""
 
 _LOOKED_AT = 4
 
 
 class ReceiveBuffers:
-    """Buffers of BUFFER_BYTES, for any thread. One that somebody still has a memoryview of is not
-    lent again.
+    """Buffers of up to BUFFER_BYTES, for any thread. One that somebody still has a memoryview of is
+    not lent again.
     """
 
     def __init__(self) -> None:
         self._kept: deque[bytearray] = deque()
 
-    def lend(self) -> memoryview:
-        """All of a buffer that nobody looks at; what it holds is left from before."""
+    def lend(self, size: int) -> memoryview:
+        """`size` bytes that nobody looks at; what they hold is left from before."""
         for _ in range(min(_LOOKED_AT, len(self._kept))):
             # The one that was lent longest ago is the likeliest to be back. While it is looked at,
             # no other thread finds it.
             buffer = self._kept.popleft()
-            lent = memoryview(buffer) if _is_free(buffer) else None
+            lent = memoryview(buffer)[:size] if _is_free(buffer) else None
             self._kept.append(buffer)
             if lent is not None:
                 return lent
+        if len(self._kept) >= KEPT_BUFFERS:
+            return memoryview(bytearray(size))
         buffer = bytearray(BUFFER_BYTES)
-        lent = memoryview(buffer)
-        if len(self._kept) < KEPT_BUFFERS:
-            self._kept.append(buffer)
+        lent = memoryview(buffer)[:size]
+        self._kept.append(buffer)
         return lent
 
 

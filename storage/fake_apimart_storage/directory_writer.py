@@ -1,8 +1,10 @@
-"""Writing one object into a folder: small ones at once, large ones from a worker thread.
+"""Writing one object into a folder: in the event loop while the disk is quick, else in threads.
 
-Up to INLINE_BYTES wait in memory and are written in the event loop when the object commits: that
-is cheaper than a thread switch. Beyond that, batches go to a worker thread, so that writing one
-batch overlaps receiving the next; at most one batch is being written and one collected.
+Up to INLINE_BYTES wait in memory, and are written when the object commits. Beyond that, what comes
+is written as it comes: to copy it into the operating system's memory takes less than to have a
+thread do it. Where that is not all, since a write took long, batches go to a worker thread from
+then on; at most one batch is being written and one collected. So do the steps that may take long
+on any disk: to close, publish or delete a large file.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writ
 from fake_apimart_storage.object_file import trailer, write_all
 
 INLINE_BYTES = 128 * 1024
+MOST_AT_ONCE_BYTES = 2 * 1024 * 1024
 MAX_CHUNKS = 64
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -42,16 +45,32 @@ class DirectoryWriter(Writer):
             # A client that sends byte by byte must not cost an object per byte.
             self._waiting = [b"".join(self._waiting)]
         limit = INLINE_BYTES if self._job is None else self._incoming.batch_bytes
-        if self._waiting_bytes > limit:
+        if self._waiting_bytes <= limit:
+            return
+        is_quick = self._job is None and self._incoming.is_quick
+        if is_quick and self._waiting_bytes <= MOST_AT_ONCE_BYTES:
+            self._write_now()
+        else:
             await self._hand_over()
+
+    def _write_now(self) -> None:
+        try:
+            with self._incoming.measured():
+                self._append(self._taken())
+        except OSError as error:
+            raise StorageError(str(error)) from error
+
+    def _taken(self) -> list[Chunk]:
+        """What waits, which it then does no more."""
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return batch
 
     async def _hand_over(self) -> None:
         """Give what waits to a worker thread, once the batch before it is written."""
         await self._written()
         if self._job is None:
             self._incoming.large_writers += 1
-        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        self._job = self._incoming.pool.submit(self._append, batch)
+        self._job = self._incoming.pool.submit(self._append, self._taken())
 
     async def _written(self) -> None:
         if self._job is not None:
@@ -63,7 +82,7 @@ class DirectoryWriter(Writer):
     async def commit(self) -> None:
         try:
             await self._written()
-            if self._job is None:
+            if self._is_small:
                 self._finish()
             else:
                 await asyncio.wrap_future(self._incoming.pool.submit(self._finish))
@@ -74,12 +93,17 @@ class DirectoryWriter(Writer):
 
     async def abort(self) -> None:
         self._waiting = []
-        if self._job is None:
+        if self._is_small:
             self._discard()
         else:
             job = self._incoming.pool.submit(self._discard_after, self._job)
             await asyncio.shield(asyncio.wrap_future(job))
         self._release()
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether all of it waits still."""
+        return self._job is None and self._temporary is None
 
     def _release(self) -> None:
         if self._job is not None:
@@ -111,9 +135,10 @@ class DirectoryWriter(Writer):
             os.replace(self._temporary, self._target)
         self._temporary = None
 
-    def _discard_after(self, job: Future[None]) -> None:
-        # The pool starts jobs in order, so this one can wait for the earlier without a deadlock.
-        job.exception()
+    def _discard_after(self, job: Future[None] | None) -> None:
+        if job is not None:
+            # The pool starts jobs in order, so this can wait for the earlier without a deadlock.
+            job.exception()
         self._discard()
 
     def _discard(self) -> None:

@@ -12,7 +12,8 @@ import itertools
 import logging
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,10 @@ BATCH_BYTES = 1024 * 1024
 SMALLEST_BATCH_BYTES = 64 * 1024
 BUFFER_BYTES = 24 * 1024 * 1024
 LOCK_SECONDS = 10
+SLOW_SECONDS = 0.03
+"""A write that takes longer was not to memory alone, and has held up all that the server does."""
+SLOW_FOR_SECONDS = 10
+"""For so long writes are then left to threads."""
 
 T = TypeVar("T")
 
@@ -40,6 +45,21 @@ class Incoming:
         self._own: Path | None = None
         self._lock: FileLock | None = None
         self._numbers = itertools.count()
+        self._slow_until = 0.0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a write may be expected to take no longer than copying its bytes."""
+        return time.monotonic() >= self._slow_until
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """Around a write in the event loop: one that is slow is the last for a while."""
+        begun = time.monotonic()
+        yield
+        ended = time.monotonic()
+        if ended - begun > SLOW_SECONDS:
+            self._slow_until = ended + SLOW_FOR_SECONDS
 
     @property
     def batch_bytes(self) -> int:
