@@ -49,12 +49,12 @@ class ImageType:
         One of SIGNATURES exactly where the file is an allowed picture.
         """
         for_pictures, for_others = self._loaded or await self._load()
-        if any(signature.match(head) for signature in SIGNATURES.values()):
-            name = for_pictures(head)
-        else:
+        signed = next((name for name, mark in SIGNATURES.items() if mark.match(head)), None)
+        if signed is None:
             name = await asyncio.to_thread(for_others, head)
-        signature = SIGNATURES.get(name)
-        return name if signature is None or signature.match(head) else _UNKNOWN
+        else:
+            name = for_pictures(head)
+        return name if name == signed or name not in SIGNATURES else _UNKNOWN
 
     async def _load(self) -> _Namers:
         if self._loading is None:

@@ -82,7 +82,7 @@ class IncomingImage:
             await self._read_type()
         if self._dropped:
             await self.abort()
-        elif self.content_type:
+        elif self.content_type and self._waiting:
             await self._store()
 
     async def _read_type(self) -> None:

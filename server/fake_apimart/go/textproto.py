@@ -72,7 +72,8 @@ class MIMEHeaderReader:
         """A whole header that has come at once, as nearly all do: nothing to put together."""
         self._initial = False
         for length, name, value in _plain_entries(lines):
-            self._check_length(length)
+            if length > self._limit():
+                raise MultipartParseError(MESSAGE_TOO_LARGE)
             self._add(name, value)
         self.done = True
 
