@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from fake_apimart_storage import Chunk, ObjectInfo, ObjectNotFound, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.directory_writer import INLINE_BYTES, MOST_AT_ONCE_BYTES
-from fake_apimart_storage.incoming import Incoming
+from fake_apimart_storage.incoming import WORKER_THREADS, Incoming
 from fake_apimart_storage.object_file import path_of, read_trailer, trailer, write_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -475,6 +476,72 @@ def test_disk_that_fills_up_within_a_large_object_is_a_storage_error(
             with pytest.raises(StorageError, match="No space left"):
                 await writer.write([bytes(200_000)])
             await writer.abort()
+            assert parts_in(tmp_path) == []
+
+    def fail(fd: int, chunks: Sequence[Chunk]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    run(body())
+
+
+def test_commit_that_is_given_up_halfway_is_over_before_the_abort(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            writer = storage.writer(info("image/1"))
+            await writer.write([b"a" * 200_000])
+            monkeypatch.setattr("fake_apimart_storage.directory_writer.trailer", slowly)
+            committing = asyncio.create_task(writer.commit())
+            await asyncio.to_thread(begun.wait, 10)
+            committing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await committing
+            await writer.abort()
+            assert parts_in(tmp_path) == []
+            assert await read(storage, "image/1") == b"a" * 200_000
+
+    def slowly(described: ObjectInfo) -> bytes:
+        begun.set()
+        time.sleep(0.2)
+        return trailer(described)
+
+    run(body())
+
+
+def test_commit_that_is_given_up_before_its_turn_leaves_nothing(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert isinstance(storage, DirectoryStorage)
+            writer = storage.writer(info("image/1"))
+            await writer.write([b"a" * 200_000])
+            for _ in range(WORKER_THREADS):
+                storage.incoming.pool.submit(time.sleep, 0.2)
+            committing = asyncio.create_task(writer.commit())
+            await asyncio.sleep(0.05)
+            committing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await committing
+            await writer.abort()
+            assert parts_in(tmp_path) == []
+            assert await keys(storage) == []
+
+    run(body())
+
+
+def test_commit_after_a_write_that_failed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            writer = storage.writer(info("image/1"))
+            await writer.write([bytes(200_000)])
+            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fail)
+            await writer.write([bytes(MOST_AT_ONCE_BYTES + 1)])
+            with pytest.raises(StorageError, match="No space left"):
+                await writer.commit()
             assert parts_in(tmp_path) == []
 
     def fail(fd: int, chunks: Sequence[Chunk]) -> None:

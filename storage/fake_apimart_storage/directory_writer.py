@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 
 from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writer
@@ -68,9 +68,13 @@ class DirectoryWriter(Writer):
     async def _hand_over(self) -> None:
         """Give what waits to a worker thread, once the batch before it is written."""
         await self._written()
+        self._start(self._append, self._taken())
+
+    def _start(self, step: Callable[..., None], *arguments: object) -> None:
+        """Have a thread take a step; the one before it must have been `_written`."""
         if self._job is None:
             self._incoming.large_writers += 1
-        self._job = self._incoming.pool.submit(self._append, self._taken())
+        self._job = self._incoming.pool.submit(step, *arguments)
 
     async def _written(self) -> None:
         if self._job is not None:
@@ -85,8 +89,9 @@ class DirectoryWriter(Writer):
             if self._is_small:
                 self._finish()
             else:
-                await asyncio.wrap_future(self._incoming.pool.submit(self._finish))
-        except OSError as error:
+                self._start(self._finish)
+                await self._written()
+        except (OSError, StorageError) as error:
             await self.abort()
             raise StorageError(str(error)) from error
         self._release()
@@ -138,7 +143,7 @@ class DirectoryWriter(Writer):
     def _discard_after(self, job: Future[None] | None) -> None:
         if job is not None:
             # The pool starts jobs in order, so this can wait for the earlier without a deadlock.
-            job.exception()
+            wait([job])
         self._discard()
 
     def _discard(self) -> None:
