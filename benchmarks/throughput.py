@@ -105,7 +105,7 @@ def measure(
 
 def _measure_once(name: str, load: Load, seconds: float) -> Sample:
     asked = ASKED[name]
-    if load.size >= _MEGABYTE:
+    if load.size:
         # What the server before this one gave back, the machine would hand out slowly.
         touch_memory()
     # A new server each time: what it stored before would fill the memory-backed folder.
