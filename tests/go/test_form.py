@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from fake_apimart.go.form import MAX_PARTS, NO_SUCH_FILE
-from fake_apimart.go.textproto import MESSAGE_TOO_LARGE
+from fake_apimart.go.textproto import HEADER_BYTES, MESSAGE_TOO_LARGE, MIMEHeaderReader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from python_multipart.exceptions import MultipartParseError
 
 from tests.go.cases import Cases
 from tests.go.parsing import cut, parse, views
@@ -140,3 +141,27 @@ def test_quoted_printable_is_decoded_as_go_decodes_it(
 def test_base64_is_not_decoded() -> None:
     body = part(b"aGk=", DISPOSITION + b"Content-Transfer-Encoding: base64\r\n") + END[2:]
     assert parse(TYPE, [body]) == (b"a.png", b"aGk=")
+
+
+LONG_LINE = b"A:" + b" " * 1000 + b"b"
+"""Longer than what Go counts for its entry."""
+
+
+def header_entries(bytes_left: int, piece: int) -> dict[bytes, list[bytes]]:
+    """What is read of LONG_LINE, `piece` bytes at a time."""
+    reader = MIMEHeaderReader(HEADER_BYTES + bytes_left, 10)
+    header = LONG_LINE + b"\r\n\r\n"
+    for start in range(0, len(header), piece):
+        reader.feed(header[start : start + piece], 0)
+    return reader.entries
+
+
+@pytest.mark.parametrize("piece", [1, 10_000])
+def test_header_line_that_just_fits_is_read(piece: int) -> None:
+    assert header_entries(len(LONG_LINE), piece) == {b"A": [b"b"]}
+
+
+@pytest.mark.parametrize("piece", [1, 10_000])
+def test_header_line_that_is_a_byte_too_long_is_refused(piece: int) -> None:
+    with pytest.raises(MultipartParseError, match=MESSAGE_TOO_LARGE):
+        header_entries(len(LONG_LINE) - 1, piece)
