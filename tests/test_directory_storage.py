@@ -381,6 +381,11 @@ def write_for(seconds: float, incoming: Incoming) -> None:
         time.sleep(seconds)
 
 
+def fill_up(fd: int, chunks: Sequence[Chunk]) -> None:
+    """A write to a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def parts_in(folder: Path) -> list[int]:
     """The sizes of files that are being written."""
     return [path.stat().st_size for path in folder.glob("incoming/*/*.part")]
@@ -472,14 +477,11 @@ def test_disk_that_fills_up_within_a_large_object_is_a_storage_error(
         async with opened(f"dir:{tmp_path}") as storage:
             writer = storage.writer(info("image/1"))
             await writer.write([bytes(200_000)])
-            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fail)
+            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fill_up)
             with pytest.raises(StorageError, match="No space left"):
                 await writer.write([bytes(200_000)])
             await writer.abort()
             assert parts_in(tmp_path) == []
-
-    def fail(fd: int, chunks: Sequence[Chunk]) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run(body())
 
@@ -538,13 +540,10 @@ def test_commit_after_a_write_that_failed_leaves_nothing(
         async with opened(f"dir:{tmp_path}") as storage:
             writer = storage.writer(info("image/1"))
             await writer.write([bytes(200_000)])
-            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fail)
+            monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fill_up)
             await writer.write([bytes(MOST_AT_ONCE_BYTES + 1)])
             with pytest.raises(StorageError, match="No space left"):
                 await writer.commit()
             assert parts_in(tmp_path) == []
-
-    def fail(fd: int, chunks: Sequence[Chunk]) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run(body())
