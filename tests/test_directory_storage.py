@@ -386,6 +386,15 @@ def fill_up(fd: int, chunks: Sequence[Chunk]) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+async def give_up(commit: Coroutine[Any, Any, None], begun: threading.Event) -> None:
+    """Cancel a commit once a thread has begun with it."""
+    committing = asyncio.create_task(commit)
+    assert await asyncio.to_thread(begun.wait, 10)
+    committing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await committing
+
+
 def parts_in(folder: Path) -> list[int]:
     """The sizes of files that are being written."""
     return [path.stat().st_size for path in folder.glob("incoming/*/*.part")]
@@ -496,11 +505,7 @@ def test_commit_that_is_given_up_halfway_is_over_before_the_abort(
             writer = storage.writer(info("image/1"))
             await writer.write([b"a" * 200_000])
             monkeypatch.setattr("fake_apimart_storage.directory_writer.trailer", slowly)
-            committing = asyncio.create_task(writer.commit())
-            await asyncio.to_thread(begun.wait, 10)
-            committing.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await committing
+            await give_up(writer.commit(), begun)
             await writer.abort()
             assert parts_in(tmp_path) == []
             assert await read(storage, "image/1") == b"a" * 200_000
@@ -509,6 +514,32 @@ def test_commit_that_is_given_up_halfway_is_over_before_the_abort(
         begun.set()
         time.sleep(0.2)
         return trailer(described)
+
+    run(body())
+
+
+def test_commit_that_is_given_up_as_it_begins_writes_what_still_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            assert isinstance(storage, DirectoryStorage)
+            writer = storage.writer(info("image/1"))
+            await writer.write([b"a" * 200_000])
+            await writer.write([b"b" * 1000])
+            finish = writer._finish
+
+            def late() -> None:
+                begun.set()
+                time.sleep(0.2)
+                finish()
+
+            monkeypatch.setattr(writer, "_finish", late)
+            await give_up(writer.commit(), begun)
+            await writer.abort()
+            assert await read(storage, "image/1") == b"a" * 200_000 + b"b" * 1000
 
     run(body())
 

@@ -31,8 +31,9 @@ from tests.harness import (
 
 KEEP: dict[str, str | None] = {"Connection": None}
 SIZES = (1, 300, 50_000, 400_000, 1_100_000)
-AT_ONCE = 512 * 1024
 """Of pieces that a client sends: some are copied, some fill a buffer."""
+AT_ONCE = 512 * 1024
+"""The most that is read at once, where a test says so."""
 
 
 def picture(seed: int) -> bytes:

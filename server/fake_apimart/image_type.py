@@ -49,7 +49,9 @@ class ImageType:
         One of SIGNATURES exactly where the file is an allowed picture.
         """
         for_pictures, for_others = self._loaded or await self._load()
-        signed = next((name for name, mark in SIGNATURES.items() if mark.match(head)), None)
+        signed = next(
+            (name for name, signature in SIGNATURES.items() if signature.match(head)), None
+        )
         if signed is None:
             name = await asyncio.to_thread(for_others, head)
         else:

@@ -97,7 +97,6 @@ class DirectoryWriter(Writer):
         self._release()
 
     async def abort(self) -> None:
-        self._waiting = []
         if self._is_small:
             self._discard()
         else:
@@ -147,6 +146,7 @@ class DirectoryWriter(Writer):
         self._discard()
 
     def _discard(self) -> None:
+        self._waiting = []
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
