@@ -81,6 +81,21 @@ BEHIND_BOUNDARY = [
 ]
 CLOSINGS = [b"--"] * 14 + [b"-", b"", b"-- ", b"--x", b"-- \t"]
 EPILOGUES = [b"epilogue", b"\r\n", b"--%B"]
+CUT_LINES = [
+    b"A" * 4096,
+    b"A" * 4095 + b"\r",
+    b"A" * 4095 + b"\r" * 4096,
+    b"A" * 4095 + b"\r" + b"A" * 4095,
+    b"A" * 4095 + b"\r" + b"A" * 4096,
+    b"A" * 8191,
+    b"A" * 8192,
+    b"A" * 8193,
+    b"A: b\r\n " + b"c" * 4096,
+    b"A: b\r\n " + b"c" * 4097,
+    b"\xe7: b\r\n " + b"c" * 4096,
+    b" " + b"A" * 4095,
+]
+"""Lines of a part's header that a form ends in; to Go it matters whether they fill its buffers."""
 MEDIA_TYPES = [
     *(b"multipart/form-data", b"Multipart/Form-Data", b"multipart/mixed", b""),
     *(b"multipart/form-data ", b" multipart/form-data", "multİpart/form-data".encode()),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fake_apimart.go.form import NOT_MULTIPART, FormFile
 
-from tests.go.cases import Case, Cases
+from tests.go.cases import CUT_LINES, ENDS, Case, Cases
 from tests.go.parsing import Parsed, cut, parse, views
 
 REFERENCE = Path(__file__).parents[1] / "go_reference"
@@ -96,6 +96,13 @@ def test_random_forms_are_read_as_go_reads_them(
         theirs = go.parse(case)
         if not nameless_quoted_printable and case.content_type:
             assert ours == theirs, case
+
+
+@pytest.mark.parametrize("end", sorted(set(ENDS)))
+@pytest.mark.parametrize("line", CUT_LINES, ids=range(len(CUT_LINES)))
+def test_header_line_that_is_cut_is_read_as_go_reads_it(line: bytes, end: str, go: Go) -> None:
+    case = Case(b"multipart/form-data; boundary=b", b"", b"--b\r\n" + line, end)
+    assert parse(case.content_type, [case.body], case.query, end) == go.parse(case)
 
 
 def test_missing_content_type_is_refused_as_go_refuses_it(go: Go) -> None:

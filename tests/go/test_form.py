@@ -143,6 +143,26 @@ def test_base64_is_not_decoded() -> None:
     assert parse(TYPE, [body]) == (b"a.png", b"aGk=")
 
 
+@pytest.mark.parametrize(
+    ("line", "is_told"),
+    [
+        (b"A" * 4095, True),
+        (b"A" * 4096, False),
+        (b"A" * 4095 + b"\r", True),
+        (b"A" * 4095 + b"\r" + b"A" * 4095, False),
+        (b"A" * 8192, False),
+        (b"A" * 8193, True),
+    ],
+    ids=range(6),
+)
+def test_cut_header_line_is_told_of_unless_it_fills_buffers(line: bytes, is_told: bool) -> None:
+    said = parse(TYPE, [b"--b\r\n" + line], end="unexpected EOF")
+    if is_told:
+        assert str(said).startswith('malformed MIME header: missing colon: "AAAA')
+    else:
+        assert said == "unexpected EOF"
+
+
 LONG_LINE = b"A:" + b" " * 1000 + b"b"
 """Longer than what Go counts for its entry."""
 

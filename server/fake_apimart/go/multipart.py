@@ -21,13 +21,11 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import BaseParser
 
 from fake_apimart.go import strconv
-from fake_apimart.go.textproto import EOF, MIMEHeaderReader
+from fake_apimart.go.textproto import BUFFER_BYTES, EOF, MIMEHeaderReader
 
 Data = bytes | bytearray
 
 UNEXPECTED_EOF = "unexpected EOF"
-# Go reads lines through a buffer of this size, and gives up where one does not fit.
-BUFFER_BYTES = 4096
 
 _LOGGER = logging.getLogger("fake_apimart.go.multipart")
 _BLANKS = b" \t"

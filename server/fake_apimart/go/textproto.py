@@ -13,6 +13,8 @@ from fake_apimart.remembered import remembered
 EOF = "EOF"
 MESSAGE_TOO_LARGE = "multipart: message too large"
 
+# Go reads through a buffer of this size. A boundary's line must fit; a header's comes in pieces.
+BUFFER_BYTES = 4096
 # Go quotes no more than this of a first line that begins with a space.
 INITIAL_LINE_BYTES = 80
 HEADER_BYTES = 400
@@ -80,10 +82,11 @@ class MIMEHeaderReader:
     def finish(self, error: str) -> None:
         """The input ended, with Go's error text `error`. Raises MultipartParseError.
 
-        Go takes a line that was cut as a whole one, and an end behind a line with EOF as the end
-        of the form (the caller's `done` stays false then).
+        Go takes a line that was cut as a whole one, unless it had read all of it when it met the
+        error, and an end behind a line with EOF as the end of the form (the caller's `done` stays
+        false then).
         """
-        if self._physical:
+        if self._physical and (error == EOF or not _fills_buffers(self._physical)):
             self._take_line()
         if self._logical is not None:
             self._take_logical()
@@ -174,6 +177,15 @@ class MIMEHeaderReader:
         if self._bytes_left < 0:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
         self.entries.setdefault(name, []).append(value)
+
+
+def _fills_buffers(line: bytearray) -> bool:
+    """Whether Go has nothing left of an unfinished line once it has emptied its full buffers."""
+    position = 0
+    while len(line) - position >= BUFFER_BYTES:
+        # A CR at a buffer's end goes back, since LF may follow.
+        position += BUFFER_BYTES - line.endswith(b"\r", position, position + BUFFER_BYTES)
+    return position == len(line)
 
 
 @remembered
