@@ -31,7 +31,8 @@ class AccessLog:
 
     def request(self, scope: Scope, status: int) -> None:
         """Tell of a request and its answer."""
-        client = ":".join(map(str, scope["client"] or ()))
+        address = scope["client"]
+        client = f"{address[0]}:{address[1]}" if address else ""
         target = _quoted(scope["path"])
         if query := scope["query_string"]:
             target = f"{target}?{query.decode('latin-1')}"

@@ -49,9 +49,7 @@ class ImageType:
         One of SIGNATURES exactly where the file is an allowed picture.
         """
         for_pictures, for_others = self._loaded or await self._load()
-        signed = next(
-            (name for name, signature in SIGNATURES.items() if signature.match(head)), None
-        )
+        signed = _signed(head)
         if signed is None:
             name = await asyncio.to_thread(for_others, head)
         else:
@@ -64,6 +62,14 @@ class ImageType:
         # A client that gives up while it waits must not stop the loading for all others.
         self._loaded = await asyncio.shield(self._loading)
         return self._loaded
+
+
+def _signed(head: bytes) -> str | None:
+    """The type whose signature `head` begins with."""
+    for name, signature in SIGNATURES.items():
+        if signature.match(head):
+            return name
+    return None
 
 
 def _load() -> _Namers:

@@ -119,7 +119,7 @@ class Protocol(HttpToolsProtocol):
             return
         scope: Scope = self.scope  # type: ignore[assignment]
         head = head_of(scope)
-        self._host_refusal = _host_refusal(head, self.headers, self.parser.get_http_version())
+        self._host_refusal = _host_refusal(head, self.headers, self.parser)
         if self._host_refusal is not None:
             # The parser stops at this, and `data_received` learns of it.
             raise ValueError(self._host_refusal)
@@ -239,15 +239,18 @@ def _new_parser(protocol: Protocol) -> httptools.HttpRequestParser:
 
 
 def _host_refusal(
-    head: dict[bytes, bytes], headers: list[tuple[bytes, bytes]], http_version: str
+    head: dict[bytes, bytes],
+    headers: list[tuple[bytes, bytes]],
+    parser: httptools.HttpRequestParser,
 ) -> str | None:
     """The status with which Go refuses a request for its `Host` headers; None where it does not.
 
-    `head` has one value for each name in `headers`.
+    `head` has one value for each name in `headers`; `parser` knows the version.
     """
     host = head.get(b"host")
     if host is None:
-        return "400 Bad Request: missing required Host header" if http_version == "1.1" else None
+        is_needed = parser.get_http_version() == "1.1"
+        return "400 Bad Request: missing required Host header" if is_needed else None
     if len(head) < len(headers) and sum(name == b"host" for name, _ in headers) > 1:
         return _BAD_REQUEST
     return None if _HOST.fullmatch(host) else "400 Bad Request: malformed Host header"

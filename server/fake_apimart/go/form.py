@@ -14,8 +14,9 @@ from collections.abc import Callable
 from python_multipart.exceptions import MultipartParseError
 
 from fake_apimart.go import path
+from fake_apimart.go.delimiters import Data
 from fake_apimart.go.mime import MediaTypeError, parse_media_type
-from fake_apimart.go.multipart import Data, MultipartReader
+from fake_apimart.go.multipart import MultipartReader
 from fake_apimart.go.quotedprintable import Decoder
 from fake_apimart.go.textproto import EOF, MESSAGE_TOO_LARGE
 from fake_apimart.remembered import remembered

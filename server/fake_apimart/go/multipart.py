@@ -20,10 +20,9 @@ from typing import Any, ClassVar, NoReturn, cast
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import BaseParser
 
-from fake_apimart.go import strconv
+from fake_apimart.go import delimiters, strconv
+from fake_apimart.go.delimiters import Data
 from fake_apimart.go.textproto import BUFFER_BYTES, EOF, MIMEHeaderReader
-
-Data = bytes | bytearray
 
 UNEXPECTED_EOF = "unexpected EOF"
 
@@ -211,7 +210,9 @@ class MultipartReader(BaseParser):
             if at_start is not None:
                 return at_start
         delimiter = self._line_end + self._dash_boundary
-        found = data.find(delimiter, position)
+        # For each of many parts in one piece, the search from the end would go through the rest.
+        search = delimiters.find_from_end if self._parts == 1 else bytes.find
+        found = search(data, delimiter, position, len(data))
         while found >= 0:
             match = self._match_behind(data, found + len(delimiter), error)
             if match is None:
@@ -219,9 +220,12 @@ class MultipartReader(BaseParser):
             if match:
                 used = self._pass_data(data, position, found)
                 self._end_part()
-                return used
+                # The line end before it is a line of its own, behind which a part may begin.
+                self._expecting_part = True
+                return used + len(self._line_end)
             found = data.find(delimiter, found + len(delimiter))
-        used = self._pass_data(data, position, _held_back(data, position, len(data), delimiter))
+        plain = delimiters.held_back(data, position, len(data), delimiter)
+        used = self._pass_data(data, position, plain)
         if error is not None:
             self._cut_data(error)
         return used
@@ -255,11 +259,8 @@ class MultipartReader(BaseParser):
     def _before_delimiter(self, data: Data, start: int, end: int) -> int:
         """Where what may be a boundary begins, or may go on behind the end; else the end."""
         delimiter = self._line_end + self._dash_boundary
-        # Most of a file holds none, and CPython learns so sooner from the end: there it leaps a
-        # whole delimiter wherever a byte is none of the delimiter's.
-        if data.rfind(delimiter, start, end) < 0:
-            return _held_back(data, start, end, delimiter)
-        return data.find(delimiter, start, end)
+        found = delimiters.find_from_end(data, delimiter, start, end)
+        return found if found >= 0 else delimiters.held_back(data, start, end, delimiter)
 
     def _pass_data(self, data: Data, start: int, end: int) -> int:
         if end > start:
@@ -289,9 +290,3 @@ class MultipartReader(BaseParser):
         HEADER: _header,
         DATA: _data,
     }
-
-
-def _held_back(data: Data, position: int, end: int, delimiter: bytes) -> int:
-    """Where the last bytes begin that may yet turn out to be the delimiter; else the end."""
-    start = data.rfind(delimiter[:1], max(position, end - len(delimiter)), end)
-    return start if start >= 0 and delimiter.startswith(bytes(data[start:end])) else end

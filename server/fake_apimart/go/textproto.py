@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import NamedTuple
 
 from python_multipart.exceptions import MultipartParseError
 
@@ -55,8 +56,10 @@ class MIMEHeaderReader:
         MultipartParseError.
         """
         if self._initial and not self._physical and (plain := _PLAIN.match(data, position)):
-            self._take_plain(plain[1])
-            return plain.end()
+            header = _plain_header(plain[1])
+            if header.needed_bytes <= self._bytes_left and header.lines <= self._entries_left:
+                self.entries, self.done = header.entries.copy(), True
+                return plain.end()
         while position < len(data) and not self.done:
             if self._logical is not None and not self._physical:
                 position = self._continue(data, position)
@@ -69,15 +72,6 @@ class MIMEHeaderReader:
             else:
                 self._check_length(len(self._physical) - self._physical.endswith(b"\r"))
         return position
-
-    def _take_plain(self, lines: bytes) -> None:
-        """A whole header that has come at once, as nearly all do: nothing to put together."""
-        self._initial = False
-        for length, name, value in _plain_entries(lines):
-            if length > self._limit():
-                raise MultipartParseError(MESSAGE_TOO_LARGE)
-            self._add(name, value)
-        self.done = True
 
     def finish(self, error: str) -> None:
         """The input ended, with Go's error text `error`. Raises MultipartParseError.
@@ -203,14 +197,25 @@ def _capitalized(name: bytes) -> bytes:
     return b"-".join(word.capitalize() for word in name.split(b"-"))
 
 
+class _PlainHeader(NamedTuple):
+    """A whole header that came at once, as nearly all do: nothing to put together.
+
+    It fits where `needed_bytes` and `lines` are left; where less is, it may yet fit.
+    """
+
+    entries: dict[bytes, list[bytes]]
+    needed_bytes: int
+    lines: int
+
+
 @remembered
-def _plain_entries(lines: bytes) -> list[tuple[int, bytes, bytes]]:
-    """The length, the canonical name and the value of each plain line."""
-    entries = []
-    for line in lines.split(b"\r\n")[:-1]:
+def _plain_header(text: bytes) -> _PlainHeader:
+    lines = text.split(b"\r\n")[:-1]
+    entries: dict[bytes, list[bytes]] = {}
+    for line in lines:
         name, _, value = line.partition(b":")
-        entries.append((len(line), _capitalized(name), value.strip(_WHITE)))
-    return entries
+        entries.setdefault(_capitalized(name), []).append(value.strip(_WHITE))
+    return _PlainHeader(entries, len(text) + ENTRY_BYTES * len(entries), len(lines))
 
 
 def _text(line: bytes) -> str:
