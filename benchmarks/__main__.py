@@ -71,7 +71,7 @@ def _measure_the_rest(store: Store | None, rounds: int) -> dict[str, object]:
     }
     for figure in measured.values():
         print(figure, flush=True)
-    grown = list(growth.measure())
+    grown = growth.measure(rounds)
     print(report.growth_table(grown))
     results: dict[str, object] = {
         name: dataclasses.asdict(each)  # type: ignore[call-overload]

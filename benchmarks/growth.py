@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,44 +14,57 @@ from fake_apimart_storage.object_file import trailer
 
 from benchmarks import load as loads
 from benchmarks.load import Load
-from benchmarks.servers import RunningServer
+from benchmarks.servers import RunningServer, touch_memory
 from benchmarks.worlds import median_seconds
 
 FILES = (10, 1000, 100_000)
 WORLDS = (1, 100, 10_000)
+LEVELS = (*(("files", count) for count in FILES), *(("worlds", count) for count in WORLDS))
 CALLS = 300
-SECONDS = 1.0
+SECONDS = 0.7
 
-MEASURED = (
-    Load("upload 50 KB x 8", 50_000, 8),
-    Load("get 50 KB x 8", 50_000, 8),
+LOADS = (
     Load("poll x 4", 0, 4),
     Load("create x 4", 0, 4),
+    Load("get 50 KB x 8", 50_000, 8),
+    Load("get 20 MB x 1", 20_000_000, 1),
+    Load("upload 50 KB x 8", 50_000, 8),
+    Load("upload 20 MB x 1", 20_000_000, 1),
 )
+"""Each adds what it stores to what the server holds, so uploads come last."""
+
+START, FRESH_WORLD, RESET, MEMORY = "start", "fresh world", "reset", "memory"
+DURATIONS = (START, FRESH_WORLD, RESET)
 _MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Grown:
-    """The server beside so many files or worlds: requests a second by load, seconds, megabytes."""
+    """The server beside so many files or worlds.
+
+    Each round has requests a second by load, durations in seconds, and memory in megabytes.
+    """
 
     of: str
     count: int
-    rates: dict[str, float]
-    fresh_world: float
-    reset: float
-    memory: float
+    rounds: tuple[dict[str, float], ...]
+
+    def median(self, name: str) -> float:
+        """Of one figure, over all rounds."""
+        return statistics.median(each[name] for each in self.rounds)
 
 
-def measure() -> Iterator[Grown]:
-    """Each count with a server of its own."""
-    for count in FILES:
-        with RunningServer("fake dir:", prepare=_files(count)) as server:
-            yield _measured(server, "files", count)
-    for count in WORLDS:
-        with RunningServer("fake dir:") as server:
-            _make_worlds(server, count)
-            yield _measured(server, "worlds", count)
+def measure(rounds: int) -> list[Grown]:
+    """All levels, interleaved: there and back, each with a server of its own."""
+    measured: dict[tuple[str, int], list[dict[str, float]]] = {level: [] for level in LEVELS}
+    for number in range(rounds):
+        for of, count in reversed(LEVELS) if number % 2 else LEVELS:
+            touch_memory()
+            prepare = _files(count if of == "files" else 0)
+            with RunningServer("fake dir:", prepare=prepare) as server:
+                _make_worlds(server, count if of == "worlds" else 0)
+                measured[of, count].append(_measured(server))
+    return [Grown(of, count, tuple(each)) for (of, count), each in measured.items()]
 
 
 def _files(count: int) -> Callable[[Path], None]:
@@ -76,15 +90,16 @@ def _make_worlds(server: RunningServer, count: int) -> None:
         loads.once(sent, server.port)
 
 
-def _measured(server: RunningServer, of: str, count: int) -> Grown:
-    rates = {}
-    for load in MEASURED:
+def _measured(server: RunningServer) -> dict[str, float]:
+    figures = {START: server.start_seconds}
+    for load in LOADS:
         loads.run(load, server.port, SECONDS / 4)
         result = loads.run(load, server.port, SECONDS)
-        rates[load.name] = result.requests / result.seconds
+        figures[load.name] = result.requests / result.seconds
     url = f"http://127.0.0.1:{server.port}"
     world = FakeAPIMart(url)
     world.reset()
-    fresh = median_seconds(lambda: FakeAPIMart(url).close(), CALLS)
-    reset = median_seconds(world.reset, CALLS)
-    return Grown(of, count, rates, fresh, reset, server.memory("VmRSS") / _MEGABYTE)
+    figures[FRESH_WORLD] = median_seconds(lambda: FakeAPIMart(url).close(), CALLS)
+    figures[RESET] = median_seconds(world.reset, CALLS)
+    figures[MEMORY] = server.memory("VmRSS") / _MEGABYTE
+    return figures

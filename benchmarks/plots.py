@@ -8,6 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from benchmarks import growth
+
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
@@ -69,23 +71,37 @@ def _draw_throughput(figures: list[dict[str, Any]], path: Path) -> None:
 
 
 def _draw_growth(grown: list[dict[str, Any]], path: Path) -> None:
-    """Rates beside more and more files, and worlds, in parts of the first."""
-    figure, both = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+    """Speed beside more and more files, and worlds, in parts of each round's first level."""
+    figure, both = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+    names = [name for name in grown[0]["rounds"][0] if name != growth.MEMORY]
     for axes, of in zip(both, ("files", "worlds"), strict=True):
-        rows = [each for each in grown if each["of"] == of]
-        counts = [each["count"] for each in rows]
-        for load in rows[0]["rates"]:
-            rates = [each["rates"][load] for each in rows]
-            axes.plot(counts, [rate / rates[0] for rate in rates], marker="o", label=load)
-        for name in ("fresh_world", "reset"):
-            seconds = [each[name] for each in rows]
-            label = name.replace("_", " ")
-            axes.plot(counts, [seconds[0] / each for each in seconds], marker="s", label=label)
+        levels = [each for each in grown if each["of"] == of]
+        for number, name in enumerate(names):
+            parts = [_speeds(level, levels[0], name) for level in levels]
+            medians = [statistics.median(each) for each in parts]
+            below = [median - min(each) for median, each in zip(medians, parts, strict=True)]
+            above = [max(each) - median for median, each in zip(medians, parts, strict=True)]
+            axes.errorbar(
+                # Side by side, so that the lines of the spread can be told apart.
+                [level["count"] * 1.09**number for level in levels],
+                medians,
+                yerr=[below, above],
+                marker="s" if name in growth.DURATIONS else "o",
+                elinewidth=0.7,
+                label=name,
+            )
         axes.set_xscale("log")
         axes.set_xlabel(f"{of} held")
         axes.grid(alpha=0.3)
-    both[0].set_ylim(0, 1.6)
-    both[0].set_ylabel("speed, in parts of the first")
-    both[1].legend(fontsize=7, loc="lower left")
+    both[0].set_ylim(0, 1.8)
+    both[0].set_ylabel("speed, in parts of the first; lines: spread")
+    both[1].legend(fontsize=7, loc="lower left", ncols=3)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _speeds(level: dict[str, Any], first: dict[str, Any], name: str) -> list[float]:
+    """How fast `level` was beside `first`, round by round."""
+    pairs = zip(level["rounds"], first["rounds"], strict=True)
+    ratios = [each[name] / its[name] for each, its in pairs]
+    return [1 / ratio for ratio in ratios] if name in growth.DURATIONS else ratios

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks import growth
 from benchmarks.growth import Grown
 from benchmarks.targets import Outcome
 from benchmarks.throughput import Figure
@@ -47,14 +48,14 @@ def held(outcome: Outcome) -> str:
 
 
 def growth_table(grown: Sequence[Grown]) -> str:
-    """Costs by what the server holds."""
-    loads = list(grown[0].rates)
-    head = f"{'beside':>16}" + "".join(f"{name:>20}" for name in loads)
-    lines = [f"{head}{'fresh world':>14}{'reset':>10}{'memory':>10}"]
+    """Costs by what the server holds: the medians."""
+    names = [load.name for load in growth.LOADS]
+    units = {**dict.fromkeys(growth.DURATIONS, (1000, "ms")), growth.MEMORY: (1, "MB")}
+    lines = [f"{'beside':>16}" + "".join(f"{name:>19}" for name in [*names, *units])]
     for each in grown:
-        rates = "".join(f"{each.rates[name]:20.0f}" for name in loads)
-        lines.append(
-            f"{f'{each.count:,} {each.of}':>16}{rates}{each.fresh_world * 1000:11.2f} ms"
-            f"{each.reset * 1000:7.2f} ms{each.memory:7.0f} MB"
+        rates = "".join(f"{each.median(name):17.0f}/s" for name in names)
+        others = "".join(
+            f"{each.median(name) * factor:16.4g} {unit}" for name, (factor, unit) in units.items()
         )
+        lines.append(f"{f'{each.count:,} {each.of}':>16}{rates}{others}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -54,6 +55,7 @@ class RunningServer:
     """A server of COMMANDS, until `stop`; its log goes to a file, as a service's would.
 
     What it stores lies in memory, or below `disk`; `prepare` may put something there before.
+    `start_seconds` is how long it took until it listened.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class RunningServer:
         module, *arguments = (part.format(folder=self.folder / "data") for part in COMMANDS[name])
         (self.folder / "data").mkdir()
         prepare(self.folder / "data")
+        started = time.perf_counter()
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=log
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline().decode()
+        self.start_seconds = time.perf_counter() - started
         self.port = int(line.split("127.0.0.1:")[1].split(" ")[0])
 
     @property
