@@ -151,9 +151,9 @@ DIFFERENCES = (
         "all others are answered as recorded."
     ),
     (
-        "Broken quoted-printable in a form part *without a name* is passed over, and where a body "
-        "ends within a quoted-printable line of exactly 4,096 bytes another error may be named: "
-        "Go's own answer depends on how its buffers happened to be filled."
+        "Broken quoted-printable in a form part *without a name* is passed over, and a part that "
+        "ends in a quoted-printable line of exactly 4,096 bytes is taken, where Go may call its "
+        "buffer full: its own answer depends on how its buffers happened to be filled."
     ),
     (
         "The type's name in `unsupported image type` is libmagic's, and other releases of libmagic "

@@ -96,6 +96,19 @@ CUT_LINES = [
     b" " + b"A" * 4095,
 ]
 """Lines of a part's header that a form ends in; to Go it matters whether they fill its buffers."""
+CUT_QUOTED = [
+    b"x" * 4095,
+    b"x" * 4096,
+    b"x" * 4095 + b"\r",
+    b"x" * 4095 + b"\r\n",
+    b"x" * 4096 + b"\r\n",
+    b"x" * 4096 + b"\r\n--",
+    b"x" * 4095 + b"=",
+    b"x" * 4094 + b"=4",
+    b"x" * 4094 + b"\x01x",
+    b"q\n" + b"x" * 4096,
+]
+"""Quoted-printable data that a form ends in, with lines that just fill Go's buffer."""
 MEDIA_TYPES = [
     *(b"multipart/form-data", b"Multipart/Form-Data", b"multipart/mixed", b""),
     *(b"multipart/form-data ", b" multipart/form-data", "multİpart/form-data".encode()),

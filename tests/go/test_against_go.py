@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fake_apimart.go.form import NOT_MULTIPART, FormFile
 
-from tests.go.cases import CUT_LINES, ENDS, Case, Cases
+from tests.go.cases import CUT_LINES, CUT_QUOTED, ENDS, Case, Cases
 from tests.go.parsing import Parsed, cut, parse, views
 
 REFERENCE = Path(__file__).parents[1] / "go_reference"
@@ -102,6 +102,17 @@ def test_random_forms_are_read_as_go_reads_them(
 @pytest.mark.parametrize("line", CUT_LINES, ids=range(len(CUT_LINES)))
 def test_header_line_that_is_cut_is_read_as_go_reads_it(line: bytes, end: str, go: Go) -> None:
     case = Case(b"multipart/form-data; boundary=b", b"", b"--b\r\n" + line, end)
+    assert parse(case.content_type, [case.body], case.query, end) == go.parse(case)
+
+
+@pytest.mark.parametrize("end", sorted(set(ENDS)))
+@pytest.mark.parametrize("data", CUT_QUOTED, ids=range(len(CUT_QUOTED)))
+def test_quoted_printable_that_is_cut_is_read_as_go_reads_it(data: bytes, end: str, go: Go) -> None:
+    header = (
+        b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n'
+        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    case = Case(b"multipart/form-data; boundary=b", b"", b"--b\r\n" + header + data, end)
     assert parse(case.content_type, [case.body], case.query, end) == go.parse(case)
 
 

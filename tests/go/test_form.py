@@ -138,6 +138,21 @@ def test_quoted_printable_is_decoded_as_go_decodes_it(
     assert parse(TYPE, cut(body, range(len(body)))) == parsed
 
 
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"x" * 4095, "unexpected EOF"),
+        (b"x" * 4096, "bufio: buffer full"),
+        (b"x" * 4095 + b"\r", "unexpected EOF"),
+        (b"x" * 4096 + b"\r\n", "bufio: buffer full"),
+        (b"x" * 4095 + b"\x01", "quotedprintable: invalid unescaped byte 0x01 in body"),
+    ],
+    ids=range(5),
+)
+def test_cut_line_of_quoted_printable_may_fill_the_buffer(content: bytes, error: str) -> None:
+    assert parse(TYPE, [b"--b\r\n" + QUOTED + b"\r\n" + content]) == error
+
+
 def test_base64_is_not_decoded() -> None:
     body = part(b"aGk=", DISPOSITION + b"Content-Transfer-Encoding: base64\r\n") + END[2:]
     assert parse(TYPE, [body]) == (b"a.png", b"aGk=")

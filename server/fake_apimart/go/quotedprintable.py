@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from python_multipart.exceptions import DecodeError
 
@@ -11,6 +12,7 @@ from fake_apimart.go import strconv
 EOF = "EOF"
 LINE_BYTES = 4096
 
+_BUFFER_FULL = "bufio: buffer full"
 _WHITE_SPACE = b"\n\r \t"
 _TOKENS = re.compile(rb"=([0-9A-Fa-f]{2})|(=)|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f])")
 
@@ -27,22 +29,31 @@ class Decoder:
         """The bytes decoded so far from `data` and what came before. Raises DecodeError."""
         lines = (self._line + data).split(b"\n")
         self._line = lines.pop()
-        decoded = [self._decode_within_buffer(line + b"\n") for line in lines]
+        decoded = [_decode_within_buffer(line + b"\n") for line in lines]
         if len(self._line) > LINE_BYTES:
-            self._decode_within_buffer(self._line)
+            _fill_buffer(self._line)
         return b"".join(decoded)
 
     def finish(self, end: str = EOF) -> bytes:
         """The rest, after the input ended with the error text `end`. Raises DecodeError."""
         line, self._line = self._line, b""
+        if len(line) == LINE_BYTES and end != EOF:
+            # A part's end comes with its last bytes. Any other comes behind them, when Go has found
+            # its buffer full already.
+            _fill_buffer(line)
         return _decode_line(line, end) if line else b""
 
-    @staticmethod
-    def _decode_within_buffer(line: bytes) -> bytes:
-        if len(line) > LINE_BYTES:
-            _decode_line(line[:LINE_BYTES], "bufio: buffer full")
-            raise DecodeError("bufio: buffer full")
-        return _decode_line(line, None)
+
+def _decode_within_buffer(line: bytes) -> bytes:
+    if len(line) > LINE_BYTES:
+        _fill_buffer(line)
+    return _decode_line(line, None)
+
+
+def _fill_buffer(line: bytes) -> NoReturn:
+    """A line that fills Go's buffer is decoded, as far as it goes there, and no further."""
+    _decode_line(line[:LINE_BYTES], _BUFFER_FULL)
+    raise DecodeError(_BUFFER_FULL)
 
 
 def _decode_line(whole: bytes, end: str | None) -> bytes:
