@@ -58,6 +58,7 @@ class MIMEHeaderReader:
         if self._initial and not self._physical and (plain := _PLAIN.match(data, position)):
             header = _plain_header(plain[1])
             if header.needed_bytes <= self._bytes_left and header.lines <= self._entries_left:
+                # The dict is the owner's to change, the values are those of all who send the same.
                 self.entries, self.done = header.entries.copy(), True
                 return plain.end()
         while position < len(data) and not self.done:
