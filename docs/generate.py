@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fake_apimart import fidelity, journal
-from fake_apimart.broken_answer import SOCKET_FAULTS
+from fake_apimart import fidelity
+from fake_apimart.common.settings import Settings, flag_of, variable_of
+from fake_apimart.contract.operations import FAULTY
 from fake_apimart.control.api import ROUTED
-from fake_apimart.course import MARKERS
-from fake_apimart.faults import errors_of
-from fake_apimart.magic_keys import NAMES as MAGIC_NAMES
-from fake_apimart.models import MODELS, Model
-from fake_apimart.operations import FAULTY
-from fake_apimart.settings import Settings, flag_of, variable_of
-from fake_apimart.task_state import MOVES, STATES
-from fake_apimart.worlds import MOST_WORLDS
+from fake_apimart.generation.models import MODELS, Model
+from fake_apimart.http.socket_faults import SOCKET_FAULTS
+from fake_apimart.tasks.state import MOVES, STATES
+from fake_apimart.worlds import journal
+from fake_apimart.worlds.faults import errors_of
+from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
+from fake_apimart.worlds.outcome import MARKERS
+from fake_apimart.worlds.registry import MOST_WORLDS
 from fastapi.routing import APIRoute
 
 FOLDER = Path(__file__).parent

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
-from fake_apimart.clock import Clock
-from fake_apimart.randomness import Randomness
-from fake_apimart.settings import PREFIX, Settings
+from fake_apimart.common.clock import Clock
+from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.settings import PREFIX, Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import Storage
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from fake_apimart.app import create_app
-from fake_apimart.clock import Clock
-from fake_apimart.expiry import lifetimes
-from fake_apimart.randomness import Randomness
+from fake_apimart.common.clock import Clock
+from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.settings import Settings
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
-from fake_apimart.settings import Settings
+from fake_apimart.service.expiry import lifetimes
 from fake_apimart_storage import Storage, storage_at
 
 DATA = Path(__file__).parent / "data"

@@ -59,7 +59,7 @@ def test_imports_run_one_way(path: Path) -> None:
     if module.startswith("fake_apimart_storage"):
         assert not [other for other in imported if not other.startswith("fake_apimart_storage")]
     if module.startswith("fake_apimart.go"):
-        allowed = ("fake_apimart.go", "fake_apimart.remembered")
+        allowed = ("fake_apimart.go", "fake_apimart.common.caches")
         assert not [other for other in imported if not other.startswith(allowed)]
     if module.startswith(("fake_apimart.testing", "fake_apimart.pytest_plugin")):
         assert imported <= {each for each in GRAPH if each.startswith("fake_apimart.testing")}
@@ -87,15 +87,15 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
 # how long a disk really takes, and a test may set a world's clock by a datetime of its own.
 IMPORTERS = {
     "time": {
-        "fake_apimart.access_log",
-        "fake_apimart.clock",
+        "fake_apimart.http.access_log",
+        "fake_apimart.common.clock",
         "fake_apimart.readiness",
-        "fake_apimart.request_id",
+        "fake_apimart.contract.request_id",
         "fake_apimart_storage.incoming",
         "fake_apimart_storage.s3.bucket",
     },
-    "random": {"fake_apimart.randomness"},
-    "uuid": {"fake_apimart.randomness"},
+    "random": {"fake_apimart.common.randomness"},
+    "uuid": {"fake_apimart.common.randomness"},
     "secrets": set(),
     "datetime": {"fake_apimart.testing.clock"},
 }

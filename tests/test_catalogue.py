@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fake_apimart.amounts import amount, credits_for
+from fake_apimart.contract.amounts import amount, credits_for
 
 from tests.conftest import StartServer
 from tests.generating import NOW, create, poll, task_id_of

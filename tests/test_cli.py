@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fake_apimart import __version__
-from fake_apimart.address import local_url
+from fake_apimart.common.addresses import local_url
 
 from tests.conftest import StartServer
 from tests.harness import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.control.door import is_loopback
-from fake_apimart.operations import FAULTY
+from fake_apimart.contract.operations import FAULTY
+from fake_apimart.control.access import is_loopback
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter

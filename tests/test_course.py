@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_apimart.course import FAILED_ON_PURPOSE, MARKERS, Course, course_of
-from fake_apimart.errors import ApiError
+from fake_apimart.contract.errors import ApiError
+from fake_apimart.worlds.outcome import FAILED_ON_PURPOSE, MARKERS, Course, course_of
 
 SERVER = Course(seconds=2, polls=0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fake_apimart import fidelity
-from fake_apimart.settings import Settings, flag_of, variable_of
+from fake_apimart.common.settings import Settings, flag_of, variable_of
 
 from tests.harness import PNG, ServerProcess
 from tests.test_form_cases import REFUSED_AS_AMBIGUOUS

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from fake_apimart import early_answer
+from fake_apimart.http import early_answers as early_answer
 
 from tests.conftest import StartServer
 from tests.harness import (

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
-from fake_apimart.expiry import expire_files
+from fake_apimart.service.expiry import expire_files
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage
 

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 import requests
-from fake_apimart.broken_answer import SOCKET_FAULTS
-from fake_apimart.faults import ERRORS
-from fake_apimart.operations import FAULTY
+from fake_apimart.contract.operations import FAULTY
+from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.testing import ControlError, FakeAPIMart
+from fake_apimart.worlds.faults import ERRORS
 
 from tests.conftest import StartServer
 from tests.generating import VERSION

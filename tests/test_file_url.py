@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_apimart.file_url import key_at
+from fake_apimart.contract.file_url import key_at
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import time
 import httpx
 import pytest
 from fake_apimart import __version__
-from fake_apimart.randomness import Randomness
-from fake_apimart.request_id import new_request_id
+from fake_apimart.common.randomness import Randomness
+from fake_apimart.contract.request_id import new_request_id
 
 from tests.conftest import StartServer
 from tests.harness import AUTHORIZED, PNG, ServerThread, StoppedClock, exchange, parse_head

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart import generations
+from fake_apimart.generation import create as generations
 
 from tests.conftest import StartServer
 from tests.generating import MODEL, NOW, PATH, VERSION, create, poll, task_id_of, upload

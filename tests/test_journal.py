@@ -9,8 +9,8 @@ import time
 
 import httpx
 import pytest
-from fake_apimart.journal import BODY_BYTES, MOST_ENTRIES, Entry, Journal
 from fake_apimart.testing import FakeAPIMart
+from fake_apimart.worlds.journal import BODY_BYTES, MOST_ENTRIES, Entry, Journal
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, PDF, ServerThread, connection, form, upload_request

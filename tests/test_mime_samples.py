@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import magic
 import pytest
-from fake_apimart.image_type import HEAD_BYTES, SIGNATURES, ImageType
+from fake_apimart.uploads.image_type import HEAD_BYTES, SIGNATURES, ImageType
 
 from tests.harness import DATA
 
@@ -88,7 +88,7 @@ def start_unless_magic(self, name, *args, **kwargs):
 
 ctypes.util.find_library = lambda name: None if name == "magic" else find(name)
 ctypes.CDLL.__init__ = start_unless_magic
-from fake_apimart.image_type import SIGNATURES, ImageType
+from fake_apimart.uploads.image_type import SIGNATURES, ImageType
 
 async def main():
     image_type = ImageType()

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fake_apimart import errors
-from fake_apimart.lettering import Lettering
-from fake_apimart.models import MODELS, model_called
-from fake_apimart.picture import Picture, draw
-from fake_apimart.picture_size import picture_size
+from fake_apimart.contract import errors
+from fake_apimart.generation.models import MODELS, model_called
+from fake_apimart.pictures.drawing import Picture, draw
+from fake_apimart.pictures.lettering import Lettering
+from fake_apimart.pictures.sizes import picture_size
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from PIL import Image, ImageChops

@@ -10,9 +10,9 @@ import time
 
 import pytest
 from fake_apimart.app import create_app
-from fake_apimart.incoming_body import high_water
-from fake_apimart.protocol import MAX_HEAD_BYTES, Protocol
-from fake_apimart.settings import Settings
+from fake_apimart.common.settings import Settings
+from fake_apimart.http.incoming_body import high_water
+from fake_apimart.http.protocol import MAX_HEAD_BYTES, Protocol
 from fake_apimart_storage import storage_at
 from starlette.types import Message
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fake_apimart.errors import ApiError
-from fake_apimart.rate_limit import RateLimit, parse_rate
+from fake_apimart.common.rates import RateLimit, parse_rate
+from fake_apimart.contract.errors import ApiError
 
 from tests.conftest import StartServer
 from tests.harness import PNG, StoppedClock

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_apimart.settings import InvalidSettings, Settings, flag_of, read_settings, variable_of
+from fake_apimart.common.settings import (
+    InvalidSettings,
+    Settings,
+    flag_of,
+    read_settings,
+    variable_of,
+)
 
 
 def test_defaults_are_those_of_a_local_fake() -> None:

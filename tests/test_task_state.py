@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from fake_apimart.task import Task
-from fake_apimart.task_state import MOVES, STATES, Polls, TaskState, state_of
+from fake_apimart.tasks.state import MOVES, STATES, Polls, TaskState, state_of
+from fake_apimart.tasks.task import Task
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fake_apimart.randomness import Randomness
+from fake_apimart.common.randomness import Randomness
 
 from tests.conftest import StartServer
 from tests.harness import (

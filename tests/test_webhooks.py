@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
-from fake_apimart import webhooks
+from fake_apimart.tasks import callbacks as webhooks
 
 from tests.conftest import StartServer
 from tests.generating import create, poll, task_id_of
@@ -104,7 +104,7 @@ def test_server_errors_are_tried_again_and_nothing_else(
 def test_nobody_there_is_tried_again(
     receiver: http.server.HTTPServer, server: ServerThread, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("WARNING", "fake_apimart.webhooks"):
+    with caplog.at_level("WARNING", "fake_apimart.tasks.callbacks"):
         create(server, prompt="[fake: seconds=0]", webhook="http://127.0.0.1:9/")
         wait_until(lambda: "given up" in caplog.text, "the end of the tries")
     assert caplog.text.count("connection attempts failed") == 4
@@ -114,7 +114,7 @@ def test_too_many_callbacks_are_not_kept(
     server: ServerThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(webhooks, "MOST_WAITING", 0)
-    with caplog.at_level("WARNING", "fake_apimart.webhooks"):
+    with caplog.at_level("WARNING", "fake_apimart.tasks.callbacks"):
         create(server, webhook="http://127.0.0.1:9/")
         wait_until(lambda: "are waiting already" in caplog.text, "the warning")
 

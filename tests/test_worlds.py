@@ -11,13 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fake_apimart import worlds as worlds_module
-from fake_apimart.clock import SystemClock
-from fake_apimart.journal import Entry
-from fake_apimart.settings import Settings
+from fake_apimart.common.clock import SystemClock
+from fake_apimart.common.settings import Settings
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart.world import name_of
-from fake_apimart.worlds import Worlds
+from fake_apimart.worlds import registry as worlds_module
+from fake_apimart.worlds.journal import Entry
+from fake_apimart.worlds.registry import Worlds
+from fake_apimart.worlds.world import name_of
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
@@ -391,7 +391,7 @@ def test_world_with_a_request_running_is_never_evicted(monkeypatch: pytest.Monke
 
 
 def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fake_apimart.journal.MOST_BYTES", 100_000)
+    monkeypatch.setattr("fake_apimart.worlds.journal.MOST_BYTES", 100_000)
 
     async def record() -> int:
         worlds = make_worlds()

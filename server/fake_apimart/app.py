@@ -6,15 +6,15 @@ import asyncio
 
 from fake_apimart_storage import Storage
 
-from fake_apimart.answer import Answering
-from fake_apimart.api import Api
-from fake_apimart.backend import Backend
-from fake_apimart.clock import Clock, SystemClock
-from fake_apimart.control.door import ControlDoor
-from fake_apimart.gateway import Gateway
+from fake_apimart.common.clock import Clock, SystemClock
+from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.settings import Settings
+from fake_apimart.control.access import ControlDoor
+from fake_apimart.gateway.dispatch import Api
+from fake_apimart.gateway.gateway import Gateway
+from fake_apimart.http.response_writer import Answering
 from fake_apimart.lifespan import Lifespan
-from fake_apimart.randomness import Randomness
-from fake_apimart.settings import Settings
+from fake_apimart.service.service import Backend
 
 
 def create_app(

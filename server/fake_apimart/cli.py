@@ -8,8 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from fake_apimart import __version__
-from fake_apimart.address import local_url, url_at
-from fake_apimart.settings import InvalidSettings, Settings, flag_of, read_settings, variable_of
+from fake_apimart.common.addresses import local_url, url_at
+from fake_apimart.common.settings import (
+    InvalidSettings,
+    Settings,
+    flag_of,
+    read_settings,
+    variable_of,
+)
 
 USAGE_ERROR = 2
 

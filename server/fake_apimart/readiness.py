@@ -7,7 +7,7 @@ import json
 import time
 from urllib.parse import urlsplit
 
-from fake_apimart import health
+from fake_apimart.gateway import health
 
 _TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.1

@@ -16,11 +16,11 @@ from typing import Any
 import uvicorn
 from fake_apimart_storage import Storage, StorageError, storage_at
 
-from fake_apimart.address import url_at
 from fake_apimart.app import create_app
-from fake_apimart.expiry import expire_files, lifetimes
-from fake_apimart.protocol import Protocol
-from fake_apimart.settings import InvalidSettings, Settings, variable_of
+from fake_apimart.common.addresses import url_at
+from fake_apimart.common.settings import InvalidSettings, Settings, variable_of
+from fake_apimart.http.protocol import Protocol
+from fake_apimart.service.expiry import expire_files, lifetimes
 
 BACKLOG = 2048
 # Clients keep connections for reuse; one that is closed under their hands costs them a retry.

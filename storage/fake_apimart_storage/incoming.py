@@ -32,7 +32,7 @@ SLOW_FOR_SECONDS = 10
 
 T = TypeVar("T")
 
-logger = logging.getLogger("fake_apimart.storage")
+logger = logging.getLogger(__name__)
 
 
 class Incoming:

@@ -16,14 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from fake_apimart import __version__, errors
-from fake_apimart.backend import Backend
+from fake_apimart import __version__
+from fake_apimart.contract import errors
 from fake_apimart.control import clock, contents, faults, openapi, refusals, requests, world
+from fake_apimart.service.service import Backend
 
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
 
-logger = logging.getLogger("fake_apimart.control")
+logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 

@@ -8,12 +8,12 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Response
 from pydantic import BeforeValidator, Field, model_validator
 
+from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control import refusals
 from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TheTarget
-from fake_apimart.json_response import JSONResponse
-from fake_apimart.world import World
-from fake_apimart.world_clock import ClockState
+from fake_apimart.worlds.clock import ClockState
+from fake_apimart.worlds.world import World
 
 router = APIRouter(prefix="/_fake/clock", tags=["clock"])
 

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 from fake_apimart_storage import ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
-from fake_apimart import file_url
+from fake_apimart.contract import file_url
+from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.contract.operations import FILE_PREFIXES
 from fake_apimart.control import refusals
 from fake_apimart.control.target import TheTarget
-from fake_apimart.json_response import JSONResponse
-from fake_apimart.operations import FILE_PREFIXES
-from fake_apimart.stored_file import file_of
-from fake_apimart.task import Task
-from fake_apimart.task_state import TaskState
-from fake_apimart.world import World
+from fake_apimart.files.stored_file import file_of
+from fake_apimart.tasks.state import TaskState
+from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.world import World
 
 router = APIRouter(prefix="/_fake", tags=["contents"])
 

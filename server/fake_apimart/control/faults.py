@@ -7,13 +7,13 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from fake_apimart.broken_answer import SOCKET_FAULTS
+from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.contract.operations import FAULTY
 from fake_apimart.control import refusals
 from fake_apimart.control.body import Body, example, one_of
 from fake_apimart.control.target import TheTarget
-from fake_apimart.faults import ERRORS, MOST_RULES, Faults, RawAnswer, Rule, errors_of
-from fake_apimart.json_response import JSONResponse
-from fake_apimart.operations import FAULTY
+from fake_apimart.http.socket_faults import SOCKET_FAULTS
+from fake_apimart.worlds.faults import ERRORS, MOST_RULES, Faults, RawAnswer, Rule, errors_of
 
 router = APIRouter(prefix="/_fake/faults", tags=["faults"])
 

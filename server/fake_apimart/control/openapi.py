@@ -9,12 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
 
-from fake_apimart.control.door import ADMIN_TOKEN_HEADER
+from fake_apimart.control.access import ADMIN_TOKEN_HEADER
 
 PAGE_URL = "/_fake/docs"
 URL = "/_fake/openapi.json"
 ASSETS_URL = "/_fake/swagger-ui"
-ASSETS = Path(__file__).parents[1] / "swagger_ui"
+ASSETS = Path(__file__).parent / "swagger_ui"
 
 DESCRIPTION = f"""
 A call with an API key (Authorize) is about the world of that key. One without is about the whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_apimart.errors import INVALID_REQUEST, ApiError
+from fake_apimart.contract.errors import INVALID_REQUEST, ApiError
 
 PERMISSION = "permission_error"
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from fake_apimart_storage import ObjectNotFound, StorageError
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from fake_apimart.backend import Backend
+from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TheTarget
-from fake_apimart.journal import MOST_ENTRIES, Entry
-from fake_apimart.json_response import JSONResponse
+from fake_apimart.service.service import Backend
+from fake_apimart.worlds.journal import MOST_ENTRIES, Entry
 
 router = APIRouter(prefix="/_fake/requests", tags=["requests"])
 

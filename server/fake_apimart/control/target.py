@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from fake_apimart.api_key import HEADER, bearer_key
-from fake_apimart.backend import Backend
+from fake_apimart.contract.api_key import HEADER, bearer_key
 from fake_apimart.control import refusals
-from fake_apimart.world import World
+from fake_apimart.service.service import Backend
+from fake_apimart.worlds.world import World
 
 
 class Target:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, create_model
 
-from fake_apimart.backend import Backend
+from fake_apimart.common.rates import parse_rate
+from fake_apimart.common.settings import Settings
+from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TheTarget
-from fake_apimart.json_response import JSONResponse
-from fake_apimart.rate_limit import parse_rate
-from fake_apimart.settings import Settings
-from fake_apimart.world import World
-from fake_apimart.world_settings import WorldSettings
+from fake_apimart.service.service import Backend
+from fake_apimart.worlds.settings import WorldSettings
+from fake_apimart.worlds.world import World
 
 router = APIRouter(prefix="/_fake", tags=["world"])
 

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from python_multipart.exceptions import MultipartParseError
 
+from fake_apimart.common.caches import remembered
 from fake_apimart.go import path
 from fake_apimart.go.delimiters import Data
 from fake_apimart.go.mime import MediaTypeError, parse_media_type
 from fake_apimart.go.multipart import MultipartReader
 from fake_apimart.go.quotedprintable import Decoder
 from fake_apimart.go.textproto import EOF, MESSAGE_TOO_LARGE
-from fake_apimart.remembered import remembered
 
 NOT_MULTIPART = "request Content-Type isn't multipart/form-data"
 NO_BOUNDARY = "no multipart boundary param in Content-Type"

@@ -26,7 +26,7 @@ from fake_apimart.go.textproto import BUFFER_BYTES, EOF, MIMEHeaderReader
 
 UNEXPECTED_EOF = "unexpected EOF"
 
-_LOGGER = logging.getLogger("fake_apimart.go.multipart")
+_LOGGER = logging.getLogger(__name__)
 _BLANKS = b" \t"
 _BEHIND_BOUNDARY = b" \t\r\n"
 

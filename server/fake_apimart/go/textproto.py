@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from python_multipart.exceptions import MultipartParseError
 
+from fake_apimart.common.caches import remembered
 from fake_apimart.go import strconv
-from fake_apimart.remembered import remembered
 
 EOF = "EOF"
 MESSAGE_TOO_LARGE = "multipart: message too large"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote as percent_encode
 
+from fake_apimart.common.caches import remembered
 from fake_apimart.go import strconv
-from fake_apimart.remembered import remembered
 
 # url.PathEscape keeps the unreserved characters, which `percent_encode` knows itself, and these.
 _KEPT = "$&+:=@"

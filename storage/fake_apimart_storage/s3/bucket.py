@@ -25,7 +25,7 @@ MAX_SKEW_SECONDS = 900
 ABANDONED_SECONDS = 86_400
 """The age at which a multipart upload is taken for one whose server is dead."""
 
-logger = logging.getLogger("fake_apimart.storage")
+logger = logging.getLogger(__name__)
 
 
 def make_ready(

@@ -40,7 +40,7 @@ each other, the client still has its answer within 20 seconds."""
 LEAST_SECONDS = 3.0
 """What is left to the last calls of an object that has spent its time waiting for room."""
 
-logger = logging.getLogger("fake_apimart.storage")
+logger = logging.getLogger(__name__)
 
 
 class Store(Protocol):

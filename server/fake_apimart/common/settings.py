@@ -1,0 +1,217 @@
+"""The settings: one typed object, read from `FAKE_APIMART_…` variables and command-line flags.
+
+Each setting is described here and nowhere else: the command's help and docs/settings.md repeat
+these descriptions, and tests hold them to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fake_apimart_storage import storage_at
+from platformdirs import user_data_dir
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fake_apimart.common.rates import parse_rate
+
+PREFIX = "FAKE_APIMART_"
+OTHER_VARIABLES = ("FAKE_APIMART_URL",)
+"""What the tests of users are told by; no settings of a server."""
+
+# A URL may hold a password, which no message may show.
+_USERINFO = re.compile(r"//[^/@]*@")
+_MEBIBYTE = 1024 * 1024
+_SECONDS_PER_DAY = 86_400
+
+
+def _default_storage() -> str:
+    return f"dir:{user_data_dir('fake-apimart', appauthor=False)}"
+
+
+class InvalidSettings(Exception):
+    """Settings that cannot be used; the message is one line that names each and its value."""
+
+
+class Settings(BaseSettings):
+    """What a server is told at its start. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
+    )
+    storage: str = Field(
+        default_factory=_default_storage,
+        description=(
+            "Where files live: memory://, dir:PATH or s3://BUCKET/PREFIX; "
+            "by default a folder of the user's."
+        ),
+    )
+    api_keys: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(),
+        description="The good API keys, by commas; none set means any key is good.",
+    )
+    public_url: str = Field(
+        default="",
+        description="What file URLs begin with; by default the host that the upload was sent to.",
+    )
+    dialect: Literal["page", "live"] = Field(
+        default="page",
+        description="Answers as on the vendor's page, or as the live service was seen to.",
+    )
+    max_file_bytes: int = Field(default=20 * _MEBIBYTE, ge=1, description="Largest file, in bytes.")
+    max_body_bytes: int = Field(
+        default=1024 * _MEBIBYTE, ge=1, description="Largest request body that is read, in bytes."
+    )
+    url_ttl_seconds: int = Field(
+        default=3 * _SECONDS_PER_DAY,
+        ge=1,
+        le=3650 * _SECONDS_PER_DAY,
+        description="How long a file's URL is good, in seconds.",
+    )
+    delivery: Literal["proxy", "redirect"] = Field(
+        default="proxy",
+        description="Files come through the server, or by a redirect to a presigned URL of S3.",
+    )
+    s3_public_endpoint: str = Field(
+        default="",
+        description="The URL by which clients reach the S3 store, if not the server's own.",
+    )
+    rate_limit: str = Field(
+        default="",
+        description="Uploads and tasks per key, such as 60/minute; by default no limit.",
+    )
+    task_seconds: float = Field(
+        default=2.0, ge=0, le=86_400, description="How long a generation task takes, in seconds."
+    )
+    task_polls: int = Field(
+        default=0, ge=0, le=1_000_000, description="How many polls a task stays unfinished for."
+    )
+    task_failure: str = Field(
+        default="", description="Let tasks fail with this message; by default they complete."
+    )
+    models: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(),
+        description="The models that are offered, by commas; none set means any name is good.",
+    )
+    balance: float = Field(
+        default=100.0, ge=0, le=1e9, description="What each key has to spend on tasks at first."
+    )
+    accept_base64: bool = Field(
+        default=False, description="Take data: URIs in image_urls, as some older pages say."
+    )
+    decode_check: bool = Field(
+        default=False, description="Refuse pictures that do not decode: `invalid image content`."
+    )
+    control: bool = Field(
+        default=True, description="Serve the control API below /_fake/, and know magic keys."
+    )
+    access_log: bool = Field(
+        default=True, description="Write a line for each request to standard error."
+    )
+    admin_token: str = Field(
+        default="",
+        repr=False,
+        description="Opens calls about the whole server on an address that is not loopback.",
+    )
+    file_cors: bool = Field(
+        default=False,
+        description="Let scripts of web pages read files (the real service does not).",
+    )
+
+    @field_validator("api_keys", "models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        items = frozenset(filter(None, (item.strip() for item in value.split(","))))
+        if not items:
+            raise ValueError("expected at least one item")
+        return items
+
+    @field_validator("storage")
+    @classmethod
+    def _name_a_storage(cls, value: str) -> str:
+        storage_at(value)
+        return value
+
+    @field_validator("delivery")
+    @classmethod
+    def _redirect_to_s3(cls, value: str, info: ValidationInfo) -> str:
+        if value == "redirect" and not info.data.get("storage", "s3://").startswith("s3://"):
+            raise ValueError(f"needs {variable_of('storage')}=s3://BUCKET")
+        return value
+
+    @field_validator("public_url", "s3_public_endpoint")
+    @classmethod
+    def _strip_slash(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in ("http", "https") or not url.hostname):
+            raise ValueError("expected a URL that begins with http:// or https://")
+        if url.query or url.fragment:
+            raise ValueError("expected a URL without query and fragment")
+        return value.rstrip("/")
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _parse_rate(cls, value: str) -> str:
+        if value:
+            try:
+                parse_rate(value)
+            except ValueError:
+                raise ValueError("expected a rate such as 60/minute") from None
+        return value
+
+
+def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this process: `flags` by setting's name, then variables, then defaults.
+
+    Raises InvalidSettings.
+    """
+    flags = flags or {}
+    _refuse_unknown_variables()
+    try:
+        return Settings(**flags)
+    except ValidationError as error:
+        problems = (_describe(problem, flags) for problem in error.errors())
+        raise InvalidSettings("; ".join(problems)) from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = list(Settings.model_fields)
+    for variable, value in os.environ.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if variable in OTHER_VARIABLES:
+            continue
+        if variable.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {variable_of(close[0])}?"
+                if close
+                else f"known are {', '.join(map(variable_of, known))}"
+            )
+            raise InvalidSettings(f"{variable}={value}: unknown setting; {hint}")
+
+
+def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
+    name = str(problem["loc"][0])
+    reason = problem["msg"].removeprefix("Value error, ")
+    source = flag_of(name) + " " if name in flags else variable_of(name) + "="
+    return f"{source}{_USERINFO.sub('//***@', str(problem['input']))}: {reason}"
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: `FAKE_APIMART_PORT` of `port`."""
+    return PREFIX + name.upper()
+
+
+def flag_of(name: str) -> str:
+    """The command-line flag of a setting: `--max-file-bytes` of `max_file_bytes`."""
+    return "--" + name.replace("_", "-")

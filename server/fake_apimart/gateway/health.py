@@ -1,0 +1,23 @@
+"""`GET /_fake/health`: whether the server answers, for container health checks."""
+
+from __future__ import annotations
+
+from fake_apimart_storage import Storage
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fake_apimart import __version__
+from fake_apimart.contract.json_response import JSONResponse
+
+PATH = "/_fake/health"
+
+
+class Health:
+    """The operation `health`."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._answer = {"status": "ok", "version": __version__, "storage": storage.location}
+
+    async def get(self, request: Request) -> Response:
+        """Version and storage; it needs no key."""
+        return JSONResponse(self._answer)

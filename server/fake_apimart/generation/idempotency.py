@@ -1,0 +1,97 @@
+"""`Idempotency-Key`: the same key and the same body give the same task (docs)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+
+from fake_apimart_storage import Storage
+from starlette.requests import Request
+
+from fake_apimart.common.clock import Clock
+from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.contract import errors
+from fake_apimart.http.headers import header_of
+from fake_apimart.worlds.world import World
+
+HEADER = "Idempotency-Key"
+_HEADER_NAME = HEADER.lower().encode()
+REPLAYED_HEADER = "Idempotency-Replayed"
+KEY_PREFIX = "idempotency/"
+LIFE_SECONDS = 86_400
+LONGEST_KEY = 191
+
+_NANOSECONDS = 1_000_000_000
+_KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
+
+
+def idempotency_key_of(request: Request) -> str | None:
+    """The key that a request was sent with, if any. Raises `invalid_parameter`."""
+    key = header_of(request.scope, _HEADER_NAME)
+    if key is not None and not _KEY.fullmatch(key):
+        message = f"{HEADER} must be 1 to {LONGEST_KEY} visible ASCII characters"
+        raise errors.invalid_parameter(message)
+    return key
+
+
+class Idempotency:
+    """Which task each key stands for, for 24 hours, within the world that used it."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, world: World, key: str) -> AsyncIterator[None]:
+        """Of two requests with the same key, the second waits: both are to get one task."""
+        name = _record_key(world, key)
+        lock, waiting = self._turns.get(name, (asyncio.Lock(), 0))
+        self._turns[name] = lock, waiting + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._turns.pop(name)
+            if waiting > 1:
+                self._turns[name] = lock, waiting - 1
+
+    async def task_id(self, world: World, key: str, body: bytes) -> str | None:
+        """The task that `key` stands for already.
+
+        Raises `idempotency_key_reused` where that had another body, StorageError.
+        """
+        text = await read_json(self._storage, _record_key(world, key), self._clock.time_ns())
+        if text is None:
+            return None
+        digest, task_id, used_ns = json.loads(text)
+        if world.clock.time_ns() >= used_ns + LIFE_SECONDS * _NANOSECONDS:
+            return None
+        if digest != _digest(body):
+            raise errors.idempotency_key_reused()
+        return str(task_id)
+
+    async def remember(self, world: World, key: str, body: bytes, task_id: str) -> None:
+        """From now on `key` stands for `task_id`. Raises StorageError."""
+        name = _record_key(world, key)
+        text = json.dumps([_digest(body), task_id, world.clock.time_ns()]).encode()
+        await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
+        await world.settle(self._storage, name)
+
+    async def forget(self, world: str) -> None:
+        """Delete what was remembered for a world. Raises StorageError."""
+        keys = [entry.key async for entry in self._storage.entries(f"{KEY_PREFIX}{world}/")]
+        for key in keys:
+            await self._storage.delete(key)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _record_key(world: World, key: str) -> str:
+    return f"{KEY_PREFIX}{world.name}/{hashlib.sha256(key.encode()).hexdigest()}"

@@ -1,0 +1,54 @@
+"""Deleting files whose 72 hours have passed, in the background and by the machine's own time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from fake_apimart_storage import Storage, StorageError
+
+from fake_apimart.common.clock import SystemClock
+from fake_apimart.contract import file_url
+from fake_apimart.generation import idempotency
+from fake_apimart.tasks import results
+from fake_apimart.tasks import store as task_store
+from fake_apimart.worlds import registry as worlds
+
+LONGEST_PAUSE = 600
+"""Seconds between two looks at the storage, where files live long."""
+
+_NANOSECONDS = 1_000_000_000
+
+logger = logging.getLogger(__name__)
+
+
+def lifetimes(ttl: int) -> dict[str, int]:
+    """How many seconds what lies below each prefix of the storage lives at the most.
+
+    `ttl` is how many seconds uploaded files live; results lie beside them.
+    """
+    return {
+        file_url.KEY_PREFIX: max(ttl, results.LIFE_SECONDS),
+        task_store.TASK_PREFIX: task_store.LIFE_SECONDS,
+        task_store.POLLS_PREFIX: task_store.LIFE_SECONDS,
+        idempotency.KEY_PREFIX: idempotency.LIFE_SECONDS,
+        worlds.WORLD_PREFIX: worlds.LIFE_SECONDS,
+    }
+
+
+async def expire_files(storage: Storage, ttl: int) -> None:
+    """Delete what has expired now, and again every so often, until cancelled.
+
+    `ttl` is how many seconds new files live.
+    """
+    pause = max(1, min(LONGEST_PAUSE, ttl // 2))
+    clock = SystemClock()
+    while True:
+        try:
+            deleted = await storage.delete_expired(clock.time_ns() / _NANOSECONDS)
+        except StorageError as error:
+            logger.error("cannot delete expired files: %s", error)
+        else:
+            if deleted:
+                logger.info("deleted %d expired file(s)", deleted)
+        await asyncio.sleep(pause)

@@ -1,0 +1,57 @@
+"""What each world has spent: the cost of its completed tasks.
+
+Derived from the tasks themselves, like their state. A world's tasks are listed once, when it is
+first asked about; from then on this server keeps account of those that it takes itself.
+"""
+
+from __future__ import annotations
+
+from fake_apimart.tasks.account import Account
+from fake_apimart.tasks.state import state_of
+from fake_apimart.tasks.store import TaskStore
+from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.world import World
+
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+class Accounts:
+    """The accounts of all worlds."""
+
+    def __init__(self, tasks: TaskStore) -> None:
+        self._tasks = tasks
+
+    async def add(self, task: Task, world: World) -> None:
+        """Keep account of a new task. Raises StorageError."""
+        (await self._account(world)).add(task)
+
+    async def spent(self, world: World) -> float:
+        """What the tasks that have completed by now cost. Raises StorageError."""
+        account = await self._account(world)
+        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+        due = account.take_due(now_ms)
+        while due:
+            task = due.pop()
+            try:
+                state = state_of(task, now_ms, await self._tasks.polls(task))
+            except BaseException:
+                account.overdue += [task, *due]
+                raise
+            if state.completed_ms is None:
+                account.overdue.append(task)
+            elif task.failure is None:
+                account.spent += task.cost
+        return account.spent
+
+    async def remaining(self, world: World) -> float:
+        """What is left, never less than nothing. Raises StorageError."""
+        return max(0.0, world.settings.balance - await self.spent(world))
+
+    async def _account(self, world: World) -> Account:
+        if world.account is None:
+            account = Account()
+            async for task in self._tasks.all_of(world):
+                account.add(task)
+            if world.account is None:
+                world.account = account
+        return world.account

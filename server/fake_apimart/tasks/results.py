@@ -1,0 +1,100 @@
+"""The pictures that completed tasks have made: drawn once, when first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Executor
+
+from fake_apimart_storage import ObjectNotFound, Storage
+
+from fake_apimart.common.clock import Clock
+from fake_apimart.files.stored_file import StoredFile
+from fake_apimart.pictures.references import ReferenceReader
+from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.world import World
+
+LIFE_SECONDS = 86_400
+REMEMBERED_TASKS = 10_000
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Results:
+    """Draws in worker threads, and lets all who ask at the same time wait for the one drawing."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, executor: Executor, references: ReferenceReader
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._executor = executor
+        self._references = references
+        self._drawn: set[str] = set()
+        self._drawing: dict[str, asyncio.Task[None]] = {}
+
+    async def ensure(self, task: Task, completed: int, world: World) -> None:
+        """See to it that the pictures of `task` are there, unless their day is over.
+
+        `completed` is in Unix seconds. Raises StorageError.
+        """
+        end_ns = (completed + LIFE_SECONDS) * _NANOSECONDS
+        if task.id in self._drawn or world.clock.time_ns() >= end_ns:
+            return
+        drawing = self._drawing.get(task.id)
+        if drawing is None:
+            drawing = asyncio.create_task(self._draw_all(task, completed, world))
+            self._drawing[task.id] = drawing
+            drawing.add_done_callback(lambda _: self._drawing.pop(task.id, None))
+        # A client that gives up must not stop the drawing for all others.
+        await asyncio.shield(drawing)
+        if len(self._drawn) >= REMEMBERED_TASKS:
+            self._drawn.clear()
+        self._drawn.add(task.id)
+
+    async def _draw_all(self, task: Task, completed: int, world: World) -> None:
+        missing = [
+            (number, key)
+            for number, key in enumerate(task.image_keys)
+            if not await self._exists(key)
+        ]
+        if not missing:
+            return
+        found = [await self._references.content(key) for key in task.reference_keys]
+        references = [content for content in found if content is not None]
+        for number, key in missing:
+            await self._draw(task, number, key, references, completed)
+            await world.settle(self._storage, key)
+
+    async def _exists(self, key: str) -> bool:
+        try:
+            await (await self._storage.get(key, with_bytes=False)).close()
+        except ObjectNotFound:
+            return False
+        return True
+
+    async def _draw(
+        self, task: Task, number: int, key: str, references: list[bytes], completed: int
+    ) -> None:
+        # Imported here because Pillow costs start-up time.
+        from fake_apimart.pictures.drawing import Picture, draw
+
+        picture = Picture(
+            task.width,
+            task.height,
+            task.model,
+            task.prompt,
+            task.output_format,
+            task.seed,
+            number,
+            references,
+        )
+        content = await asyncio.get_running_loop().run_in_executor(self._executor, draw, picture)
+        media_type = f"image/{task.output_format}"
+        file = StoredFile(task.world, completed, completed + LIFE_SECONDS)
+        info = file.info(key, media_type, self._clock.time_ns())
+        writer = self._storage.writer(info)
+        try:
+            await writer.write([content])
+            await writer.commit()
+        finally:
+            await writer.abort()

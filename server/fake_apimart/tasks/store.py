@@ -1,0 +1,113 @@
+"""Tasks in the storage, beside the files: any server on the same storage answers for them.
+
+A task is written once. Where its pace is set in polls, their number is written with it at each
+poll; otherwise a poll writes nothing. Plans are kept in memory too, the latest of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+
+from fake_apimart_storage import Storage
+
+from fake_apimart.common.clock import Clock
+from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.tasks.state import Polls
+from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.world import World
+
+TASK_PREFIX = "task/"
+POLLS_PREFIX = "polls/"
+LIFE_SECONDS = 30 * 86_400
+CACHED_TASKS = 10_000
+
+_ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+class TaskStore:
+    """Finds tasks by world and id."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._cache: OrderedDict[str, Task] = OrderedDict()
+
+    async def put(self, task: Task, world: World) -> None:
+        """Keep a new task, unless its world is gone by then. Raises StorageError."""
+        await self._write(_key(task.world, task.id), task.to_json(), world)
+        self._remember(task, world)
+
+    async def _write(self, key: str, text: bytes, world: World) -> None:
+        await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
+        await world.settle(self._storage, key)
+
+    async def get(self, world: World, task_id: str) -> Task | None:
+        """The task, unless there is none of this id in this world. Raises StorageError."""
+        task = self._cache.get(task_id)
+        if task is not None:
+            return task if task.world == world.name else None
+        if not _ID.fullmatch(task_id):
+            return None
+        text = await read_json(self._storage, _key(world.name, task_id), self._clock.time_ns())
+        if text is None:
+            return None
+        task = Task.from_json(text)
+        self._remember(task, world)
+        return task
+
+    async def all_of(self, world: World) -> AsyncIterator[Task]:
+        """Every task of a world. Raises StorageError."""
+        async for entry in self._storage.entries(_key(world.name, "")):
+            task = await self.get(world, entry.key.rpartition("/")[2])
+            if task is not None:
+                yield task
+
+    def _remember(self, task: Task, world: World) -> None:
+        if world.gone:
+            return
+        self._cache[task.id] = task
+        if len(self._cache) > CACHED_TASKS:
+            self._cache.popitem(last=False)
+
+    async def forget(self, world: World) -> None:
+        """Delete what lies here of a world's tasks. Raises StorageError."""
+        for prefix in (TASK_PREFIX, POLLS_PREFIX):
+            keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
+            for key in keys:
+                self._cache.pop(key.rpartition("/")[2], None)
+                await self._storage.delete(key)
+
+    def clear_cache(self) -> None:
+        """Forget what is remembered; what is stored is as it was."""
+        self._cache.clear()
+
+    async def polls(self, task: Task) -> Polls:
+        """How often `task` was asked for before. Raises StorageError."""
+        if not task.polls:
+            return Polls()
+        text = await read_json(self._storage, _polls_key(task), self._clock.time_ns())
+        return Polls(*json.loads(text)) if text is not None else Polls()
+
+    async def counted_polls(self, task: Task, world: World) -> Polls:
+        """The same, noting that `task` is now asked for once more. Raises StorageError."""
+        before = await self.polls(task)
+        if not task.polls or before.reached_ms is not None:
+            return before
+        if before.so_far >= task.polls:
+            now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+            before = before._replace(reached_ms=now_ms)
+        after = before._replace(so_far=min(before.so_far + 1, task.polls))
+        await self._write(_polls_key(task), json.dumps(after).encode(), world)
+        return before
+
+
+def _key(world: str, task_id: str) -> str:
+    return f"{TASK_PREFIX}{world}/{task_id}"
+
+
+def _polls_key(task: Task) -> str:
+    return f"{POLLS_PREFIX}{task.world}/{task.id}"

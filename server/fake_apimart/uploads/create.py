@@ -1,0 +1,139 @@
+"""`POST /v1/uploads/images`: a picture out of a form into the storage, and its URL back."""
+
+from __future__ import annotations
+
+import functools
+
+from fake_apimart_storage import ObjectInfo, Storage
+from python_multipart.exceptions import ParseError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fake_apimart.common.clock import Clock
+from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.settings import Settings
+from fake_apimart.contract import errors, file_url
+from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.files.index import FileIndex
+from fake_apimart.files.stored_file import StoredFile
+from fake_apimart.gateway.admission import Admission
+from fake_apimart.gateway.exchange import Call, call_of
+from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
+from fake_apimart.go.url import query_error
+from fake_apimart.http.headers import header_of
+from fake_apimart.http.request_body import RequestBody
+from fake_apimart.uploads.image_type import ImageType
+from fake_apimart.uploads.incoming_image import IncomingImage
+from fake_apimart.worlds.faults import Step
+from fake_apimart.worlds.world import World
+
+FIELD = b"file"
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Uploads:
+    """The operation `uploads.create`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        clock: Clock,
+        randomness: Randomness,
+        admission: Admission,
+        index: FileIndex,
+    ) -> None:
+        self._index = index
+        self._settings = settings
+        self._storage = storage
+        self._clock = clock
+        self._randomness = randomness
+        self._admission = admission
+        self._image_type = ImageType()
+
+    async def create(self, request: Request) -> Response:
+        """Check in this order: key, rate limit, form, size, type, store (assumed).
+
+        Raises the ApiErrors of each, and ClientDisconnect.
+        """
+        world = self._admission.admit(request)
+        call = call_of(request)
+        created_ns = world.clock.time_ns()
+        image = IncomingImage(
+            self._image_type,
+            self._storage,
+            functools.partial(self._describe, world, created_ns),
+            max_bytes=self._settings.max_file_bytes,
+            check_decoding=self._settings.decode_check,
+        )
+        try:
+            await self._read_form(request, image, call)
+            call.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
+            info = await image.finish(functools.partial(call.fire, Step.STORE))
+        except BaseException:
+            await image.abort()
+            raise
+        finally:
+            _note_file(call, image)
+        self._index.add(world.name, info.key)
+        await world.settle(self._storage, info.key)
+        return self._answer(request, image, info, created_ns // _NANOSECONDS)
+
+    async def _read_form(self, request: Request, image: IncomingImage, call: Call) -> None:
+        body = RequestBody(request.scope, self._settings.max_body_bytes)
+        content_type = (header_of(request.scope, b"content-type") or "").encode("latin-1")
+        form: FormFile | None = None
+        try:
+            form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
+            while chunks := await body.take():
+                for chunk in chunks:
+                    form.write(chunk)
+                await image.flush()
+            form.finalize(body.ending)
+        except ParseError as error:
+            raise errors.invalid_form(str(error), close=body.is_too_large) from None
+        finally:
+            if form is not None:
+                form.close()
+                call.entry.part_headers = form.header
+                call.entry.unread = [name.decode("utf-8", "replace") for name in form.unread]
+        problem = query_error(request.scope["query_string"])
+        if problem is None and not form.found:
+            problem = NO_SUCH_FILE
+        if problem is not None:
+            raise errors.invalid_form(problem)
+
+    def _describe(
+        self, world: World, created_ns: int, filename: bytes, content_type: str
+    ) -> ObjectInfo:
+        key = file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename)
+        created_at = created_ns // _NANOSECONDS
+        name = filename.decode("utf-8", "surrogateescape")
+        file = StoredFile(world.name, created_at, created_at + self._settings.url_ttl_seconds, name)
+        return file.info(key, content_type, self._clock.time_ns())
+
+    def _answer(
+        self, request: Request, image: IncomingImage, info: ObjectInfo, created_at: int
+    ) -> Response:
+        return JSONResponse(
+            {
+                "url": file_url.url_of(
+                    info.key, file_url.base_url_of(request, self._settings.public_url)
+                ),
+                "filename": image.name,
+                "content_type": info.content_type,
+                "bytes": image.size,
+                "created_at": created_at,
+            }
+        )
+
+
+def _note_file(call: Call, image: IncomingImage) -> None:
+    """Tell the journal of the file, as far as it came."""
+    entry = call.entry
+    entry.filename = image.name or None
+    entry.content_type = image.content_type or None
+    entry.size = image.size
+    entry.sha256 = image.sha256
+    entry.file_key = image.info.key if image.is_stored and image.info else None

@@ -1,0 +1,198 @@
+"""What was asked of a world, and what was answered: an entry per request, within bounds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fake_apimart.contract.api_key import redacted
+from fake_apimart.contract.operations import READ_QUERIES
+
+MOST_ENTRIES = 1000
+"""In one world's journal."""
+MOST_BYTES = 64 * 1024 * 1024
+"""In all journals together, as they are estimated."""
+BODY_BYTES = 8 * 1024
+"""How much of a JSON body is kept."""
+HEAD_BYTES = 8 * 1024
+"""Heads that are larger than this are not kept."""
+
+_ENTRY_BYTES = 1500
+_PAIR_BYTES = 100
+
+_NO_HEADERS: Mapping[bytes, list[bytes]] = {}
+
+Pairs = Sequence[tuple[bytes, bytes]]
+
+
+class Entry:
+    """One request. What is None is not known, or does not apply."""
+
+    __slots__ = (
+        "body",
+        "body_bytes",
+        "bytes",
+        "content_type",
+        "duration_ns",
+        "error",
+        "fault",
+        "file_key",
+        "filename",
+        "head_bytes",
+        "headers",
+        "id",
+        "method",
+        "operation",
+        "part_headers",
+        "path",
+        "query",
+        "sha256",
+        "size",
+        "status",
+        "task_id",
+        "time_ns",
+        "unread",
+    )
+
+    def __init__(self, operation: str | None, method: str, path: str) -> None:
+        self.id = 0
+        self.bytes = 0
+        self.operation = operation
+        self.method = method
+        self.path = path
+        self.query = b""
+        self.time_ns = 0
+        self.duration_ns = 0
+        self.status: int | None = None
+        self.error: str | None = None
+        self.fault: str | None = None
+        self.headers: Pairs = ()
+        self.head_bytes = 0
+        self.file_key: str | None = None
+        self.filename: str | None = None
+        self.content_type: str | None = None
+        self.size: int | None = None
+        self.sha256: str | None = None
+        self.part_headers = _NO_HEADERS
+        self.task_id: str | None = None
+        self.body: bytes | None = None
+        self.body_bytes = 0
+        self.unread: Sequence[str] = ()
+
+    def note_body(self, body: bytes) -> None:
+        """Keep the beginning of a JSON body."""
+        self.body = body[:BODY_BYTES]
+        self.body_bytes = len(body)
+
+    def note_headers(self, headers: Pairs) -> None:
+        """Keep a head that is not too large."""
+        size = sum(map(len, itertools.chain.from_iterable(headers)))
+        if size <= HEAD_BYTES:
+            self.headers, self.head_bytes = headers, size
+
+    def estimate_bytes(self) -> int:
+        """What the entry takes up, about; all that a client can make long is counted."""
+        pairs = len(self.headers) + len(self.part_headers)
+        total = _ENTRY_BYTES + _PAIR_BYTES * pairs + self.head_bytes
+        for text in (self.path, self.query, self.body, self.filename, self.error, self.file_key):
+            if text:
+                total += len(text)
+        for name, values in self.part_headers.items():
+            total += len(name) + sum(map(len, values))
+        return total
+
+    def told(self) -> dict[str, Any]:
+        """The entry as the control API gives it; times are Unix seconds, durations seconds."""
+        return {
+            "id": self.id,
+            "time": self.time_ns / 1e9,
+            "operation": self.operation,
+            "method": self.method,
+            "path": _printable(self.path),
+            "status": self.status,
+            "duration": self.duration_ns / 1e9,
+            "error": self.error,
+            "fault": self.fault,
+            "task_id": self.task_id,
+            "file": self.file_key and self.file_key.partition("/")[2],
+            "filename": self.filename and _printable(self.filename),
+            "content_type": self.content_type,
+            "size": self.size,
+            "sha256": self.sha256,
+            "headers": redacted(_text(self.headers)),
+            "part_headers": {
+                name.decode("latin-1"): b", ".join(values).decode("latin-1")
+                for name, values in self.part_headers.items()
+            },
+            "body": self._told_body(),
+            "body_bytes": self.body_bytes,
+            "unread_fields": [*self.unread, *self._unread_queries()],
+        }
+
+    def _told_body(self) -> Any:
+        """The JSON where it is whole, else its beginning as text."""
+        if self.body is None:
+            return None
+        text = self.body.decode("utf-8", "replace")
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
+    def _unread_queries(self) -> Iterator[str]:
+        read = READ_QUERIES.get(self.operation or "", ())
+        for name, _ in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True):
+            if name not in read:
+                yield f"?{name}"
+
+
+def _printable(text: str) -> str:
+    """With U+FFFD for bytes that were no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _text(headers: Pairs) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+
+class Journal:
+    """The latest entries of a world, newest last."""
+
+    __slots__ = ("bytes", "entries")
+
+    _ids = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque()
+        self.bytes = 0
+
+    def add(self, entry: Entry) -> int:
+        """Append an entry; gives back by how many bytes the journal has grown."""
+        before = self.bytes
+        entry.id = next(self._ids)
+        entry.bytes = entry.estimate_bytes()
+        self.entries.append(entry)
+        self.bytes += entry.bytes
+        if len(self.entries) > MOST_ENTRIES:
+            self.drop_oldest()
+        return self.bytes - before
+
+    def drop_oldest(self) -> int:
+        """Forget the oldest entry; gives back how many bytes that spared."""
+        spared = self.entries.popleft().bytes
+        self.bytes -= spared
+        return spared
+
+    def clear(self) -> int:
+        """Forget all; gives back how many bytes that spared."""
+        spared, self.bytes = self.bytes, 0
+        self.entries.clear()
+        return spared
+
+    def matching(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
+        """Oldest first."""
+        return [entry for entry in self.entries if wanted(entry)]
