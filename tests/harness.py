@@ -91,11 +91,10 @@ class ServerThread:
 
     async def _serve(self) -> None:
         await self.storage.open(lifetimes(self.settings.url_ttl_seconds))
-        config = uvicorn_config()
         app = create_app(self.settings, self.storage, self._clock, self._randomness)
-        config.app = app
-        self._server = Server(config, self._listening.set, app.stopping.set)
-        await self._server.serve([self._listener])
+        async with app.router.lifespan_context(app):
+            self._server = Server(uvicorn_config(), app, self._listening.set)
+            await self._server.serve([self._listener])
         await self.storage.close()
 
 

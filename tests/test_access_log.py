@@ -36,9 +36,9 @@ def test_stamp_follows_the_clock(capsys: pytest.CaptureFixture[str]) -> None:
     clock = StoppedClock(1_700_000_000.5)
     log = AccessLog(clock)
     for seconds in (0.25, 0.5):
-        log.info("%s %d", "a", 1)
+        log.write("a 1")
         clock.advance(seconds)
-    log.info("%s", "b")
+    log.write("b")
     stamps = [line.split(" INFO ") for line in capsys.readouterr().err.splitlines()]
     assert [text for _, text in stamps] == ["a 1", "a 1", "b"]
     assert [stamp[-6:] for stamp, _ in stamps] == ["20,500", "20,750", "21,250"]
@@ -54,4 +54,4 @@ def test_log_that_cannot_be_written_is_no_error(
     stream: Full | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
-    AccessLog(StoppedClock(1)).info("%s", "a")
+    AccessLog(StoppedClock(1)).write("a")

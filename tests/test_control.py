@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.contract.operations import FAULTY
+from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control.access import is_loopback
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
@@ -274,7 +274,7 @@ def test_openapi_has_every_call_and_the_names_that_are_valid(server: ServerThrea
         *("GET requests", "GET requests/wait", "GET uploads", "GET uploads/{name}", "GET tasks"),
     }
     rule = described["components"]["schemas"]["RuleBody"]["properties"]
-    assert rule["operation"]["enum"] == list(FAULTY)
+    assert rule["operation"]["enum"] == list(JOURNALED)
     assert "422" not in json.dumps(described)
     assert "ValidationError" not in json.dumps(described)
     for methods in described["paths"].values():

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_apimart.contract.errors import ApiError
-from fake_apimart.worlds.outcome import FAILED_ON_PURPOSE, MARKERS, Course, course_of
+from fake_apimart.contract.api_error import ApiError
+from fake_apimart.worlds.outcome import FAILED_ON_PURPOSE, MARKERS, Outcome, outcome_of
 
-SERVER = Course(seconds=2, polls=0)
+SERVER = Outcome(seconds=2, polls=0)
 
 
 @pytest.mark.parametrize(
     ("prompt", "course"),
     [
         ("a cat", SERVER),
-        ("a cat [fake: seconds=30]", Course(30, 0)),
-        ("[fake: seconds=0.5; polls=3]", Course(0.5, 3)),
-        ("[FAKE: SECONDS=1]", Course(1, 0)),
-        ("[fake: fail]", Course(2, 0, FAILED_ON_PURPOSE)),
-        ("[fake: fail=content moderation failed]", Course(2, 0, "content moderation failed")),
-        ("[fake: fail=a=b]", Course(2, 0, "a=b")),
-        ("[fake: fail=x] then [fake: complete]", Course(2, 0)),
-        ("[fake: polls=1] [fake: polls=2]", Course(2, 2)),
-        ("[fake: moderation]", Course(2, 0, None, moderated=True)),
+        ("a cat [fake: seconds=30]", Outcome(30, 0)),
+        ("[fake: seconds=0.5; polls=3]", Outcome(0.5, 3)),
+        ("[FAKE: SECONDS=1]", Outcome(1, 0)),
+        ("[fake: fail]", Outcome(2, 0, FAILED_ON_PURPOSE)),
+        ("[fake: fail=content moderation failed]", Outcome(2, 0, "content moderation failed")),
+        ("[fake: fail=a=b]", Outcome(2, 0, "a=b")),
+        ("[fake: fail=x] then [fake: complete]", Outcome(2, 0)),
+        ("[fake: polls=1] [fake: polls=2]", Outcome(2, 2)),
+        ("[fake: moderation]", Outcome(2, 0, None, moderated=True)),
         ("a [faker] and [fakes]", SERVER),
     ],
 )
-def test_marker_in_the_prompt_sets_the_course(prompt: str, course: Course) -> None:
-    assert course_of(prompt, None, SERVER) == course
+def test_marker_in_the_prompt_sets_the_course(prompt: str, course: Outcome) -> None:
+    assert outcome_of(prompt, None, SERVER) == course
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_marker_in_the_prompt_sets_the_course(prompt: str, course: Course) -> No
 )
 def test_marker_that_does_not_parse_says_what_was_expected(marker: str) -> None:
     with pytest.raises(ApiError) as refusal:
-        course_of(f"a cat {marker}", None, SERVER)
+        outcome_of(f"a cat {marker}", None, SERVER)
     assert refusal.value.status == 400
     assert f"marker {marker} in prompt does not parse: expected" in refusal.value.message
     assert all(form in refusal.value.message for form, _ in MARKERS.values())
@@ -60,16 +60,16 @@ def test_marker_that_does_not_parse_says_what_was_expected(marker: str) -> None:
     ("given", "course"),
     [
         ({}, SERVER),
-        ({"seconds": 5}, Course(5, 0)),
-        ({"seconds": 0.5, "polls": 3}, Course(0.5, 3)),
-        ({"outcome": "failed", "message": "no"}, Course(2, 0, "no")),
-        ({"message": "no"}, Course(2, 0, "no")),
-        ({"outcome": "failed"}, Course(2, 0, FAILED_ON_PURPOSE)),
-        ({"outcome": "completed"}, Course(2, 0)),
+        ({"seconds": 5}, Outcome(5, 0)),
+        ({"seconds": 0.5, "polls": 3}, Outcome(0.5, 3)),
+        ({"outcome": "failed", "message": "no"}, Outcome(2, 0, "no")),
+        ({"message": "no"}, Outcome(2, 0, "no")),
+        ({"outcome": "failed"}, Outcome(2, 0, FAILED_ON_PURPOSE)),
+        ({"outcome": "completed"}, Outcome(2, 0)),
     ],
 )
-def test_metadata_sets_the_course(given: dict[str, Any], course: Course) -> None:
-    assert course_of("a cat", {"fake_apimart": given, "own": 1}, SERVER) == course
+def test_metadata_sets_the_course(given: dict[str, Any], course: Outcome) -> None:
+    assert outcome_of("a cat", {"fake_apimart": given, "own": 1}, SERVER) == course
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_metadata_sets_the_course(given: dict[str, Any], course: Course) -> None
 )
 def test_metadata_that_does_not_parse_is_refused(given: Any) -> None:
     with pytest.raises(ApiError, match=r"metadata\.fake_apimart does not parse: expected"):
-        course_of("a cat", {"fake_apimart": given}, SERVER)
+        outcome_of("a cat", {"fake_apimart": given}, SERVER)
 
 
 def test_prompt_wins_over_metadata_and_that_over_the_server() -> None:
     metadata = {"fake_apimart": {"seconds": 7, "polls": 7}}
-    assert course_of("[fake: seconds=9]", metadata, SERVER) == Course(9, 7)
+    assert outcome_of("[fake: seconds=9]", metadata, SERVER) == Outcome(9, 7)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
+from fake_apimart.common.clock import SystemClock
 from fake_apimart.service.expiry import expire_files
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage
@@ -37,7 +38,7 @@ def test_storage_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> 
         storage = UnreadableOnce()
         writer = storage.writer(ObjectInfo("image/a", "image/png", 1, 2))
         await writer.commit()
-        task = asyncio.create_task(expire_files(storage, 1))
+        task = asyncio.create_task(expire_files(storage, 1, SystemClock()))
         await storage.emptied.wait()
         await asyncio.sleep(0)
         task.cancel()

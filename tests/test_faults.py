@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import requests
-from fake_apimart.contract.operations import FAULTY
+from fake_apimart.contract.operations import BY_NAME, JOURNALED
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.testing import ControlError, FakeAPIMart
 from fake_apimart.worlds.faults import ERRORS
@@ -91,9 +91,9 @@ BODIES = json.loads((DATA / "fault_bodies.json").read_text("utf-8"))
 
 PAIRS = [
     (operation, error)
-    for error, named in ERRORS.items()
-    for operation in named.operations
-    if operation in CALLS
+    for error in ERRORS
+    for operation in CALLS
+    if error in BY_NAME[operation].faults
 ]
 
 
@@ -361,6 +361,6 @@ def test_rule_that_cannot_be_is_refused_when_it_is_written(
 
 
 def test_every_operation_has_errors_of_its_own() -> None:
-    for operation in FAULTY:
-        assert any(operation in named.operations for named in ERRORS.values())
+    for operation in JOURNALED:
+        assert set(BY_NAME[operation].faults) & set(ERRORS)
     assert {*BODIES, "access_denied"} == set(ERRORS)

@@ -12,8 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
-from fake_apimart.http.receive_buffers import BUFFER_BYTES, KEPT_BUFFERS, ReceiveBuffers
+from fake_apimart.http.large_body import (
+    BUFFER_BYTES,
+    KEPT_BUFFERS,
+    LARGE_BYTES,
+    LargeBody,
+    ReceiveBuffers,
+)
 from fake_apimart_storage import Chunk
 
 from tests.conftest import StartServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from fake_apimart.common.rates import RateLimit, parse_rate
-from fake_apimart.contract.errors import ApiError
+from fake_apimart.contract.api_error import ApiError
 
 from tests.conftest import StartServer
 from tests.harness import PNG, StoppedClock

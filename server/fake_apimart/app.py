@@ -1,38 +1,128 @@
-"""The whole server as an ASGI application."""
+"""The whole server as a FastAPI application, for whatever ASGI server runs it."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
 
-from fake_apimart_storage import Storage
+from fake_apimart_storage import Storage, StorageError, storage_at
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from fake_apimart.common.clock import Clock, SystemClock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import Settings
-from fake_apimart.control.access import ControlDoor
-from fake_apimart.gateway.dispatch import Api
+from fake_apimart.common.settings import InvalidSettings, Settings, read_settings, variable_of
+from fake_apimart.contract.operations import OPERATIONS
+from fake_apimart.control import api as control
+from fake_apimart.control.openapi import describe
+from fake_apimart.gateway.cors import Cors
+from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.gateway import Gateway
-from fake_apimart.http.response_writer import Answering
-from fake_apimart.lifespan import Lifespan
-from fake_apimart.service.service import Backend
+from fake_apimart.gateway.routes import OperationRoute
+from fake_apimart.service.documentation import DOCUMENTATION
+from fake_apimart.service.expiry import lifetimes
+from fake_apimart.service.service import Service
 
 
 def create_app(
-    settings: Settings,
-    storage: Storage,
+    settings: Settings | None = None,
+    storage: Storage | None = None,
     clock: Clock | None = None,
     randomness: Randomness | None = None,
-) -> Lifespan:
-    """The server on a storage that is open for as long as it runs.
+) -> Application:
+    """Return a fake APIMart as an application, which its lifespan starts and ends.
 
-    Without a clock and a source of randomness it has the system's time, and names that differ
-    from run to run.
+    Without `settings` they are read from the environment. Without `storage` the one that they name
+    is opened and closed by the lifespan; a storage that is given must be open, and stays so.
+    Without a clock and a source of randomness it has the system's time, and names that differ from
+    run to run. Raises InvalidSettings.
     """
-    clock = clock or SystemClock()
-    randomness = randomness or Randomness()
-    stopping = asyncio.Event()
-    backend = Backend(settings, storage, clock, randomness)
-    api = Api(backend.handlers(), settings.dialect, backend.worlds, clock, stopping)
-    gateway = Gateway(api, clock, randomness, file_cors=settings.file_cors)
-    app = ControlDoor(gateway, backend, stopping) if settings.control else gateway
-    return Lifespan(Answering(app), backend.life, stopping)
+    return Application(
+        settings or read_settings(), storage, clock or SystemClock(), randomness or Randomness()
+    )
+
+
+class Application(FastAPI):
+    """FastAPI with the vendor's gateway as its outermost middleware.
+
+    `service` is there while the lifespan runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage | None,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        super().__init__(
+            title="fake-apimart",
+            lifespan=Application._live,
+            redirect_slashes=False,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+        )
+        self.service: Service | None = None
+        self._settings = settings
+        self._storage = storage
+        self._clock = clock
+        self._randomness = randomness
+        self._dispatch = Dispatch()
+        self._operations = [
+            OperationRoute(path, operation, DOCUMENTATION[operation.handler], self._dispatch)
+            for operation in OPERATIONS
+            if settings.dialect in operation.dialects
+            for path in operation.paths
+        ]
+        self.router.routes += self._operations
+        if settings.control:
+            control.add_to(self)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document of all that is served."""
+        if not self.openapi_schema:
+            self.openapi_schema = describe(self)
+        return self.openapi_schema
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the gateway around FastAPI's own stack, which operations then need not pass."""
+        return Gateway(
+            super().build_middleware_stack(),
+            self._operations,
+            self._dispatch,
+            control.is_served if self._settings.control else lambda method, path: False,
+            Cors(file_cors=self._settings.file_cors),
+            self._clock,
+            self._randomness,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _live(self) -> AsyncIterator[None]:
+        """Open the storage and run the service. Raises InvalidSettings."""
+        async with contextlib.AsyncExitStack() as stack:
+            storage = self._storage
+            if storage is None:
+                storage = await stack.enter_async_context(_opened(self._settings))
+            service = Service(self._settings, storage, self._clock, self._randomness)
+            self._dispatch.running = await stack.enter_async_context(service.run())
+            self.service = service
+            try:
+                yield
+            finally:
+                self.service = self._dispatch.running = None
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Storage]:
+    """Open the storage that the settings name. Raises InvalidSettings."""
+    storage = storage_at(settings.storage, public_endpoint=settings.s3_public_endpoint)
+    try:
+        await storage.open(lifetimes(settings.url_ttl_seconds))
+    except StorageError as error:
+        raise InvalidSettings(f"{variable_of('storage')}={settings.storage}: {error}") from None
+    try:
+        yield storage
+    finally:
+        await storage.close()

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from fake_apimart import __version__
 from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.settings import (
     InvalidSettings,
@@ -16,6 +15,7 @@ from fake_apimart.common.settings import (
     read_settings,
     variable_of,
 )
+from fake_apimart.version import __version__
 
 USAGE_ERROR = 2
 

@@ -1,4 +1,4 @@
-"""A running server: its socket, its storage, its life from the first line printed to the signal."""
+"""A running server: its socket, its event loop, its life from the first line to the signal."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from fake_apimart_storage import Storage, StorageError, storage_at
 
-from fake_apimart.app import create_app
+from fake_apimart.app import Application, create_app
 from fake_apimart.common.addresses import url_at
 from fake_apimart.common.settings import InvalidSettings, Settings, variable_of
 from fake_apimart.http.protocol import Protocol
-from fake_apimart.service.expiry import expire_files, lifetimes
 
 BACKLOG = 2048
 # Clients keep connections for reuse; one that is closed under their hands costs them a retry.
@@ -35,9 +34,8 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         "fake_apimart": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "fake_apimart_storage": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn.error": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        # Handlers tell uvicorn that a line is wanted; `access_log` writes it.
-        "uvicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }
 
@@ -81,7 +79,7 @@ def uvicorn_config(*, access_log: bool = True) -> uvicorn.Config:
         app="",
         http=Protocol,
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=LOGGING,
         access_log=access_log,
         proxy_headers=False,
@@ -99,19 +97,14 @@ async def serve(
     *,
     until_stdin_ends: bool,
 ) -> None:
-    """Serve on `listener` until told to stop. Raises InvalidSettings."""
-    async with _open_storage(settings) as storage:
-        app = create_app(settings, storage)
-        config.app = app
-        server = Server(config, lambda: announce(url_of(listener)), app.stopping.set)
+    """Serve on `listener` until a signal or the end of standard input. Raises InvalidSettings."""
+    app = create_app(settings)
+    # uvicorn would log a start that fails with its traceback, and say nothing to who called it.
+    async with app.router.lifespan_context(app):
+        server = Server(config, app, lambda: announce(url_of(listener)))
         if until_stdin_ends:
             threading.Thread(target=_follow_stdin, args=(server,), daemon=True).start()
-        expiring = asyncio.create_task(expire_files(storage, settings.url_ttl_seconds))
-        try:
-            await server.serve([listener])
-        finally:
-            expiring.cancel()
-            await asyncio.wait([expiring])
+        await server.serve([listener])
 
 
 def _follow_stdin(server: Server) -> None:
@@ -123,44 +116,34 @@ def _follow_stdin(server: Server) -> None:
     server.should_exit = True
 
 
-@contextlib.asynccontextmanager
-async def _open_storage(settings: Settings) -> AsyncIterator[Storage]:
-    storage = storage_at(settings.storage, public_endpoint=settings.s3_public_endpoint)
-    try:
-        await storage.open(lifetimes(settings.url_ttl_seconds))
-    except StorageError as error:
-        raise InvalidSettings(f"{variable_of('storage')}={settings.storage}: {error}") from None
-    try:
-        yield storage
-    finally:
-        await storage.close()
-
-
 class Server(uvicorn.Server):
-    """uvicorn's server, which says when it listens, and for which a signal is a wish, no error."""
+    """uvicorn's server for an application whose lifespan runs already.
+
+    `on_listening` is called once it accepts connections. A signal asks it to stop, and is not
+    raised again at the end, as if the server had failed.
+    """
 
     def __init__(
-        self,
-        config: uvicorn.Config,
-        on_listening: Callable[[], None],
-        on_stopping: Callable[[], None],
+        self, config: uvicorn.Config, app: Application, on_listening: Callable[[], None]
     ) -> None:
+        config.app = app
         super().__init__(config)
+        self._app = app
         self._on_listening = on_listening
-        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stopping()
+        if self._app.service is not None:
+            self._app.service.stopping.set()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        # uvicorn would raise it again at the end, and a server that was asked to stop would fail.
-        self._captured_signals.clear()
+        """Stop, or stop at once where Ctrl+C comes again."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -1,6 +1,6 @@
-"""Functions that remember what they gave back for short inputs.
+"""Caches for functions of short inputs.
 
-Clients send the same few keys, header names and file names again and again. What is long is never
+Clients send the same few keys, header names and file names again and again. Long inputs are never
 kept: a client may send a megabyte.
 """
 
@@ -10,21 +10,21 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar
 
-MOST = 1024
-LONGEST = 256
+MOST_INPUTS = 1024
+"""How many of the latest inputs each function is cached for."""
+LONGEST_INPUT = 256
+"""The longest input that is kept, in bytes or characters."""
 
 Input = TypeVar("Input", bytes, str)
 Output = TypeVar("Output")
 
 
-def remembered(function: Callable[[Input], Output]) -> Callable[[Input], Output]:
-    """`function`, whose result depends on its input alone, with a memory for the latest MOST inputs
-    of at most LONGEST bytes or characters.
-    """
-    known = functools.lru_cache(MOST)(function)
+def cache_short_inputs(function: Callable[[Input], Output]) -> Callable[[Input], Output]:
+    """Return `function`, whose result depends on its input alone, with a cache of its results."""
+    cached = functools.lru_cache(MOST_INPUTS)(function)
 
     @functools.wraps(function)
-    def recall(given: Input) -> Output:
-        return known(given) if len(given) <= LONGEST else function(given)
+    def look_up(given: Input) -> Output:
+        return cached(given) if len(given) <= LONGEST_INPUT else function(given)
 
-    return recall
+    return look_up

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from fake_apimart.contract import errors
-
 _NANOSECONDS = 1_000_000_000
 
 
@@ -33,8 +31,11 @@ class RateLimit:
         self._window = seconds * _NANOSECONDS
         self._taken: deque[int] = deque()
 
-    def take(self, now_ns: int) -> None:
-        """Count a request at `now_ns`. Raises `rate_limited`, and then does not count it."""
+    def take(self, now_ns: int) -> int:
+        """Count a request at `now_ns`, and return 0.
+
+        Where the limit is reached it is not counted: return in how many seconds one will be.
+        """
         taken = self._taken
         while taken and taken[0] <= now_ns - self._window:
             taken.popleft()
@@ -43,5 +44,6 @@ class RateLimit:
             taken.pop()
         if len(taken) >= self._amount:
             wait = taken[0] + self._window - now_ns
-            raise errors.rate_limited(max(1, math.ceil(wait / _NANOSECONDS)))
+            return max(1, math.ceil(wait / _NANOSECONDS))
         taken.append(now_ns)
+        return 0

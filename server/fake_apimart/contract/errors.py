@@ -1,94 +1,12 @@
-"""Every refusal there is, by name, and the one place that writes them out.
+"""Every refusal of the vendor's, by name.
 
-Handlers raise what the functions below build; none knows how an error looks on the wire. The tag
-behind each names its source, as in docs/fidelity.md.
+Handlers raise what these functions build; none knows how an error looks on the wire. The tag behind
+each description names its source, as in docs/fidelity.md.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-from html import escape
-
-from starlette.responses import Response
-
-from fake_apimart.contract.json_response import JSONResponse
-
-INVALID_REQUEST = "invalid_request_error"
-
-
-class Shape(Enum):
-    """The forms in which the vendor's layers state an error; for JSON, its keys in their order."""
-
-    PAGE = ("message", "type")
-    """The upload page's own errors."""
-    DOCUMENTED = ("code", "message", "type")
-    """The table of statuses in the documentation; `code` is the status."""
-    GATEWAY = ("code", "message", "param", "type")
-    """The gateway in front of all handlers."""
-    ROUTER = ("message", "type", "param", "code")
-    """The gateway's answer where no route matches."""
-    S3 = ()
-    """The XML of the store that file URLs lead to."""
-
-
-class ApiError(Exception):
-    """A refusal: HTTP status, message and type, and what the shape asks for beside them.
-
-    `names_request` puts the request's id behind the message.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        type: str = "",
-        *,
-        shape: Shape = Shape.PAGE,
-        code: int | str = "",
-        names_request: bool = False,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.type = type
-        self.shape = shape
-        self.code = code
-        self.param = ""
-        self.names_request = names_request
-        self.headers = headers or {}
-
-
-def render(error: ApiError, request_id: str, *, versioned: bool = False) -> Response:
-    """The answer that states `error` to the client of the request `request_id`.
-
-    A `versioned` one is for clients that asked for a response version: there all errors have one
-    form, with the classic code as a string (live clients; assumed for those of other layers).
-    """
-    if error.shape is Shape.S3:
-        return _render_xml(error, request_id)
-    fields = {key: getattr(error, key) for key in error.shape.value}
-    if error.names_request:
-        fields["message"] += f" (request id: {request_id})"
-    if not versioned:
-        return JSONResponse({"error": fields}, error.status, error.headers)
-    fields = {
-        "message": fields["message"],
-        "type": error.type,
-        "param": "",
-        "code": str(fields.get("code", "")),
-    }
-    content = {"request_id": f"req_{request_id}", "error": fields}
-    return JSONResponse(content, error.status, error.headers)
-
-
-def _render_xml(error: ApiError, request_id: str) -> Response:
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
-        f"<RequestId>{request_id}</RequestId></Error>"
-    )
-    return Response(body, error.status, error.headers, media_type="application/xml")
+from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError, Shape
 
 
 def _gateway_error(status: int, message: str, code: str = "") -> ApiError:

@@ -6,23 +6,18 @@ newest file sorts first (live). The storage key is what follows `/f/`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
-
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.contract.operations import FILE_PREFIXES
 from fake_apimart.go.url import path_escape
-from fake_apimart.http.headers import header_of
 
 KEY_PREFIX = "image/"
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 # Names that a URL or a folder would take for something else (assumed).
 _UNUSABLE_NAMES = (b"/", b".", b"..")
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +54,3 @@ def key_at(raw_path: bytes) -> str:
         if raw_path.startswith(prefix.encode()):
             return KEY_PREFIX + path_escape(unquote_to_bytes(raw_path[len(prefix) :]))
     raise ValueError(f"no file: {raw_path!r}")
-
-
-def base_url_of(request: Request, public_url: str) -> str:
-    """What URLs in the answer to `request` begin with.
-
-    `public_url` where it is set, else the scheme and host that the request came with, or the
-    socket's address if that is no host.
-    """
-    if public_url:
-        return public_url
-    host = header_of(request.scope, b"host") or ""
-    if not _HOST.fullmatch(host):
-        address, port = request.scope["server"]
-        host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return f"{request.scope['scheme']}://{host}"

@@ -1,75 +1,133 @@
-"""What the server does, operation by operation: one table for routes, limits of CORS and docs."""
+"""The table of operations: everything that is true of each, in one row."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fake_apimart.contract import errors
+from fake_apimart.contract.api_error import ApiError
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing that a client can ask for: a name, the methods and the paths that lead to it.
-
-    `queries` are the parameters that are read of the query; `form` tells apart routes of the same
-    operation that answer in forms of their own.
-    """
-
-    name: str
-    methods: tuple[str, ...]
-    paths: tuple[str, ...]
-    dialects: tuple[str, ...] = ("page", "live")
-    queries: tuple[str, ...] = ()
-    form: str = ""
-
-    @property
-    def handler(self) -> str:
-        """The name of who answers."""
-        return f"{self.name}:{self.form}" if self.form else self.name
-
+KEY = "key"
+FILE = "file"
 
 FILE_PREFIXES = ("/f/image/", "/image/")
 """Where file URLs live, in reality on a host of their own; the second is an alias (live)."""
 
+_ALWAYS = ("bad_gateway", "service_unavailable")
+_KEYED = ("invalid_key", "forbidden", "rate_limited", *_ALWAYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that a client can ask for."""
+
+    name: str
+    methods: tuple[str, ...]
+    paths: tuple[str, ...]
+    """With parameters in braces, as Starlette has them."""
+    dialects: tuple[str, ...] = ("page", "live")
+    """In which dialects it is there."""
+    form: str = ""
+    """Tells apart routes of one operation that answer in forms of their own."""
+    queries: tuple[str, ...] = ()
+    """The parameters of the query that are read."""
+    world: str = ""
+    """Whose world a request belongs to: that of its KEY or of the FILE that it asks for.
+
+    Empty where it belongs to none: it then needs no key, meets no rule and is not journaled.
+    """
+    is_rated: bool = False
+    """Whether a request counts against its key's rate."""
+    is_versioned: bool = False
+    """Whether answers and errors take the form that `X-APIMart-Response-Version` asks for."""
+    store_failure: Callable[[], ApiError] = errors.service_unavailable
+    """How a failure of the storage is stated."""
+    faults: tuple[str, ...] = _KEYED
+    """The errors that a rule can name for it."""
+
+    @property
+    def handler(self) -> str:
+        """The name under which its handler is registered."""
+        return f"{self.name}:{self.form}" if self.form else self.name
+
+
 OPERATIONS = (
-    Operation("uploads.create", ("POST",), ("/v1/uploads/images",)),
     Operation(
-        "files.get",
-        ("GET", "HEAD"),
-        tuple(f"{prefix}{{name:file_name}}" for prefix in FILE_PREFIXES),
+        name="uploads.create",
+        methods=("POST",),
+        paths=("/v1/uploads/images",),
+        world=KEY,
+        is_rated=True,
+        store_failure=errors.upload_failed,
+        faults=(*_KEYED, "file_too_large", "upload_failed"),
     ),
-    Operation("generations.create", ("POST",), ("/v1/images/generations",)),
-    Operation("tasks.get", ("GET",), ("/v1/tasks/{task_id}",), queries=("language",)),
     Operation(
-        "tasks.get",
-        ("GET",),
-        ("/v1/images/generations/{task_id}",),
-        dialects=("page",),
+        name="files.get",
+        methods=("GET", "HEAD"),
+        paths=tuple(f"{prefix}{{name:file_name}}" for prefix in FILE_PREFIXES),
+        world=FILE,
+        store_failure=errors.file_unavailable,
+        faults=("service_unavailable", "access_denied"),
+    ),
+    Operation(
+        name="generations.create",
+        methods=("POST",),
+        paths=("/v1/images/generations",),
+        world=KEY,
+        is_rated=True,
+        is_versioned=True,
+        faults=(*_KEYED, "insufficient_balance", "channel_busy", "model_not_found"),
+    ),
+    Operation(
+        name="tasks.get",
+        methods=("GET",),
+        paths=("/v1/tasks/{task_id}",),
         queries=("language",),
-        form="page",
+        world=KEY,
     ),
-    Operation("tasks.batch", ("POST",), ("/v1/tasks/batch",)),
-    Operation("models.list", ("GET",), ("/v1/models",)),
     Operation(
-        "models.schema",
-        ("GET",),
-        ("/v1/models/{model:path}/schema", "/v1/model-schema"),
-        queries=("model", "operation"),
+        name="tasks.get",
+        methods=("GET",),
+        paths=("/v1/images/generations/{task_id}",),
+        dialects=("page",),
+        form="page",
+        queries=("language",),
+        world=KEY,
     ),
-    Operation("balance.get", ("GET",), ("/v1/balance", "/balance", "/v1/user/balance")),
-    Operation("health", ("GET",), ("/_fake/health",)),
+    Operation(name="tasks.batch", methods=("POST",), paths=("/v1/tasks/batch",), world=KEY),
+    Operation(name="models.list", methods=("GET",), paths=("/v1/models",), world=KEY),
+    Operation(
+        name="models.schema",
+        methods=("GET",),
+        paths=("/v1/models/{model:path}/schema", "/v1/model-schema"),
+        queries=("model", "operation"),
+        world=KEY,
+    ),
+    Operation(
+        name="balance.get",
+        methods=("GET",),
+        paths=("/v1/balance", "/balance", "/v1/user/balance"),
+        world=KEY,
+    ),
+    Operation(name="health", methods=("GET",), paths=("/_fake/health",), faults=()),
 )
 
-FAULTY = tuple(dict.fromkeys(each.name for each in OPERATIONS if each.name != "health"))
-"""The operations that a rule can be written for, and that journals tell of."""
+BY_NAME = {each.name: each for each in OPERATIONS}
+"""A row of each operation; rows of one name differ in nothing but their routes."""
 
-READ_QUERIES = {each.name: each.queries for each in OPERATIONS}
-"""Which parameters of the query each operation reads."""
+JOURNALED = tuple(each.name for each in BY_NAME.values() if each.world)
+"""The operations that journals tell of, and that a rule can be written for."""
+
+KEYED = tuple(each.name for each in BY_NAME.values() if each.world == KEY)
+"""Those that need an API key."""
 
 
 def is_file_path(path: str) -> bool:
-    """Whether `path` is a file's URL, and not one of the API."""
+    """Return whether `path` is a file's URL, and not one of the API."""
     return path.startswith(FILE_PREFIXES)
 
 
-def allows(method: str, path: str) -> bool:
-    """Whether an API operation answers `method` at exactly `path`."""
+def is_allowed(method: str, path: str) -> bool:
+    """Return whether an operation answers `method` at exactly `path`."""
     return any(method in each.methods and path in each.paths for each in OPERATIONS)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-
-from fake_apimart.http.headers import header_of
+from fake_apimart.http.request_head import Headers, text_of
 
 HEADER = "X-APIMart-Response-Version"
 VERSION = "2026-07-27"
 _HEADER_NAME = HEADER.lower().encode()
 
 
-def is_asked(request: Request) -> bool:
-    """Whether `request` asks for the version. Any other value of the header counts as none
-    (assumed).
-    """
-    return header_of(request.scope, _HEADER_NAME) == VERSION
+def is_asked_in(headers: Headers) -> bool:
+    """Return whether a request asks for the version; any other value counts as none (assumed)."""
+    return text_of(headers, _HEADER_NAME) == VERSION

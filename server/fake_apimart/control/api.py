@@ -1,9 +1,7 @@
-"""The control API as an application: its routes, and its errors in one shape."""
+"""The control API's routes and errors, as part of the application."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -14,13 +12,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
-from fake_apimart import __version__
 from fake_apimart.contract import errors
-from fake_apimart.control import clock, contents, faults, openapi, refusals, requests, world
-from fake_apimart.service.service import Backend
+from fake_apimart.contract.api_error import ApiError
+from fake_apimart.contract.rendering import render
+from fake_apimart.control import clock, contents, faults, pages, refusals, requests, world
+from fake_apimart.gateway import health
 
+PREFIX = "/_fake/"
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
 
@@ -29,43 +28,36 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def control_api(backend: Backend, stopping: asyncio.Event) -> FastAPI:
-    """The control API of a server; waits end once `stopping` is set."""
-    app = FastAPI(
-        title="fake-apimart: control API",
-        version=__version__,
-        description=openapi.DESCRIPTION,
-        openapi_url=openapi.URL,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    app.openapi = functools.cache(functools.partial(openapi.described, app))  # type: ignore[method-assign]
-    app.state.backend = backend
-    app.state.stopping = stopping
+def is_served(method: str, path: str) -> bool:
+    """Return whether a request is for the control API or a page of ours, not for the vendor's."""
+    if path.startswith(PREFIX):
+        return path != health.PATH
+    return path in pages.PUBLIC_PATHS and method in ("GET", "HEAD")
+
+
+def add_to(app: FastAPI) -> None:
+    """Give `app` the control API, the OpenAPI document and its page."""
     for module in ROUTED:
         # `include_router` would have each call matched against routers first, then their routes.
         app.router.routes += module.router.routes
-    app.add_route(openapi.PAGE_URL, openapi.page, include_in_schema=False)
-    app.mount(openapi.ASSETS_URL, StaticFiles(directory=openapi.ASSETS))
+    app.router.routes += pages.ROUTES
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    return app
-
-
-async def _render(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.ApiError)
-    return errors.render(error, "")
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return render(error, "")
+
+
+async def _refuse_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    message = "; ".join(map(_described, error.errors()))
-    return errors.render(refusals.invalid_call(message), "")
+    message = "; ".join(map(_describe, error.errors()))
+    return render(refusals.invalid_call(message), "")
 
 
-def _described(problem: Any) -> str:
-    """One problem in a line: where it is, what was expected."""
+def _describe(problem: Any) -> str:
+    """Return one problem in a line: where it is, what was expected."""
     if problem["type"] == "json_invalid":
         return f"the body is not valid JSON: {problem['ctx']['error']}"
     place: Sequence[Any] = problem["loc"][1:]
@@ -74,24 +66,28 @@ def _described(problem: Any) -> str:
 
 
 async def _refuse_by_status(request: Request, error: Exception) -> Response:
-    """What FastAPI itself refuses: no such route, or a body that it cannot read."""
+    """State what FastAPI itself refuses: no such route, or a body that it cannot read."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return errors.render(
-            refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), ""
-        )
-    what = f"{request.method} {request.url.path}; {openapi.PAGE_URL} lists what there is"
-    return errors.render(refusals.unknown(what), "")
+        return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
+    what = f"{request.method} {request.url.path}; {pages.CONTROL_PAGE} lists what there is"
+    return render(refusals.unknown(what), "")
 
 
-async def _say_what_failed(request: Request, error: Exception) -> Response:
+async def _state_storage_failure(request: Request, error: Exception) -> Response:
     logger.error("the storage failed: %s", error)
-    return errors.render(refusals.storage_failed(str(error)), "")
+    return render(refusals.storage_failed(str(error)), "")
+
+
+async def _state_fault(request: Request, error: Exception) -> Response:
+    """State a fault of the server's own; the error is raised again behind this, and logged."""
+    return render(errors.internal_error(), "")
 
 
 _HANDLERS: dict[type[Exception], Handler] = {
-    errors.ApiError: _render,
-    RequestValidationError: _refuse,
+    ApiError: _refuse,
+    RequestValidationError: _refuse_invalid,
     HTTPException: _refuse_by_status,
-    StorageError: _say_what_failed,
+    StorageError: _state_storage_failure,
+    Exception: _state_fault,
 }

@@ -10,12 +10,14 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control import refusals
+from fake_apimart.control.access import ControlRoute
+from fake_apimart.control.answers import ClockAnswer
 from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TheTarget
 from fake_apimart.worlds.clock import ClockState
 from fake_apimart.worlds.world import World
 
-router = APIRouter(prefix="/_fake/clock", tags=["clock"])
+router = APIRouter(prefix="/_fake/clock", tags=["control: clock"], route_class=ControlRoute)
 
 LATEST_SECONDS = 9_000_000_000
 """After the Unix epoch; beyond it the digits of file URLs run out."""
@@ -64,13 +66,13 @@ class ClockChange(Body):
         return self
 
 
-@router.get("")
+@router.get("", response_model=ClockAnswer)
 async def get_clock(target: TheTarget) -> Response:
-    """The time of the key's world, or of the server."""
-    return _told(target.world_or_server)
+    """Return the time of the key's world, or of the server."""
+    return _answer(target.world_or_server)
 
 
-@router.post("")
+@router.post("", response_model=ClockAnswer)
 async def change_clock(change: ClockChange, target: TheTarget) -> Response:
     """Move, stop or reset it. The server's clock moves those of all worlds with it."""
     world = target.world_or_server
@@ -79,8 +81,8 @@ async def change_clock(change: ClockChange, target: TheTarget) -> Response:
     if not 0 <= world.clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS:
         world.clock.state = before
         raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
-    await target.backend.worlds.save(world)
-    return _told(world)
+    await target.service.worlds.save(world)
+    return _answer(world)
 
 
 def _apply(change: ClockChange, world: World) -> None:
@@ -97,6 +99,6 @@ def _apply(change: ClockChange, world: World) -> None:
         clock.resume()
 
 
-def _told(world: World) -> Response:
+def _answer(world: World) -> Response:
     clock = world.clock
     return JSONResponse({"now": clock.time_ns() / _NANOSECONDS, "frozen": clock.is_frozen})

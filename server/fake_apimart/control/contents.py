@@ -11,26 +11,29 @@ from fake_apimart.contract import file_url
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.contract.operations import FILE_PREFIXES
 from fake_apimart.control import refusals
+from fake_apimart.control.access import ControlRoute
+from fake_apimart.control.answers import TasksAnswer, UploadsAnswer
 from fake_apimart.control.target import TheTarget
 from fake_apimart.files.stored_file import file_of
+from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
-router = APIRouter(prefix="/_fake", tags=["contents"])
+router = APIRouter(prefix="/_fake", tags=["control: contents"], route_class=ControlRoute)
 
 UPLOADS = "/_fake/uploads/"
 
 
-@router.get("/uploads")
+@router.get("/uploads", response_model=UploadsAnswer)
 async def list_uploads(target: TheTarget) -> Response:
     """The world's files in the order in which they came; the journal does not tell of it."""
     world = target.world_of_key
-    files = await target.backend.index.of(world.name)
-    return JSONResponse({"uploads": [_told_upload(stored, world) for stored in files]})
+    files = await target.service.index.of(world.name)
+    return JSONResponse({"uploads": [_upload_to_json(stored, world) for stored in files]})
 
 
-def _told_upload(stored: StoredObject, world: World) -> dict[str, Any]:
+def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
     info, file = stored.info, file_of(stored.info)
     return {
         "name": info.key.removeprefix(file_url.KEY_PREFIX),
@@ -56,10 +59,10 @@ async def read_upload(
     """A file's bytes, even where its URL has expired."""
     world = target.world_of_key
     # As it was sent, since a file's name may itself hold what looks like an escape.
-    sent = request.scope["raw_path"].removeprefix(UPLOADS.encode())
+    sent = exchange_of(request.scope).paths.raw_path.removeprefix(UPLOADS.encode())
     key = file_url.key_at(FILE_PREFIXES[0].encode() + sent)
     try:
-        stored = await target.backend.storage.get(key)
+        stored = await target.service.storage.get(key)
     except ObjectNotFound:
         raise refusals.unknown(f"upload {name}") from None
     async with stored:
@@ -69,17 +72,17 @@ async def read_upload(
     return Response(content, media_type=stored.info.content_type)
 
 
-@router.get("/tasks")
+@router.get("/tasks", response_model=TasksAnswer)
 async def list_tasks(target: TheTarget) -> Response:
     """The world's tasks, oldest first, as they stand; asking counts as no poll."""
-    world, backend = target.world_of_key, target.backend
-    tasks = [task async for task in backend.task_store.all_of(world)]
+    world, service = target.world_of_key, target.service
+    tasks = [task async for task in service.task_store.all_of(world)]
     tasks.sort(key=lambda task: task.id)
-    told = [_told_task(task, await backend.tasks.look(task, world)) for task in tasks]
-    return JSONResponse({"tasks": told})
+    found = [_task_to_json(task, await service.tasks.look(task, world)) for task in tasks]
+    return JSONResponse({"tasks": found})
 
 
-def _told_task(task: Task, state: TaskState) -> dict[str, Any]:
+def _task_to_json(task: Task, state: TaskState) -> dict[str, Any]:
     return {
         "id": task.id,
         "status": state.status,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fake_apimart.contract.json_response import JSONResponse
-from fake_apimart.contract.operations import FAULTY
+from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals
+from fake_apimart.control.access import ControlRoute
+from fake_apimart.control.answers import RuleAnswer, RulesAnswer
 from fake_apimart.control.body import Body, example, one_of
 from fake_apimart.control.target import TheTarget
+from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.worlds.faults import ERRORS, MOST_RULES, Faults, RawAnswer, Rule, errors_of
 
-router = APIRouter(prefix="/_fake/faults", tags=["faults"])
+router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
 LONGEST_DELAY = 3600.0
 MOST_BODY_CHARACTERS = 1024 * 1024
@@ -25,8 +28,8 @@ _FRAMING = ("content-length", "transfer-encoding", "connection")
 
 OperationName = Annotated[
     str,
-    AfterValidator(lambda value: one_of(value, FAULTY, "operation")),
-    Field(json_schema_extra={"enum": list(FAULTY)}),
+    AfterValidator(lambda value: one_of(value, JOURNALED, "operation")),
+    Field(json_schema_extra={"enum": list(JOURNALED)}),
 ]
 
 
@@ -99,22 +102,24 @@ class RuleBody(Body):
         )
 
 
-@router.get("")
+@router.get("", response_model=RulesAnswer)
 async def list_faults(target: TheTarget) -> Response:
     """The rules, in the order in which they fire."""
-    return _told_all(target.world_or_server.faults)
+    return _all(target.world_or_server.faults)
 
 
-@router.post("")
-async def add_fault(body: RuleBody, target: TheTarget) -> Response:
+@router.post("", response_model=RuleAnswer)
+async def add_fault(body: RuleBody, target: TheTarget, request: Request) -> Response:
     """Write a rule. Those written before it fire first; a world's own before the server's."""
+    if body.socket is not None and exchange_of(request.scope).connection is None:
+        raise refusals.needs_own_server(body.socket)
     faults = target.world_or_server.faults
     if len(faults.rules) >= MOST_RULES:
         raise refusals.invalid_call(f"there are {MOST_RULES} rules already")
-    return JSONResponse(_told(faults.add(body.rule())))
+    return JSONResponse(_to_json(faults.add(body.rule())))
 
 
-@router.delete("")
+@router.delete("", response_model=RulesAnswer)
 async def remove_faults(
     target: TheTarget,
     rule_id: Annotated[int | None, Query(alias="id", description="One rule alone.")] = None,
@@ -125,14 +130,14 @@ async def remove_faults(
         faults.clear()
     elif not faults.remove(rule_id):
         raise refusals.unknown(f"rule {rule_id}")
-    return _told_all(faults)
+    return _all(faults)
 
 
-def _told_all(faults: Faults) -> Response:
-    return JSONResponse({"faults": [_told(rule) for rule in faults.rules]})
+def _all(faults: Faults) -> Response:
+    return JSONResponse({"faults": [_to_json(rule) for rule in faults.rules]})
 
 
-def _told(rule: Rule) -> dict[str, Any]:
+def _to_json(rule: Rule) -> dict[str, Any]:
     effect = rule.written or {"error": rule.error, "delay": rule.delay}
     return {
         "id": rule.id,

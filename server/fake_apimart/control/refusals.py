@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_apimart.contract.errors import INVALID_REQUEST, ApiError
+from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError
 
 PERMISSION = "permission_error"
 
@@ -45,3 +45,12 @@ def unknown(what: str) -> ApiError:
 def storage_failed(cause: str) -> ApiError:
     """The store did not do its part; what was asked for may be half done."""
     return ApiError(503, f"the storage failed: {cause}", "server_error")
+
+
+def needs_own_server(fault: str) -> ApiError:
+    """A fault of the socket, where the socket is another ASGI server's."""
+    message = (
+        f"socket fault {fault} needs the server that `fake-apimart serve` starts: under another "
+        "ASGI server a rule can name an error, a status or a delay"
+    )
+    return ApiError(400, message, INVALID_REQUEST)

@@ -8,15 +8,17 @@ import heapq
 from typing import Annotated, Any
 
 from fake_apimart_storage import ObjectNotFound, StorageError
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.control.access import ControlRoute
+from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TheTarget
-from fake_apimart.service.service import Backend
+from fake_apimart.service.service import Service
 from fake_apimart.worlds.journal import MOST_ENTRIES, Entry
 
-router = APIRouter(prefix="/_fake/requests", tags=["requests"])
+router = APIRouter(prefix="/_fake/requests", tags=["control: requests"], route_class=ControlRoute)
 
 LONGEST_WAIT = 300.0
 
@@ -45,27 +47,26 @@ class Wanted:
 TheWanted = Annotated[Wanted, Depends()]
 
 
-@router.get("")
+@router.get("", response_model=RequestsAnswer)
 async def list_requests(
     wanted: TheWanted,
     target: TheTarget,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="The latest.")] = MOST_ENTRIES,
 ) -> Response:
     """The journal of the key's world, or all journals; newest last."""
-    told = [await _told(each, target.backend) for each in _matching(wanted, target)[-limit:]]
-    return JSONResponse({"requests": told})
+    entries = [await _to_json(each, target.service) for each in _matching(wanted, target)[-limit:]]
+    return JSONResponse({"requests": entries})
 
 
-@router.get("/wait")
+@router.get("/wait", response_model=WaitAnswer)
 async def wait_for_requests(
-    request: Request,
     wanted: TheWanted,
     target: TheTarget,
     count: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 1,
     timeout: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds.")] = 5.0,  # noqa: ASYNC109
 ) -> Response:
     """The same, once there are `count` of them, or when time is up; `satisfied` says which."""
-    stopping: asyncio.Event = request.app.state.stopping
+    stopping = target.service.stopping
     world = target.world_or_server
     found = _matching(wanted, target)
     # It is not idle: nobody may push it out under those who wait.
@@ -73,14 +74,14 @@ async def wait_for_requests(
     try:
         async with asyncio.timeout(timeout):
             while len(found) < count and not stopping.is_set() and not world.gone:
-                await target.backend.worlds.changed(stopping)
+                await target.service.worlds.changed(stopping)
                 found = _matching(wanted, target)
     except TimeoutError:
         pass
     finally:
         world.running -= 1
-    told = [await _told(entry, target.backend) for entry in found]
-    return JSONResponse({"requests": told, "satisfied": len(found) >= count})
+    entries = [await _to_json(entry, target.service) for entry in found]
+    return JSONResponse({"requests": entries, "satisfied": len(found) >= count})
 
 
 def _matching(wanted: Wanted, target: Target) -> list[Entry]:
@@ -88,17 +89,17 @@ def _matching(wanted: Wanted, target: Target) -> list[Entry]:
     return list(heapq.merge(*journals, key=lambda entry: entry.id))
 
 
-async def _told(entry: Entry, backend: Backend) -> dict[str, Any]:
+async def _to_json(entry: Entry, service: Service) -> dict[str, Any]:
     stored = entry.operation == "uploads.create" and entry.file_key is not None
     if stored and entry.sha256 is None:
-        entry.sha256 = await _sha256(str(entry.file_key), backend)
-    return entry.told()
+        entry.sha256 = await _sha256(str(entry.file_key), service)
+    return entry.to_json()
 
 
-async def _sha256(key: str, backend: Backend) -> str | None:
+async def _sha256(key: str, service: Service) -> str | None:
     """Of a stored file; None where it is gone by now."""
     try:
-        stored = await backend.storage.get(key)
+        stored = await service.storage.get(key)
     except (ObjectNotFound, StorageError):
         return None
     digest = hashlib.sha256()

@@ -8,24 +8,25 @@ from fastapi import Depends, Request
 
 from fake_apimart.contract.api_key import HEADER, bearer_key
 from fake_apimart.control import refusals
-from fake_apimart.service.service import Backend
+from fake_apimart.gateway.dispatch import LifespanNotRun
+from fake_apimart.service.service import Service
 from fake_apimart.worlds.world import World
 
 
 class Target:
-    """The server that a call came to, and the world of the call's key.
+    """The service that a call came to, and the world of the call's key.
 
     `world` is None where the call is about the whole server.
     """
 
-    def __init__(self, backend: Backend, world: World | None) -> None:
-        self.backend = backend
+    def __init__(self, service: Service, world: World | None) -> None:
+        self.service = service
         self.world = world
 
     @property
     def world_or_server(self) -> World:
         """The world of the call's key, or the server's own."""
-        return self.world or self.backend.worlds.server
+        return self.world or self.service.worlds.server
 
     @property
     def world_of_key(self) -> World:
@@ -37,14 +38,22 @@ class Target:
     @property
     def worlds(self) -> list[World]:
         """The world of the call's key, or all of them, the server's own among them."""
-        return [self.world] if self.world else [self.backend.worlds.server, *self.backend.worlds]
+        return [self.world] if self.world else [self.service.worlds.server, *self.service.worlds]
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a call came to. Raises LifespanNotRun."""
+    service: Service | None = request.app.service
+    if service is None:
+        raise LifespanNotRun
+    return service
 
 
 async def target_of(request: Request) -> Target:
-    """What a call is about. Raises StorageError."""
-    backend: Backend = request.app.state.backend
+    """Return what a call is about. Raises StorageError."""
+    service = service_of(request)
     key = bearer_key(request.headers.get(HEADER, ""))
-    return Target(backend, await backend.worlds.of_key(key) if key else None)
+    return Target(service, await service.worlds.of_key(key) if key else None)
 
 
 # Each dependency costs a control call a good part of what it costs in all: so there is this one.

@@ -11,13 +11,15 @@ from pydantic import AfterValidator, Field, create_model
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.common.settings import Settings
 from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.control.access import ControlRoute
+from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
 from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TheTarget
-from fake_apimart.service.service import Backend
+from fake_apimart.service.service import Service
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.world import World
 
-router = APIRouter(prefix="/_fake", tags=["world"])
+router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
 
 _SETTINGS = tuple(field.name for field in dataclasses.fields(WorldSettings))
 
@@ -54,65 +56,65 @@ else:
     )
 
 
-@router.get("/world")
+@router.get("/world", response_model=WorldAnswer)
 async def get_world(target: TheTarget) -> Response:
     """What holds in the key's world; or in the server, and how many worlds there are."""
-    return _told(target.world_or_server, target.backend)
+    return _answer(target.world_or_server, target.service)
 
 
-def _told(world: World, backend: Backend) -> Response:
+def _answer(world: World, service: Service) -> Response:
     settings = world.settings
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "own_settings": world.changes,
         "journal": {"entries": len(world.journal.entries), "bytes": world.journal.bytes},
     }
-    if world is backend.worlds.server:
-        return JSONResponse({"world": None, "worlds": len(backend.worlds), **told})
+    if world is service.worlds.server:
+        return JSONResponse({"world": None, "worlds": len(service.worlds), **answer})
     meaning = world.magic.meaning if world.magic else ""
-    return JSONResponse({"world": world.name, "meaning": meaning, **told})
+    return JSONResponse({"world": world.name, "meaning": meaning, **answer})
 
 
-@router.patch("/world")
+@router.patch("/world", response_model=WorldAnswer)
 async def change_world(changes: WorldChanges, target: TheTarget) -> Response:
     """Set how the world's tasks go, what it has to spend, how often it may call."""
     world = target.world_or_server
     kept = {**world.changes, **changes.model_dump(exclude_unset=True)}
     world.changes = {name: value for name, value in kept.items() if value is not None}
-    await target.backend.worlds.save(world)
-    return _told(world, target.backend)
+    await target.service.worlds.save(world)
+    return _answer(world, target.service)
 
 
-@router.delete("/world")
+@router.delete("/world", response_model=RemovedAnswer)
 async def remove_world(target: TheTarget) -> Response:
     """The world is gone altogether, until its key is used again."""
     world = target.world_of_key
-    await target.backend.reset.remove(world)
+    await target.service.reset.remove(world)
     return JSONResponse({"removed": world.name})
 
 
-@router.post("/reset")
+@router.post("/reset", response_model=ResetAnswer)
 async def reset(target: TheTarget) -> Response:
     """Forget uploads, tasks, faults, journal, clock, settings: of the world, or of all."""
-    backend = target.backend
+    service = target.service
     if target.world is None:
-        await backend.reset.everything()
+        await service.reset.everything()
     else:
-        await backend.reset.world(target.world)
+        await service.reset.world(target.world)
     return JSONResponse({"reset": target.world and target.world.name})
 
 
-@router.post("/reset/journal")
+@router.post("/reset/journal", response_model=WorldAnswer)
 async def reset_journal(target: TheTarget) -> Response:
     """Forget what was asked, nothing else."""
     for world in target.worlds:
-        target.backend.worlds.clear_journal(world)
-    return _told(target.world_or_server, target.backend)
+        target.service.worlds.clear_journal(world)
+    return _answer(target.world_or_server, target.service)
 
 
-@router.post("/reset/faults")
+@router.post("/reset/faults", response_model=WorldAnswer)
 async def reset_faults(target: TheTarget) -> Response:
     """Forget the rules, but for those that a key's name says."""
     for world in target.worlds:
         world.faults.clear()
-    return _told(target.world_or_server, target.backend)
+    return _answer(target.world_or_server, target.service)

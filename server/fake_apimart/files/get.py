@@ -15,15 +15,14 @@ from fake_apimart_storage import (
     StorageError,
     StoredObject,
 )
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fake_apimart.contract import errors, file_url
 from fake_apimart.files.byte_range import byte_range
 from fake_apimart.files.stored_file import StoredFile, file_of
-from fake_apimart.gateway.exchange import call_of
-from fake_apimart.http.headers import header_of
+from fake_apimart.gateway.admission import Admission
+from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
@@ -35,38 +34,41 @@ logger = logging.getLogger(__name__)
 class Files:
     """The operation `files.get`: public, a key sent along is ignored (page)."""
 
-    def __init__(self, storage: Storage, worlds: Worlds, delivery: str) -> None:
+    def __init__(
+        self, storage: Storage, worlds: Worlds, admission: Admission, delivery: str
+    ) -> None:
         self._storage = storage
         self._worlds = worlds
+        self._admission = admission
         self._redirects = delivery == "redirect"
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, exchange: Exchange) -> Response:
         """The file, a part of it, that it has not changed, or where the store has it.
 
         Raises `access_denied`, `invalid_range`, `file_unavailable`.
         """
-        stored = await self._open(request)
+        stored = await self._open(exchange)
         try:
             file = file_of(stored.info)
             world = await self._worlds.named(file.world)
-            await call_of(request).enter(world, request)
+            await self._admission.enter(exchange, world)
             seconds = _seconds_left(file, world)
             if self._redirects:
                 await stored.close()
-                return await self._redirect(request.method, stored.info.key, seconds)
-            return _answer(request, stored, file)
+                return await self._redirect(exchange.method, stored.info.key, seconds)
+            return _answer(exchange, stored, file)
         except BaseException:
             await stored.close()
             raise
 
-    async def _open(self, request: Request) -> StoredObject:
-        key = file_url.key_at(request.scope["raw_path"])
-        call_of(request).entry.file_key = key
-        with_bytes = request.method != "HEAD" and not self._redirects
+    async def _open(self, exchange: Exchange) -> StoredObject:
+        key = file_url.key_at(exchange.paths.raw_path)
+        exchange.entry.file_key = key
+        with_bytes = exchange.method != "HEAD" and not self._redirects
         try:
             return await self._storage.get(key, with_bytes=with_bytes)
         except (ObjectNotFound, InvalidKey):
-            await call_of(request).enter(self._worlds.server, request)
+            await self._admission.enter(exchange)
             raise errors.access_denied() from None
         except StorageError as error:
             logger.error("cannot read a file: %s", error)
@@ -128,7 +130,7 @@ def _seconds_left(file: StoredFile, world: World) -> int:
     return file.expires_at - math.ceil(now_ns / _NANOSECONDS)
 
 
-def _answer(request: Request, stored: StoredObject, file: StoredFile) -> Response:
+def _answer(exchange: Exchange, stored: StoredObject, file: StoredFile) -> Response:
     headers = {
         "Accept-Ranges": "bytes",
         "ETag": stored.etag,
@@ -136,11 +138,11 @@ def _answer(request: Request, stored: StoredObject, file: StoredFile) -> Respons
         "X-Content-Type-Options": "nosniff",
     }
     status, wanted = HTTPStatus.OK, range(stored.size)
-    if _is_unchanged(request, stored.etag, file.created_at):
+    if _is_unchanged(exchange, stored.etag, file.created_at):
         status, wanted = HTTPStatus.NOT_MODIFIED, range(0)
         return FileResponse(stored, wanted, status, headers)
-    asked = header_of(request.scope, b"range")
-    if asked is not None and _is_current(header_of(request.scope, b"if-range"), headers):
+    asked = exchange.header(b"range")
+    if asked is not None and _is_current(exchange.header(b"if-range"), headers):
         part = byte_range(asked, stored.size)
         if part is not None:
             status, wanted = HTTPStatus.PARTIAL_CONTENT, part
@@ -150,13 +152,13 @@ def _answer(request: Request, stored: StoredObject, file: StoredFile) -> Respons
     return FileResponse(stored, wanted, status, headers)
 
 
-def _is_unchanged(request: Request, etag: str, created_at: int) -> bool:
+def _is_unchanged(exchange: Exchange, etag: str, created_at: int) -> bool:
     """Whether the client has the file already (RFC 9110, section 13.2.2)."""
-    etags = header_of(request.scope, b"if-none-match")
+    etags = exchange.header(b"if-none-match")
     if etags is not None:
         candidates = [each.strip().removeprefix("W/") for each in etags.split(",")]
         return "*" in candidates or etag in candidates
-    since = header_of(request.scope, b"if-modified-since")
+    since = exchange.header(b"if-modified-since")
     if since is None:
         return False
     try:

@@ -1,48 +1,105 @@
-"""Who may call, and how often."""
+"""Who may call, whose world a request is in, and which rule it meets there.
+
+The order is key, world, rules, rate. A key that is refused reads nothing from the storage: its
+request is journaled in its world all the same, and meets the rules of the whole server alone.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
-from starlette.requests import Request
-
+from fake_apimart.common.waits import pause
 from fake_apimart.contract import errors
-from fake_apimart.gateway.exchange import call_of
+from fake_apimart.contract.api_key import HEADER, bearer_key
+from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.http import socket_faults
 from fake_apimart.worlds import magic_keys
-from fake_apimart.worlds.faults import Step
+from fake_apimart.worlds.faults import AnsweredInstead, Faults, Rule, Step
+from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
+
+_HEADER = HEADER.encode()
 
 
 class Admission:
-    """Lets requests in: by their key, and where they make something, as often as the rate allows.
+    """Lets requests in.
 
     Any key is good where `api_keys` has none. Those that can be no real ones are always good,
-    unless `takes_fakes` is off.
+    unless `takes_fakes` is off. Delays end once `stopping` is set.
     """
 
-    def __init__(self, api_keys: Collection[str], *, takes_fakes: bool) -> None:
+    def __init__(
+        self,
+        worlds: Worlds,
+        api_keys: Collection[str],
+        *,
+        takes_fakes: bool,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._worlds = worlds
         self._api_keys = api_keys
         self._takes_fakes = takes_fakes
+        self._stopping = stopping
 
-    def admit(self, request: Request) -> World:
-        """The world of a request's key. Raises `invalid_api_key`, whatever is wrong with it (live),
-        and what a rule of the world says.
+    async def admit(self, exchange: Exchange) -> None:
+        """Let a request in by its key.
+
+        Raises `invalid_api_key`, whatever is wrong with the key (live), `rate_limited`, what a rule
+        says (ApiError, AnsweredInstead, Abandoned), StorageError.
         """
-        call = call_of(request)
-        if not call.key or not self._is_good(call.key):
+        exchange.key = key = _key_of(exchange)
+        if not self._is_good(key):
+            self.place(exchange)
+            await self._meet_rule(exchange, self._worlds.server.faults)
             raise errors.invalid_api_key()
-        call.fire(Step.KEY)
-        if call.operation not in _COUNTED:
-            call.fire(Step.RATE)
-            return call.world
-        call.world.take_turn()
-        call.fire(Step.RATE)
-        return call.world
+        await self.enter(exchange, await self._worlds.of_key(key))
+        exchange.fire(Step.KEY)
+        if exchange.operation.is_rated:
+            exchange.world.take_turn()
+        exchange.fire(Step.RATE)
+
+    def place(self, exchange: Exchange) -> None:
+        """Put a request that is refused into the world of its key, for the journal."""
+        key = _key_of(exchange)
+        if key:
+            exchange.move_to(self._worlds.unrestored(key))
 
     def _is_good(self, key: str) -> bool:
         if not self._api_keys or key in self._api_keys:
-            return True
+            return bool(key)
         return self._takes_fakes and magic_keys.is_fake(key)
 
+    async def enter(self, exchange: Exchange, world: World | None = None) -> None:
+        """Put a request into `world`, the server's own by default, and under its rules.
 
-_COUNTED = ("uploads.create", "generations.create")
+        A world's own rules come before the server's. Raises what the rule says that the request
+        meets on arrival: an ApiError, AnsweredInstead, Abandoned.
+        """
+        server = self._worlds.server
+        exchange.move_to(world or server)
+        await self._meet_rule(exchange, exchange.world.faults, server.faults)
+
+    async def _meet_rule(self, exchange: Exchange, *faults: Faults) -> None:
+        name = exchange.operation.name
+        reserved = (each.reserved_for(name) for each in faults if each.rules)
+        exchange.rule = rule = next(filter(None, reserved), None)
+        if rule is None:
+            return
+        if rule.delay:
+            await pause(rule.delay, self._stopping)
+        if rule.step is Step.ARRIVAL:
+            await self._meet_on_arrival(exchange, rule)
+
+    async def _meet_on_arrival(self, exchange: Exchange, rule: Rule) -> None:
+        exchange.fire(Step.ARRIVAL, operation=exchange.operation.name)
+        exchange.note_fired(rule)
+        if rule.answer is not None:
+            raise AnsweredInstead(rule.answer)
+        if rule.socket is not None:
+            self._worlds.record(exchange.world, exchange.entry)
+            await socket_faults.refuse(rule.socket, exchange.receive, self._stopping)
+
+
+def _key_of(exchange: Exchange) -> str:
+    return bearer_key(exchange.header(_HEADER) or "")

@@ -1,133 +1,156 @@
-"""One request on its way through an operation: its world, the rule it meets, its entry."""
+"""One request and its answer: all that is known of it, for whoever handles it."""
 
 from __future__ import annotations
 
-import asyncio
+import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.types import Receive, Scope
 
-from fake_apimart.common.clock import Clock
-from fake_apimart.common.waits import pause
-from fake_apimart.http import socket_faults as broken_answer
-from fake_apimart.worlds.faults import ERRORS, AnsweredInstead, Faults, Rule, Step
+from fake_apimart.contract import response_version
+from fake_apimart.contract.operations import Operation
+from fake_apimart.gateway.paths import Paths
+from fake_apimart.http.request_body import Body, StreamedBody
+from fake_apimart.http.request_head import first_values, text_of
+from fake_apimart.http.transaction import EXTENSION, Transaction
+from fake_apimart.worlds.faults import ERRORS, Rule, Step
 from fake_apimart.worlds.journal import Entry
-from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
-SCOPE_KEY = "fake_apimart.gateway.exchange"
+SCOPE_KEY = "fake_apimart.exchange"
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_NO_PARAMETERS: Mapping[str, str] = {}
 
 
-class Call:
-    """Begins in the server's own world, until `enter` says whose it is.
+class Exchange:
+    """One request, made by the outermost middleware under whatever ASGI server.
 
-    `key` is the request's API key, empty where it has none or none is asked for; `entry` is where
-    handlers note what the journal is to tell.
+    `headers` has one value for each lower-case name. `body` is the request's, None where it surely
+    has none. `connection` is there under our own protocol alone. The rest is set on the way:
+    `operation` and `parameters` (of its path) by the look-up, `key`, `world`, `rule` and `entry`
+    (of the journal) by the dispatch.
     """
 
     __slots__ = (
-        "_begun_ns",
-        "_fired",
-        "_recorded",
-        "_stopping",
-        "_timer",
-        "_worlds",
+        "_has_fired",
+        "_scheme",
+        "_server",
+        "body",
+        "connection",
         "entry",
+        "headers",
         "key",
+        "method",
         "operation",
+        "parameters",
+        "paths",
+        "query_string",
+        "receive",
+        "request_id",
         "rule",
         "world",
     )
 
-    def __init__(
-        self,
-        operation: str,
-        entry: Entry,
-        worlds: Worlds,
-        timer: Clock,
-        stopping: asyncio.Event,
-    ) -> None:
-        self.operation = operation
-        self.entry = entry
+    operation: Operation
+    entry: Entry
+    world: World
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+        extensions: Mapping[str, Any] = scope.get("extensions") or {}
+        connection: Transaction | None = extensions.get(EXTENSION)
+        self.connection = connection
+        self.body: Body | None
+        if connection is not None:
+            self.headers, self.body = connection.headers, connection.body
+        else:
+            self.headers, self.body = first_values(scope["headers"]), StreamedBody(receive)
+        self.method: str = scope["method"]
+        self.query_string: bytes = scope["query_string"]
+        self.paths = Paths(scope)
+        self.receive = receive
+        self.request_id = request_id
+        self.parameters = _NO_PARAMETERS
         self.key = ""
-        self.world = worlds.server
         self.rule: Rule | None = None
-        self._worlds = worlds
-        self._timer = timer
-        self._stopping = stopping
-        self._begun_ns = timer.time_ns()
-        self._fired = False
-        self._recorded = False
-        self.world.running += 1
+        self._has_fired = False
+        self._scheme: str = scope["scheme"]
+        self._server: tuple[str, int | None] | None = scope.get("server")
 
-    async def enter(self, world: World, request: Request) -> None:
-        """From here on the call is `world`'s, and under its rules.
+    def header(self, name: bytes) -> str | None:
+        """Return the value of the header `name` (lower case), or None if it is missing."""
+        return text_of(self.headers, name)
 
-        Raises what the rule says that it meets on arrival: an ApiError, AnsweredInstead, Abandoned.
+    def query(self, name: str) -> str | None:
+        """Return the last value of the query's parameter `name`, or None if it is missing."""
+        if not self.query_string:
+            return None
+        text = self.query_string.decode("latin-1")
+        return dict(parse_qsl(text, keep_blank_values=True)).get(name)
+
+    @property
+    def is_versioned(self) -> bool:
+        """Whether the answer takes the form of `X-APIMart-Response-Version`."""
+        return self.operation.is_versioned and response_version.is_asked_in(self.headers)
+
+    def base_url(self, public_url: str) -> str:
+        """Return what URLs in the answer begin with.
+
+        That is `public_url` where it is set; else the scheme and host that the request came with,
+        or the socket's address if that is no host, and the path under which we are mounted.
         """
+        if public_url:
+            return public_url
+        host = self.header(b"host") or ""
+        if self._server is not None and not _HOST.fullmatch(host):
+            address, port = self._server
+            host = f"[{address}]" if ":" in address else address
+            host = host if port is None else f"{host}:{port}"
+        return f"{self._scheme}://{host}{self.paths.root}"
+
+    def begin(self, world: World, entry: Entry) -> None:
+        """Begin in `world`, with `entry` for the journal; `leave` must follow."""
+        self.entry = entry
+        self.world = world
+        world.running += 1
+
+    def move_to(self, world: World) -> None:
+        """From here on belong to `world`."""
         self.world.running -= 1
         self.world = world
         world.running += 1
-        self.rule = self._reserve(world.faults) or self._reserve(self._worlds.server.faults)
-        if self.rule is None:
-            return
-        if self.rule.delay:
-            await pause(self.rule.delay, self._stopping)
-        if self.rule.step is Step.ARRIVAL:
-            await self._meet_on_arrival(self.rule, request)
 
-    def _reserve(self, faults: Faults) -> Rule | None:
-        return faults.reserved_for(self.operation) if faults.rules else None
-
-    async def _meet_on_arrival(self, rule: Rule, request: Request) -> None:
-        if rule.error is not None:
-            self.fire(Step.ARRIVAL, operation=self.operation)
-        self._note_fired(rule)
-        if rule.answer is not None:
-            raise AnsweredInstead(rule.answer)
-        if rule.socket is not None:
-            self.record(None)
-            await broken_answer.refuse(rule.socket, request, self._stopping)
+    def leave(self) -> None:
+        """End, in whatever way: a rule that was not met is free for the next request."""
+        self.world.running -= 1
+        if self.rule is not None and not self._has_fired:
+            self.rule.release(fired=False)
 
     def fire(self, step: Step, **facts: Any) -> None:
-        """Raise the error of the rule that waits for this step, if one does."""
+        """Raise the ApiError of the rule that waits for this step, if one does."""
         rule = self.rule
         if rule is not None and rule.error is not None and rule.step is step:
-            self._note_fired(rule)
+            self.note_fired(rule)
             raise ERRORS[rule.error].build(**facts)
 
-    def _note_fired(self, rule: Rule) -> None:
+    def note_fired(self, rule: Rule) -> None:
+        """Count the rule as used, and name it in the journal."""
         rule.release(fired=True)
-        self._fired = True
+        self._has_fired = True
         self.entry.fault = rule.name
 
     def fault_of_answer(self) -> str | None:
-        """The socket fault that the answer is to meet."""
+        """Return the socket fault that the answer is to meet, if any."""
         rule = self.rule
         if rule is None or rule.step is not Step.ANSWER:
             return None
-        self._note_fired(rule)
+        self.note_fired(rule)
         return rule.socket
 
-    def record(self, status: int | None, error: str | None = None) -> None:
-        """Put the call into the journal, once; it must be there before the answer leaves."""
-        if self._recorded:
-            return
-        self._recorded = True
-        entry = self.entry
-        entry.status, entry.error = status, error
-        entry.time_ns = self.world.clock.time_ns()
-        entry.duration_ns = self._timer.time_ns() - self._begun_ns
-        self._worlds.record(self.world, entry)
 
-    def leave(self) -> None:
-        """The call has ended, in whatever way."""
-        self.world.running -= 1
-        if self.rule is not None and not self._fired:
-            self.rule.release(fired=False)
-
-
-def call_of(request: Request) -> Call:
-    """The call that a request is."""
-    call: Call = request.scope[SCOPE_KEY]
-    return call
+def exchange_of(scope: Scope) -> Exchange:
+    """Return the exchange that a request is."""
+    exchange: Exchange = scope[SCOPE_KEY]
+    return exchange

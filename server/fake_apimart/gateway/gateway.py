@@ -1,104 +1,113 @@
-"""What the vendor's gateway does around every handler: request ids, CORS, slashes.
+"""The outermost middleware: makes the exchange, answers for the gateway, finds the operation.
 
-Written as plain ASGI, since each request passes here.
+The vendor's operations go past FastAPI's and Starlette's own middleware, which costs as much as a
+poll: they are looked up here, a path without parameters in a dict. All else goes through the stack.
 """
 
 from __future__ import annotations
 
-import re
-from http import HTTPStatus
-from urllib.parse import unquote_to_bytes
+from collections.abc import Callable, Iterable
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.contract import errors, operations, request_id
-from fake_apimart.http.headers import header_of
-from fake_apimart.http.response_writer import ADDED_HEADERS
+from fake_apimart.contract import operations, request_id
+from fake_apimart.gateway.cors import Cors
+from fake_apimart.gateway.dispatch import UNROUTED, Dispatch
+from fake_apimart.gateway.exchange import SCOPE_KEY, Exchange
+from fake_apimart.gateway.routes import OperationRoute
+from fake_apimart.gateway.slashes import redirect
 
-SENT_PATH = "fake_apimart.sent_path"
-"""Scope key: the path as the client sent it, decoded, invalid bytes as lone surrogates."""
-
-_SLASHES = re.compile(r"/{2,}")
-_RAW_SLASHES = re.compile(rb"/{2,}")
-
-PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET,POST,PUT,DELETE,OPTIONS",
-    "Access-Control-Max-Age": "43200",
-}
 _REQUEST_ID = request_id.HEADER.lower().encode()
-_CORS_HEADERS = [(b"access-control-allow-origin", b"*")]
-_FILE_CORS_HEADERS = [
-    *_CORS_HEADERS,
-    (
-        b"access-control-expose-headers",
-        b"Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified",
-    ),
-]
 
 
 class Gateway:
-    """Wraps the application that routes to the handlers."""
+    """Stands in front of `app`, and sends to it what `is_ours` says is no path of the vendor's.
+
+    `is_ours` is given method and path.
+    """
 
     def __init__(
-        self, app: ASGIApp, clock: Clock, randomness: Randomness, *, file_cors: bool
+        self,
+        app: ASGIApp,
+        routes: Iterable[OperationRoute],
+        dispatch: Dispatch,
+        is_ours: Callable[[str, str], bool],
+        cors: Cors,
+        clock: Clock,
+        randomness: Randomness,
     ) -> None:
         self._app = app
+        self._dispatch = dispatch
+        self._is_ours = is_ours
+        self._cors = cors
         self._clock = clock
         self._randomness = randomness
-        self._file_cors = file_cors
+        self._exact: dict[tuple[str, str], OperationRoute] = {}
+        self._patterns: list[OperationRoute] = []
+        for route in routes:
+            if route.param_convertors:
+                self._patterns.append(route)
+            for method in () if route.param_convertors else route.operation.methods:
+                self._exact[method, route.path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _fold_slashes(scope)
-        is_file = operations.is_file_path(scope["path"])
-        has_origin = header_of(scope, b"origin") is not None
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         new_id = request_id.new_request_id(self._clock.time_ns(), self._randomness)
-        scope[request_id.SCOPE_KEY] = new_id
-        added = scope[ADDED_HEADERS] = [] if is_file else [(_REQUEST_ID, new_id.encode())]
-        if has_origin and (self._file_cors or not is_file):
-            added += _FILE_CORS_HEADERS if is_file else _CORS_HEADERS
-        answer = self._own_answer(scope, is_file=is_file, has_origin=has_origin)
-        await (answer or self._app)(scope, receive, send)
+        scope[SCOPE_KEY] = exchange = Exchange(scope, receive, new_id)
+        path = exchange.paths.path
+        if self._is_ours(exchange.method, path):
+            await self._app(scope, receive, send)
+            return
+        is_file = operations.is_file_path(path)
+        has_origin = b"origin" in exchange.headers
+        added = [] if is_file else [(_REQUEST_ID, new_id.encode())]
+        if has_origin:
+            added += self._cors.headers(is_file=is_file)
+        answer = self._own_answer(exchange, is_file=is_file, has_origin=has_origin)
+        answer_with = answer or self._route(exchange, scope)
+        await answer_with(scope, receive, _adding(added, send) if added else send)
 
-    def _own_answer(self, scope: Scope, *, is_file: bool, has_origin: bool) -> Response | None:
-        """The answer where no handler is asked."""
-        if scope["method"] == "OPTIONS" and has_origin:
-            if is_file and not self._file_cors:
-                return errors.render(errors.cors_not_enabled(), scope[request_id.SCOPE_KEY])
-            return _preflight(scope)
-        if not is_file and scope["path"].endswith("/"):
-            return _redirect(scope)
+    def _own_answer(
+        self, exchange: Exchange, *, is_file: bool, has_origin: bool
+    ) -> Response | None:
+        """Return the answer where no operation is asked."""
+        if exchange.method == "OPTIONS" and has_origin:
+            return self._cors.preflight(exchange, is_file=is_file)
+        if not is_file and exchange.paths.path.endswith("/"):
+            return redirect(exchange)
         return None
 
+    def _route(self, exchange: Exchange, scope: Scope) -> ASGIApp:
+        """Return who answers: the operation's route, or the vendor's 404."""
+        method, path = exchange.method, exchange.paths.path
+        route = self._exact.get((method, path))
+        if route is not None:
+            return route.app
+        for candidate in self._patterns:
+            if method in candidate.operation.methods:
+                match = candidate.path_regex.match(path)
+                if match is not None:
+                    scope["path_params"] = match.groupdict()
+                    return candidate.app
+        exchange.operation = UNROUTED
+        return self._refuse_unrouted
 
-def _fold_slashes(scope: Scope) -> None:
-    raw: bytes = scope["raw_path"]
-    scope[SENT_PATH] = scope["path"]
-    if b"%" in raw:
-        # The server decodes with U+FFFD for what is not UTF-8; Go prints it once for each byte.
-        scope[SENT_PATH] = unquote_to_bytes(raw).decode("utf-8", "surrogateescape")
-    if b"//" in raw:
-        scope["path"] = _SLASHES.sub("/", scope["path"])
-        scope["raw_path"] = _RAW_SLASHES.sub(b"/", raw)
+    async def _refuse_unrouted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange: Exchange = scope[SCOPE_KEY]
+        await self._dispatch(exchange, scope, receive, send)
 
 
-def _preflight(scope: Scope) -> Response:
-    """What a browser wants to know before it sends a request of another site's (go)."""
-    asked = header_of(scope, b"access-control-request-headers")
-    allowed = {"Access-Control-Allow-Headers": asked} if asked else {}
-    return Response(status_code=HTTPStatus.NO_CONTENT, headers=PREFLIGHT_HEADERS | allowed)
+def _adding(headers: list[tuple[bytes, bytes]], send: Send) -> Send:
+    """Return a `send` that adds headers to the answer's head."""
 
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *headers]
+        await send(message)
 
-def _redirect(scope: Scope) -> Response | None:
-    """From a path with a slash too many to the operation without it (go: gin)."""
-    path = scope["path"].rstrip("/")
-    if not operations.allows(scope["method"], path):
-        return None
-    query = scope["query_string"].decode("latin-1")
-    status = HTTPStatus.TEMPORARY_REDIRECT
-    if scope["method"] == "GET":
-        status = HTTPStatus.MOVED_PERMANENTLY
-    location = f"{path}?{query}" if query else path
-    return Response(status_code=status, headers={"Location": location})
+    return send_with_headers

@@ -1,21 +1,18 @@
-"""What clients ask on the way: models, their schemas, the balance."""
+"""What clients ask on the way: the models, and their schemas."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, response_version
-from fake_apimart.contract.amounts import amount, credits_for
 from fake_apimart.contract.json_response import JSONResponse
-from fake_apimart.gateway.admission import Admission
+from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.generation.idempotency import HEADER, LIFE_SECONDS, REPLAYED_HEADER
 from fake_apimart.generation.input_schema import input_schema
 from fake_apimart.generation.models import Model, known_models
-from fake_apimart.tasks.accounts import Accounts
 
 OPERATION = "image_generation"
 _MODELS_CREATED = 1_626_777_600
@@ -23,51 +20,29 @@ _SCHEMA_VERSION = "2026-07-30"
 
 
 class Catalogue:
-    """The operations `models.list`, `models.schema` and `balance.get`."""
+    """The operations `models.list` and `models.schema`."""
 
-    def __init__(self, settings: Settings, admission: Admission, accounts: Accounts) -> None:
-        self._settings = settings
-        self._admission = admission
-        self._accounts = accounts
+    def __init__(self, settings: Settings) -> None:
         self._models = {model.id: model for model in known_models(settings.models)}
 
-    async def models(self, request: Request) -> Response:
+    async def models(self, exchange: Exchange) -> Response:
         """`GET /v1/models` (live)."""
-        self._admission.admit(request)
         data = [_listed(model) for model in self._models.values()]
         return JSONResponse({"data": data, "object": "list", "success": True})
 
-    async def schema(self, request: Request) -> Response:
+    async def schema(self, exchange: Exchange) -> Response:
         """`GET /v1/models/{model}/schema` and `GET /v1/model-schema?model=` (live).
 
         Raises `invalid_parameter` without a model, `unknown_model` (assumed).
         """
-        self._admission.admit(request)
-        name = request.path_params.get("model") or request.query_params.get("model")
+        name = exchange.parameters.get("model") or exchange.query("model")
         if not name:
             raise errors.invalid_parameter("model is required")
-        operation = request.query_params.get("operation", OPERATION)
-        if operation != OPERATION:
+        if exchange.query("operation") not in (None, OPERATION):
             raise errors.invalid_parameter(f"operation must be {OPERATION}")
         if name not in self._models:
             raise errors.unknown_model(name)
         return JSONResponse(_schema_answer(self._models[name]))
-
-    async def balance(self, request: Request) -> Response:
-        """`GET /v1/balance` and `GET /v1/user/balance` (docs, live). Raises StorageError."""
-        world = self._admission.admit(request)
-        remaining = await self._accounts.remaining(world)
-        spent = await self._accounts.spent(world)
-        return JSONResponse(
-            {
-                "success": True,
-                "remain_balance": amount(remaining),
-                "remain_credits": credits_for(remaining),
-                "used_balance": amount(spent),
-                "used_credits": credits_for(spent),
-                "unlimited_quota": False,
-            }
-        )
 
 
 def _listed(model: Model) -> dict[str, Any]:

@@ -10,12 +10,11 @@ import re
 from collections.abc import AsyncIterator
 
 from fake_apimart_storage import Storage
-from starlette.requests import Request
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.contract import errors
-from fake_apimart.http.headers import header_of
+from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.worlds.world import World
 
 HEADER = "Idempotency-Key"
@@ -29,9 +28,9 @@ _NANOSECONDS = 1_000_000_000
 _KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
 
 
-def idempotency_key_of(request: Request) -> str | None:
-    """The key that a request was sent with, if any. Raises `invalid_parameter`."""
-    key = header_of(request.scope, _HEADER_NAME)
+def idempotency_key_of(exchange: Exchange) -> str | None:
+    """Return the key that a request was sent with, if any. Raises `invalid_parameter`."""
+    key = exchange.header(_HEADER_NAME)
     if key is not None and not _KEY.fullmatch(key):
         message = f"{HEADER} must be 1 to {LONGEST_KEY} visible ASCII characters"
         raise errors.invalid_parameter(message)
@@ -80,7 +79,7 @@ class Idempotency:
         name = _record_key(world, key)
         text = json.dumps([_digest(body), task_id, world.clock.time_ns()]).encode()
         await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
-        await world.settle(self._storage, name)
+        await world.discard_if_gone(self._storage, name)
 
     async def forget(self, world: str) -> None:
         """Delete what was remembered for a world. Raises StorageError."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import Settings
-from fake_apimart.contract import file_url
+from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.request import GenerationRequest
-from fake_apimart.pictures.references import ReferenceReader
-from fake_apimart.pictures.sizes import picture_size
+from fake_apimart.pictures.references import OwnUrls, ReferenceReader
+from fake_apimart.pictures.sizes import Size, UnusableSize, picture_size
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
@@ -30,7 +30,7 @@ class Planner:
         parsed: GenerationRequest,
         world: World,
         base_url: str,
-        own_hosts: set[str],
+        own_urls: OwnUrls,
         now_ns: int,
     ) -> Task:
         """The task that `parsed` asks for, created at `now_ns`.
@@ -38,19 +38,17 @@ class Planner:
         A reference that cannot be read makes a task that fails and says which. Raises
         `build_request_failed`, `invalid_parameter`, StorageError.
         """
-        references = await self._references.read(parsed.image_urls, own_hosts)
-        width, height = picture_size(
-            parsed.size, parsed.resolution, parsed.model, references.first_size
-        )
+        references = await self._references.read(parsed.image_urls, own_urls)
+        width, height = _size(parsed, references.first_size)
         created_ms = now_ns // _NANOSECONDS_PER_MILLISECOND
         task_id = self._new_id(created_ms)
         return Task(
             id=task_id,
             world=world.name,
             created_ms=created_ms,
-            seconds=parsed.course.seconds,
-            polls=parsed.course.polls,
-            failure=_speakable(references.failure or parsed.course.failure),
+            seconds=parsed.outcome.seconds,
+            polls=parsed.outcome.polls,
+            failure=_speakable(references.failure or parsed.outcome.failure),
             model=parsed.model.id,
             prompt=parsed.prompt,
             seed=parsed.seed,
@@ -72,7 +70,7 @@ class Planner:
         return f"task_{ULID(created_ms.to_bytes(6, 'big') + self._randomness.bytes(10))}"
 
     def _image_keys(self, parsed: GenerationRequest, task_id: str, now_ns: int) -> tuple[str, ...]:
-        completed_ns = now_ns + round(parsed.course.seconds * 1_000_000_000)
+        completed_ns = now_ns + round(parsed.outcome.seconds * 1_000_000_000)
         suffix = _SUFFIXES[parsed.output_format]
         return tuple(
             file_url.new_key(
@@ -83,6 +81,20 @@ class Planner:
             )
             for number in range(parsed.images)
         )
+
+
+def _size(parsed: GenerationRequest, reference: Size | None) -> Size:
+    """Return width and height in pixels.
+
+    Raises `build_request_failed` (docs), `invalid_parameter` (assumed).
+    """
+    model = parsed.model
+    try:
+        return picture_size(parsed.size, parsed.resolution, model.ratios, reference)
+    except UnusableSize as error:
+        if model.id.startswith("gpt-image-2"):
+            raise errors.build_request_failed(str(error)) from None
+        raise errors.invalid_parameter(str(error)) from None
 
 
 def _speakable(failure: str | None) -> str | None:

@@ -11,7 +11,7 @@ from fake_apimart.contract import errors
 from fake_apimart.generation.input_schema import check, input_schema
 from fake_apimart.generation.models import Model, model_called
 from fake_apimart.pictures.references import check_form
-from fake_apimart.worlds.outcome import Course, course_of
+from fake_apimart.worlds.outcome import Outcome, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,17 @@ class GenerationRequest:
     seed: int | None
     image_urls: tuple[str, ...]
     webhook: str | None
-    course: Course
+    outcome: Outcome
     unread: tuple[str, ...] = ()
     """Fields that nothing reads."""
 
 
 def parse_request(
-    body: bytes, *, offered: Collection[str], accepts_base64: bool, course: Course
+    body: bytes, *, offered: Collection[str], accepts_base64: bool, outcome: Outcome
 ) -> GenerationRequest:
     """Read and check a body. JSON whatever its Content-Type says; unknown fields are ignored.
 
-    `course` is how tasks go unless the request says otherwise. Raises `invalid_parameter`,
+    `outcome` is how tasks go unless the request says otherwise. Raises `invalid_parameter`,
     `model_not_found`, `build_request_failed`.
     """
     fields = _parse_json(body)
@@ -55,8 +55,8 @@ def parse_request(
     webhook = fields.get("webhook") or None
     if webhook is not None and not webhook.startswith(("http://", "https://")):
         raise errors.invalid_parameter("webhook must be an http or https URL")
-    own_course = course_of(fields["prompt"], fields.get("metadata"), course)
-    if own_course.moderated:
+    own_outcome = outcome_of(fields["prompt"], fields.get("metadata"), outcome)
+    if own_outcome.moderated:
         raise errors.content_moderation_failed()
     return GenerationRequest(
         model=model,
@@ -68,7 +68,7 @@ def parse_request(
         seed=fields.get("seed"),
         image_urls=urls,
         webhook=webhook,
-        course=own_course,
+        outcome=own_outcome,
         unread=tuple(name for name in fields if name not in schema["properties"]),
     )
 

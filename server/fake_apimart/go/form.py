@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from python_multipart.exceptions import MultipartParseError
 
-from fake_apimart.common.caches import remembered
+from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.go import path
 from fake_apimart.go.delimiters import Data
 from fake_apimart.go.mime import MediaTypeError, parse_media_type
@@ -178,7 +178,7 @@ class FormFile:
             self._memory_left -= self._part_bytes
 
 
-@remembered
+@cache_short_inputs
 def _form_data(disposition: bytes) -> tuple[bytes, bytes]:
     """The field name and the file name in a Content-Disposition; empty where there is none."""
     try:

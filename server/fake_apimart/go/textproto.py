@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from python_multipart.exceptions import MultipartParseError
 
-from fake_apimart.common.caches import remembered
+from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.go import strconv
 
 EOF = "EOF"
@@ -183,7 +183,7 @@ def _fills_buffers(line: bytearray) -> bool:
     return position == len(line)
 
 
-@remembered
+@cache_short_inputs
 def _canonical(name: bytes) -> bytes | None:
     """`Content-Type` from any case of it; None where it is no name.
 
@@ -209,7 +209,7 @@ class _PlainHeader(NamedTuple):
     lines: int
 
 
-@remembered
+@cache_short_inputs
 def _plain_header(text: bytes) -> _PlainHeader:
     lines = text.split(b"\r\n")[:-1]
     entries: dict[bytes, list[bytes]] = {}

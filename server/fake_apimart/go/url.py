@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote as percent_encode
 
-from fake_apimart.common.caches import remembered
+from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.go import strconv
 
 # url.PathEscape keeps the unreserved characters, which `percent_encode` knows itself, and these.
@@ -13,7 +13,7 @@ _KEPT = "$&+:=@"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 
 
-@remembered
+@cache_short_inputs
 def path_escape(segment: bytes) -> str:
     """`url.PathEscape`: a segment percent-encoded for a URL path."""
     return percent_encode(segment, safe=_KEPT)

@@ -9,41 +9,41 @@ import sys
 import time
 from urllib.parse import quote
 
-from starlette.types import Scope
-
-from fake_apimart.common.caches import remembered
+from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
 
 _NANOSECONDS = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
-
-_quoted = remembered(quote)
+_quoted = cache_short_inputs(quote)
 
 
 class AccessLog:
-    """In the place of uvicorn's access logger, of which it has the one method that is called."""
+    """Writes lines with the time of `clock`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._second = -1
         self._stamp = ""
 
-    def request(self, scope: Scope, status: int) -> None:
-        """Tell of a request and its answer."""
-        address = scope["client"]
-        client = f"{address[0]}:{address[1]}" if address else ""
-        target = _quoted(scope["path"])
-        if query := scope["query_string"]:
+    def request(
+        self,
+        client: tuple[str, int] | None,
+        method: str,
+        path: str,
+        query: bytes,
+        http_version: str,
+        status: int,
+    ) -> None:
+        """Write the line of a request that was answered with `status`."""
+        peer = f"{client[0]}:{client[1]}" if client else ""
+        target = _quoted(path)
+        if query:
             target = f"{target}?{query.decode('latin-1')}"
-        request = f"{scope['method']} {target} HTTP/{scope['http_version']}"
-        self._write(f'{client} - "{request}" {status}')
+        self.write(f'{peer} - "{method} {target} HTTP/{http_version}" {status}')
 
-    def info(self, message: str, *arguments: object) -> None:
-        """The same in uvicorn's words."""
-        self._write(message % arguments)
-
-    def _write(self, text: str) -> None:
+    def write(self, text: str) -> None:
+        """Write a line with the present time before `text`."""
         second, nanoseconds = divmod(self._clock.time_ns(), _NANOSECONDS)
         if second != self._second:
             self._second = second

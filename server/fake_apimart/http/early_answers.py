@@ -1,8 +1,8 @@
 """Answers given before the request's body was read, as Go's server gives them.
 
-It reads on and discards up to 256 KiB, so that the connection can be used again; where more is to
-come, the answer says `Connection: close`, and the connection is closed only once the client has
-stopped sending: closing earlier resets it, and the client loses the answer.
+Up to 256 KiB of the body are read and discarded, so that the connection can be used again. Where
+more is to come, the answer says `Connection: close`, and the connection is closed only once the
+client has stopped sending: closing it earlier resets it, and the client loses the answer.
 """
 
 from __future__ import annotations
@@ -17,17 +17,22 @@ from starlette.types import Message
 from fake_apimart.http.incoming_body import IncomingBody
 
 DISCARDED_BYTES = 256 * 1024
+"""The most that is discarded of a body so that its connection lives on (go)."""
+
 IDLE_SECONDS = 5.0
+"""The longest pause of a client whose body is discarded."""
+
 LINGER_SECONDS = 30.0
+"""The longest that a connection outlives its last answer, for a client that goes on sending."""
 
 
 async def settle(body: IncomingBody, start: Message) -> bool:
-    """Before an answer begins: let the body end, or say that the connection will.
+    """Before an answer begins, let the body end, or add `Connection: close` to its `start`.
 
-    Gives back whether to `linger` before the end of the answer.
+    Return whether the connection must `linger` before the answer ends.
     """
     headers = MutableHeaders(scope=start)
-    was_asked_for = body.was_asked_for
+    was_asked_for = not body.expects_continue
     if "connection" not in headers and was_asked_for:
         await _discard(body, DISCARDED_BYTES, IDLE_SECONDS)
     if body.has_ended:
@@ -38,7 +43,7 @@ async def settle(body: IncomingBody, start: Message) -> bool:
 
 
 async def linger(body: IncomingBody) -> None:
-    """Let the client send what it has begun, for a while."""
+    """Discard what the client still sends, for LINGER_SECONDS at most."""
     await _discard(body, None, LINGER_SECONDS)
 
 

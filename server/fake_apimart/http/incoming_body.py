@@ -1,31 +1,28 @@
 """The body of a request between the connection, which receives it, and the handler that reads it.
 
-uvicorn alone would copy every byte three times on this way: into a buffer, out of it, and out of
-the parser before. Here a chunk that came from the socket is the very object that the form's parser
-looks through and the storage writes.
+A chunk that came from the socket is the very object that the form's parser looks through and the
+storage writes: nothing is copied on the way.
 """
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING
+import asyncio
 
 from fake_apimart_storage import Chunk
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-SCOPE_KEY = "fake_apimart.http.incoming_body"
-"""Of requests that have a body."""
+from fake_apimart.go.textproto import EOF
+from fake_apimart.http.flow_control import FlowControl
 
 ENOUGH_BYTES = 128 * 1024
-"""Nobody need wait for more than this before they take what has arrived."""
+"""No reader has to wait for more than these bytes before it takes what has arrived."""
 
 HIGHEST_WATER_BYTES = 8 * ENOUGH_BYTES
+"""The most bytes that one connection may hold for a reader that has not taken them yet."""
+
 RECEIVED_BYTES = 4 * 1024 * 1024
-"""About as much as all connections together may hold for those who have not taken it yet."""
+"""About as many bytes as all connections together may hold for readers."""
 
 MOST_CHUNKS = 64
 """A client that sends byte by byte must not cost an object per byte."""
@@ -34,8 +31,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def high_water(connections: int) -> int:
-    """How many bytes each of so many connections may hold, and how many of a large body are read at
-    once.
+    """Return how many bytes each of so many connections may hold, and read of a large body at once.
 
     Few connections get much, since each read costs a turn of the event loop. Among many, all others
     would wait for that long.
@@ -45,96 +41,117 @@ def high_water(connections: int) -> int:
 
 
 class IncomingBody:
-    """Chunks that were received and not yet taken. From `high_water` bytes on nothing more is read
-    from the socket.
+    """Chunks that were received and not yet taken.
 
-    `cycle` is uvicorn's state of the request and its answer. It is held weakly, since it holds the
-    scope, and that this: a circle per request would wait for the garbage collector.
+    From `high_water` bytes on, nothing more is read from the socket. A client that
+    `expects_continue` sends nothing until somebody wants to take. `ending` says how a body ended
+    that has ended, in Go's words; EOF is the ordinary end.
     """
 
-    __slots__ = ("_chunks", "_cycle", "_end_was_given", "_high_water", "_size", "_wanted")
+    __slots__ = (
+        "_arrived",
+        "_chunks",
+        "_flow",
+        "_high_water",
+        "_is_abandoned",
+        "_is_complete",
+        "_size",
+        "_transport",
+        "_wanted",
+        "_was_end_received",
+        "ending",
+        "expects_continue",
+    )
 
-    def __init__(self, cycle: RequestResponseCycle, high_water: int) -> None:
-        self._cycle = weakref.ref(cycle)
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        high_water: int,
+        *,
+        expects_continue: bool,
+    ) -> None:
+        self.ending = EOF
+        self.expects_continue = expects_continue
+        self._transport = transport
+        self._flow = flow
+        self._high_water = high_water
         self._chunks: list[Chunk] = []
         self._size = 0
-        self._high_water = high_water
         self._wanted = 1
-        self._end_was_given = False
-
-    @property
-    def _alive(self) -> RequestResponseCycle:
-        cycle = self._cycle()
-        if cycle is None:
-            raise ClientDisconnect
-        return cycle
+        self._arrived = asyncio.Event()
+        self._is_complete = False
+        self._is_abandoned = False
+        self._was_end_received = False
 
     @property
     def has_ended(self) -> bool:
         """Whether all that there will ever be has been taken."""
-        return not self._chunks and not self._alive.more_body
+        return self._is_complete and not self._chunks
 
     @property
-    def was_asked_for(self) -> bool:
-        """False of a client that still waits for `100 Continue`, and sends nothing before."""
-        return not self._alive.waiting_for_100_continue
+    def is_complete(self) -> bool:
+        """Whether the connection has received all of it."""
+        return self._is_complete
 
     def put(self, chunk: Chunk) -> None:
-        """The connection has received a chunk."""
-        cycle = self._alive
+        """Add a chunk that the connection has received."""
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size >= self._high_water:
-            cycle.flow.pause_reading()
+            self._flow.pause_reading()
         if self._is_enough:
-            cycle.message_event.set()
+            self._arrived.set()
+
+    def end(self, ending: str = EOF) -> None:
+        """Note that nothing more comes; `ending` is the reason in Go's words."""
+        self.ending = ending
+        self._is_complete = True
+        self._arrived.set()
+
+    def abandon(self) -> None:
+        """Note that the client is gone, or has its whole answer: whoever reads is told so."""
+        self._is_abandoned = True
+        self._arrived.set()
 
     @property
     def _is_enough(self) -> bool:
         return self._size >= self._wanted or len(self._chunks) >= MOST_CHUNKS
 
     async def take(self, at_least: int = 1) -> list[Chunk]:
-        """What has arrived, in order, once it is some `at_least` bytes or the body has ended.
+        """Return what has arrived, in order, once it is some `at_least` bytes or the body's end.
 
         Raises ClientDisconnect.
         """
-        cycle = self._alive
-        if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
-            cycle.transport.write(_CONTINUE)
-            cycle.waiting_for_100_continue = False
+        if self.expects_continue and not self._transport.is_closing():
+            self._transport.write(_CONTINUE)
+            self.expects_continue = False
         self._wanted = min(at_least, ENOUGH_BYTES)
-        while not self._is_enough and cycle.more_body and not _is_over(cycle):
-            cycle.flow.resume_reading()
-            await _next_event(cycle)
-        if _is_over(cycle):
+        while not (self._is_enough or self._is_complete or self._is_abandoned):
+            self._flow.resume_reading()
+            await self._next_change()
+        if self._is_abandoned:
             raise ClientDisconnect
         chunks, self._chunks, self._size = self._chunks, [], 0
-        if cycle.more_body:
-            cycle.flow.resume_reading()
+        if not self._is_complete:
+            self._flow.resume_reading()
         return chunks if len(chunks) <= MOST_CHUNKS else [b"".join(chunks)]
 
     async def receive(self) -> Message:
-        """The same as ASGI has it: behind the end of the body, the end of the connection."""
-        cycle = self._alive
-        while self._end_was_given and not _is_over(cycle):
-            await _next_event(cycle)
+        """Return the next ASGI message: of the body, and behind its end that of the client's."""
+        while self._was_end_received and not self._is_abandoned:
+            await self._next_change()
         try:
             chunks = await self.take()
         except ClientDisconnect:
             return {"type": "http.disconnect"}
-        self._end_was_given = self.has_ended
+        self._was_end_received = self.has_ended
         return {
             "type": "http.request",
             "body": b"".join(chunks),
-            "more_body": not self._end_was_given,
+            "more_body": not self._was_end_received,
         }
 
-
-def _is_over(cycle: RequestResponseCycle) -> bool:
-    """Whether the client is gone, or has its answer already."""
-    return cycle.disconnected or cycle.response_complete
-
-
-async def _next_event(cycle: RequestResponseCycle) -> None:
-    cycle.message_event.clear()
-    await cycle.message_event.wait()
+    async def _next_change(self) -> None:
+        self._arrived.clear()
+        await self._arrived.wait()

@@ -1,51 +1,71 @@
-"""The body of a request as it arrives, and how it ended."""
+"""What a handler reads of a request's body, whatever server received it.
+
+Under our own protocol the connection fills an IncomingBody; under another ASGI server a
+StreamedBody takes what its `receive` hands on.
+"""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from fake_apimart_storage import Chunk
-from starlette.types import Scope
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from fake_apimart.go.form import BODY_TOO_LARGE
 from fake_apimart.go.textproto import EOF
-from fake_apimart.http import incoming_body
-from fake_apimart.http.incoming_body import ENOUGH_BYTES, IncomingBody
-
-BROKEN_BODY = "fake_apimart.broken_body"
-"""Scope key: the error text of a body that ended otherwise than announced, in Go's words."""
+from fake_apimart.http.incoming_body import ENOUGH_BYTES
 
 
-class RequestBody:
-    """Take chunks until there are none; `ending` then says how the body ended, in Go's words, of
-    which EOF is well.
+class Body(Protocol):
+    """The body of a request as it arrives, by whatever server.
 
-    Not more than `max_bytes` are handed on. Raises ClientDisconnect.
+    `ending` says how it ended once `has_ended`, in Go's words; EOF is the ordinary end.
     """
 
-    def __init__(self, scope: Scope, max_bytes: int) -> None:
+    @property
+    def has_ended(self) -> bool: ...
+
+    @property
+    def ending(self) -> str: ...
+
+    async def take(self, at_least: int = 1) -> list[Chunk]:
+        """Return what has arrived. Raises ClientDisconnect."""
+
+
+class LimitedBody:
+    """Hand on at most `max_bytes` of `body`, which is None for a request without one.
+
+    Take chunks until there are none; `ending` then says in Go's words how the body ended.
+    """
+
+    def __init__(self, body: Body | None, max_bytes: int) -> None:
         self.ending = EOF
-        self._scope = scope
-        self._body: IncomingBody | None = scope.get(incoming_body.SCOPE_KEY)
+        self._body = body
         self._left = max_bytes
 
     @property
     def is_too_large(self) -> bool:
+        """Whether there was more than is handed on."""
         return self.ending == BODY_TOO_LARGE
 
     async def read(self) -> bytes:
-        """All of it. Raises ClientDisconnect."""
+        """Return all of it. Raises ClientDisconnect."""
         read: list[Chunk] = []
         while chunks := await self.take():
             read += chunks
         return b"".join(read)
 
     async def take(self) -> list[Chunk]:
-        """What has arrived since; nothing at the end. Raises ClientDisconnect."""
+        """Return what has arrived since; nothing at the end. Raises ClientDisconnect."""
+        body = self._body
+        if body is None:
+            return []
         chunks: list[Chunk] = []
-        while not chunks and self._body is not None and not self._body.has_ended:
-            chunks = await self._body.take(ENOUGH_BYTES)
+        while not chunks and not body.has_ended:
+            chunks = await body.take(ENOUGH_BYTES)
         if not chunks:
-            if not self.is_too_large:
-                self.ending = self._scope.get(BROKEN_BODY, EOF)
+            self.ending = body.ending
             return []
         self._left -= sum(map(len, chunks))
         if self._left >= 0:
@@ -53,3 +73,26 @@ class RequestBody:
         self.ending = BODY_TOO_LARGE
         self._body = None
         return [b"".join(chunks)[: self._left]]
+
+
+class StreamedBody:
+    """The same to a reader as IncomingBody.
+
+    How a body ended that broke off is not known here: such servers say that the client is gone.
+    """
+
+    __slots__ = ("_receive", "ending", "has_ended")
+
+    def __init__(self, receive: Receive) -> None:
+        self.ending = EOF
+        self.has_ended = False
+        self._receive = receive
+
+    async def take(self, at_least: int = 1) -> list[Chunk]:
+        """Return what the next message holds, however little. Raises ClientDisconnect."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        self.has_ended = not message.get("more_body", False)
+        chunk = message.get("body", b"")
+        return [chunk] if chunk else []

@@ -1,114 +1,204 @@
-"""How answers leave: whole ones in one write, early ones so that the client sees them.
+"""Writes one answer onto a connection: its head, its body's framing, the end of the connection.
 
-uvicorn writes head and body apart: two calls of the operating system for each poll, and a client
-may read the one before the other has come. Whatever is not the ordinary case is left to it.
+Head and body of an ordinary answer leave in one write: one call of the operating system for each
+poll, and no client reads the one before the other has come.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Protocol
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from starlette.types import Message
 
-from fake_apimart.http import early_answers as early_answer
-from fake_apimart.http import incoming_body
-from fake_apimart.http.connection import cycle_of
+from fake_apimart.http import early_answers
+from fake_apimart.http.flow_control import FlowControl
 from fake_apimart.http.incoming_body import IncomingBody
 
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-ADDED_HEADERS = "fake_apimart.added_headers"
-"""Scope key: what an answer's head carries beside the headers that its handler gave it."""
-
-_NOT_ORDINARY = (b"connection", b"transfer-encoding")
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
-class Answering:
-    """Wraps an application, which then need not read a body that it does not want."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body: IncomingBody | None = scope.get(incoming_body.SCOPE_KEY)
-        if body is not None:
-            receive = body.receive
-        await self._app(scope, receive, _Answer(scope, body, send).send)
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-class _Answer:
-    """One answer. Its head is held until it is known whether all of its body comes at once."""
-
-    __slots__ = ("_body", "_lingers", "_scope", "_send", "_start")
-
-    def __init__(self, scope: Scope, body: IncomingBody | None, send: Send) -> None:
-        self._scope = scope
-        self._body = body
-        self._send = send
-        self._start: Message | None = None
-        self._lingers = False
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            if self._body is not None and not self._body.has_ended:
-                self._lingers = await early_answer.settle(self._body, message)
-            message["headers"] = [*message["headers"], *self._scope.get(ADDED_HEADERS, ())]
-            self._start = message
-            return
-        start, self._start = self._start, None
-        is_last = not message.get("more_body", False)
-        if start is not None:
-            if is_last and _write_whole(self._scope, start, message["body"]):
-                return
-            await self._send(start)
-        if is_last and self._lingers and self._body is not None:
-            await self._send({**message, "more_body": True})
-            await early_answer.linger(self._body)
-            message = {"type": "http.response.body", "body": b""}
-        await self._send(message)
+STATUS_LINES = {status: _status_line(status) for status in range(100, 600)}
 
 
-def _write_whole(scope: Scope, start: Message, body: bytes) -> bool:
-    """Send an ordinary answer, and tell uvicorn that it has been; False of any other."""
-    cycle = cycle_of(scope)
-    if cycle is None or not _is_ordinary(cycle):
-        return False
-    head = _head(cycle.default_headers + start["headers"], start["status"], body)
-    if head is None:
-        return False
-    if cycle.access_log:
-        cycle.access_logger.request(scope, start["status"])  # type: ignore[attr-defined]
-    cycle.waiting_for_100_continue = False
-    cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(head + body)
-    cycle.message_event.set()
-    cycle.on_response()
-    return True
+class Framing(Enum):
+    """How the client is told where a body ends."""
+
+    LENGTH = auto()
+    """By a Content-Length."""
+    CHUNKED = auto()
+    CLOSE = auto()
+    """By the end of the connection: HTTP/1.0 knows no chunks."""
+    NONE = auto()
+    """There is no body: HEAD, 204, 304."""
 
 
-def _is_ordinary(cycle: RequestResponseCycle) -> bool:
-    """Whether the client takes what is sent, and the connection stays open behind it."""
-    return cycle.keep_alive and not (
-        cycle.disconnected
-        or cycle.response_started
-        or cycle.flow.write_paused
-        or cycle.scope["method"] == "HEAD"
+class Output(Protocol):
+    """What of a transport an answer needs."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ResponseWriter:
+    """`send` of one ASGI request.
+
+    The head is held until the first of the body is there. `body` is the request's, None where it
+    has none. `on_start` is called with the status when the head leaves, `on_complete` after the
+    last byte.
+    """
+
+    __slots__ = (
+        "_body",
+        "_bytes_left",
+        "_default_headers",
+        "_flow",
+        "_framing",
+        "_lingers",
+        "_method",
+        "_on_complete",
+        "_on_start",
+        "_speaks_chunks",
+        "_start",
+        "is_complete",
+        "is_disconnected",
+        "is_started",
+        "keep_alive",
+        "transport",
     )
 
+    def __init__(
+        self,
+        transport: Output,
+        flow: FlowControl,
+        body: IncomingBody | None,
+        *,
+        method: str,
+        http_version: str,
+        keep_alive: bool,
+        default_headers: list[tuple[bytes, bytes]],
+        on_start: Callable[[int], None] | None,
+        on_complete: Callable[[], None],
+    ) -> None:
+        self.keep_alive = keep_alive
+        self.is_started = False
+        self.is_complete = False
+        self.is_disconnected = False
+        self.transport = transport
+        self._flow = flow
+        self._body = body
+        self._method = method
+        self._speaks_chunks = http_version != "1.0"
+        self._default_headers = default_headers
+        self._on_start = on_start
+        self._on_complete = on_complete
+        self._start: Message | None = None
+        self._lingers = False
+        self._framing = Framing.NONE
+        self._bytes_left = 0
 
-def _head(headers: list[tuple[bytes, bytes]], status: int, body: bytes) -> bytes | None:
-    """The bytes of an ordinary head before `body`; None of any other, or where it is malformed."""
-    length = None
-    lines = [STATUS_LINE[status]]
-    for name, value in headers:
-        if name in _NOT_ORDINARY:
-            return None
-        if name == b"content-length":
-            length = value
-        lines.append(b"%b: %b\r\n" % (name, value))
-    lines.append(b"\r\n")
-    head = b"".join(lines)
-    is_well_formed = head.count(b"\n") == head.count(b"\r") == len(lines)
-    return head if is_well_formed and length == b"%d" % len(body) else None
+    async def send(self, message: Message) -> None:
+        """Take the next message of the answer. Raises RuntimeError where it is out of place."""
+        if self._flow.is_writing_paused:
+            await self._flow.drain()
+        if self.is_disconnected:
+            return
+        if message["type"] == "http.response.start" and not self.is_started:
+            await self._take_start(message)
+        elif message["type"] == "http.response.body" and self.is_started and not self.is_complete:
+            await self._take_body(message.get("body", b""), message.get("more_body", False))
+        else:
+            raise RuntimeError(f"unexpected message {message['type']} in an answer")
+
+    async def _take_start(self, message: Message) -> None:
+        self.is_started = True
+        if self._body is not None and not self._body.has_ended:
+            self._lingers = await early_answers.settle(self._body, message)
+        self._start = message
+
+    async def _take_body(self, body: bytes, more: bool) -> None:
+        start, self._start = self._start, None
+        head = b"" if start is None else self._head(start)
+        data = self._framed(body, more)
+        if head and more:
+            # Joined with a long first piece, the head would cost a copy of it.
+            self.transport.write(head)
+            head = b""
+        if head or data:
+            self.transport.write(head + data if head else data)
+        if more:
+            return
+        if self._bytes_left:
+            raise RuntimeError("the answer is shorter than its Content-Length")
+        if self._lingers and self._body is not None:
+            await early_answers.linger(self._body)
+        self._complete()
+
+    def _head(self, start: Message) -> bytes:
+        """Return the bytes of the head, and settle how the body is framed."""
+        status: int = start["status"]
+        self._framing = Framing.NONE
+        lines = [STATUS_LINES[status]]
+        length = None
+        says_close = False
+        for name, value in (*self._default_headers, *start["headers"]):
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"connection" and value.lower() == b"close":
+                self.keep_alive, says_close = False, True
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if self._method != "HEAD" and status not in _BODILESS:
+            self._framing = self._framing_for(length)
+            if self._framing is Framing.CHUNKED:
+                lines.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive and not says_close:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        if not head.count(b"\n") == head.count(b"\r") == len(lines):
+            raise RuntimeError("a header of the answer holds a line end")
+        if self._on_start is not None:
+            self._on_start(status)
+        return head
+
+    def _framing_for(self, length: int | None) -> Framing:
+        if length is not None:
+            self._bytes_left = length
+            return Framing.LENGTH
+        if self._speaks_chunks:
+            return Framing.CHUNKED
+        self.keep_alive = False
+        return Framing.CLOSE
+
+    def _framed(self, body: bytes, more: bool) -> bytes:
+        """Return the next of the body as it goes onto the wire. Raises RuntimeError."""
+        if self._framing is Framing.NONE:
+            return b""
+        if self._framing is Framing.LENGTH:
+            self._bytes_left -= len(body)
+            if self._bytes_left < 0:
+                raise RuntimeError("the answer is longer than its Content-Length")
+            return body
+        if self._framing is Framing.CLOSE:
+            return body
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        return chunk if more else chunk + b"0\r\n\r\n"
+
+    def _complete(self) -> None:
+        self.is_complete = True
+        if self._body is not None:
+            self._body.abandon()
+        if not self.keep_alive:
+            self.transport.close()
+        self._on_complete()

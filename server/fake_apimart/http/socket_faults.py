@@ -1,21 +1,20 @@
 """Answers that never arrive whole: faults of the connection, not of the service.
 
-A response that is wrapped here ends as its fault says, by raising `Abandoned` for the connection
-to be ended, without a word in the log.
+They need our own protocol, which alone can end a connection on purpose. An answer that is sent from
+here ends as its fault says, by raising `Abandoned` for the connection to be ended, without a word
+in the log.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Message, Scope, Send
+from starlette.types import Message, Receive, Send
 
 from fake_apimart.common.waits import pause, until
-from fake_apimart.http.connection import is_closed
 
 BEFORE = "instead of the operation"
 AFTER = "once the operation is done"
@@ -23,7 +22,7 @@ SECONDS_PER_BYTE = 1.0
 
 
 class Abandoned(Exception):
-    """The connection is to be ended here; `reset` by a TCP reset, else as if all were said."""
+    """The connection is to be ended here; with `reset` by a TCP reset, else as if all were said."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__()
@@ -48,36 +47,36 @@ SOCKET_FAULTS = {
 """By name. After those that happen once the operation is done, the file or the task is there."""
 
 
-async def refuse(name: str, request: Request, stopping: asyncio.Event) -> None:
+async def refuse(name: str, receive: Receive, stopping: asyncio.Event) -> None:
     """Let a fault happen that comes instead of the operation. Raises Abandoned."""
     if name != "close_before_reading":
-        await _read_to_end(request, stopping)
+        await _read_to_end(receive, stopping)
     if name == "never_answer":
-        await _until_gone(request, stopping)
+        # Until the client has closed its side, or the server stops.
+        await until(receive(), stopping)
     raise Abandoned(reset=name == "reset_after_reading")
 
 
-async def _read_to_end(request: Request, stopping: asyncio.Event) -> None:
+async def _read_to_end(receive: Receive, stopping: asyncio.Event) -> None:
     more = True
     while more and not stopping.is_set():
-        message = await request.receive()
+        message = await receive()
         more = message["type"] != "http.disconnect" and message.get("more_body", False)
 
 
-async def _until_gone(request: Request, stopping: asyncio.Event) -> None:
-    """Until the client has closed its side, or the server stops."""
-    await until(request.receive(), stopping)
+def broken(name: str, send: Send, is_closed: Callable[[], bool], stopping: asyncio.Event) -> Send:
+    """Return a `send` that sends an answer as the fault `name` says; it raises Abandoned.
+
+    `is_closed` says whether the client is gone.
+    """
+    if name == "end_after_headers":
+        return _ended_after_headers(send)
+    if name == "cut_in_body":
+        return _cut_in_body(send)
+    return _byte_by_byte(send, is_closed, stopping)
 
 
-async def send_broken(
-    name: str, response: Response, request: Request, send: Send, stopping: asyncio.Event
-) -> None:
-    """Send `response` as the fault says. Raises Abandoned where it is cut."""
-    broken = _SENDERS[name](request.scope, send, stopping)
-    await response(request.scope, request.receive, broken)
-
-
-def _ended_after_headers(scope: Scope, send: Send, stopping: asyncio.Event) -> Send:
+def _ended_after_headers(send: Send) -> Send:
     async def send_broken(message: Message) -> None:
         if message["type"] == "http.response.start":
             await send(message)
@@ -89,7 +88,7 @@ def _ended_after_headers(scope: Scope, send: Send, stopping: asyncio.Event) -> S
     return send_broken
 
 
-def _cut_in_body(scope: Scope, send: Send, stopping: asyncio.Event) -> Send:
+def _cut_in_body(send: Send) -> Send:
     left = 0
 
     async def send_broken(message: Message) -> None:
@@ -107,22 +106,15 @@ def _cut_in_body(scope: Scope, send: Send, stopping: asyncio.Event) -> Send:
     return send_broken
 
 
-def _byte_by_byte(scope: Scope, send: Send, stopping: asyncio.Event) -> Send:
+def _byte_by_byte(send: Send, is_closed: Callable[[], bool], stopping: asyncio.Event) -> Send:
     async def send_broken(message: Message) -> None:
         body = message.get("body", b"")
         for position in range(len(body)):
             one = body[position : position + 1]
             await send({"type": "http.response.body", "body": one, "more_body": True})
             await pause(SECONDS_PER_BYTE, stopping)
-            if stopping.is_set() or is_closed(scope):
+            if stopping.is_set() or is_closed():
                 raise Abandoned
         await send({**message, "body": b""} if body else message)
 
     return send_broken
-
-
-_SENDERS = {
-    "end_after_headers": _ended_after_headers,
-    "cut_in_body": _cut_in_body,
-    "one_byte_per_second": _byte_by_byte,
-}

@@ -34,6 +34,13 @@ BROKEN = "is no picture that decodes"
 _DRAFT = (64, 64)
 
 
+class OwnUrls(NamedTuple):
+    """By which hosts this server is reached, and which paths may stand before those of files."""
+
+    hosts: frozenset[str]
+    roots: frozenset[str]
+
+
 class References(NamedTuple):
     """What was found out: keys of our own files, the first one's size, and what is wrong."""
 
@@ -75,10 +82,10 @@ class ReferenceReader:
         self._sizes: OrderedDict[str, Size | None] = OrderedDict()
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
 
-    async def read(self, urls: Sequence[str], own_hosts: set[str]) -> References:
+    async def read(self, urls: Sequence[str], own: OwnUrls) -> References:
         """Look at each of `urls`; the first that is no good is named. Raises StorageError."""
         different = list(dict.fromkeys(urls))
-        found = await asyncio.gather(*(self._look(url, own_hosts) for url in different))
+        found = await asyncio.gather(*(self._look(url, own) for url in different))
         looked = [found[different.index(url)] for url in urls]
         for number, (url, each) in enumerate(zip(urls, looked, strict=True)):
             if each.problem is not None:
@@ -88,15 +95,15 @@ class ReferenceReader:
         keys = tuple(each.key for each in looked if each.key is not None)
         return References(keys, sizes[0] if sizes else None)
 
-    async def _look(self, url: str, own_hosts: set[str]) -> _Looked:
+    async def _look(self, url: str, own: OwnUrls) -> _Looked:
         async with self._slots:
             if url.startswith("data:"):
                 content = _data_of(url)
                 return _Looked(problem=GONE) if content is None else await self._decode(content)
-            key = _key_of(url)
+            key = _key_of(url, own)
             if key is not None and await self._is_alive(key):
                 return (await self._remembered(key))._replace(key=key)
-            return _Looked(problem=GONE if urlsplit(url).netloc in own_hosts else None)
+            return _Looked(problem=GONE if urlsplit(url).netloc in own.hosts else None)
 
     async def _remembered(self, key: str) -> _Looked:
         if key in self._sizes:
@@ -138,10 +145,14 @@ class ReferenceReader:
             return b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
 
 
-def _key_of(url: str) -> str | None:
-    """The key that a URL's path leads to, if it is that of a file."""
+def _key_of(url: str, own: OwnUrls) -> str | None:
+    """Return the key that a URL's path leads to, if it is that of a file."""
     path = urlsplit(url).path
-    return file_url.key_at(path.encode()) if path.startswith(FILE_PREFIXES) else None
+    for root in own.roots:
+        below = path.removeprefix(root)
+        if path.startswith(root) and below.startswith(FILE_PREFIXES):
+            return file_url.key_at(below.encode())
+    return None
 
 
 def _data_of(url: str) -> bytes | None:

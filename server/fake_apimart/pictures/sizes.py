@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-
-from fake_apimart.contract import errors
-from fake_apimart.generation.models import Model
+from collections.abc import Sequence
 
 PIXELS = {"1k": 2**20, "2k": 2**22, "4k": 2**24}
 LARGEST_SIDE = 4096
@@ -19,39 +17,37 @@ _EXACT = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 Size = tuple[int, int]
 
 
-def picture_size(size: str, resolution: str, model: Model, reference: Size | None) -> Size:
-    """Width and height in pixels. `auto` follows the first reference, where there is one.
+class UnusableSize(ValueError):
+    """A size that no picture can have; the message says what is allowed."""
+
+
+def picture_size(size: str, resolution: str, ratios: Sequence[str], reference: Size | None) -> Size:
+    """Return width and height in pixels. `auto` follows the first reference, where there is one.
 
     A ratio gives about 2^20, 2^22 or 2^24 pixels for `1k`, `2k`, `4k`, sides rounded to 16; WxH is
-    taken as it is. Raises `build_request_failed` (docs) or `invalid_parameter` (assumed).
+    taken as it is. Without `ratios` any ratio is good that is not too steep. Raises UnusableSize.
     """
     exact = _EXACT.fullmatch(size)
     if exact is not None:
         width, height = int(exact[1]), int(exact[2])
         if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
-            raise _refusal(model, f"size {size} must have sides from 1 to {LARGEST_SIDE}")
+            raise UnusableSize(f"size {size} must have sides from 1 to {LARGEST_SIDE}")
         return width, height
-    width, height = (reference or (1, 1)) if size == "auto" else _ratio(size, model)
+    width, height = (reference or (1, 1)) if size == "auto" else _ratio(size, ratios)
     ratio = min(max(width / height, 1 / STEEPEST_RATIO), STEEPEST_RATIO)
     pixels = PIXELS[resolution]
     return _rounded(math.sqrt(pixels * ratio)), _rounded(math.sqrt(pixels / ratio))
 
 
-def _ratio(size: str, model: Model) -> Size:
+def _ratio(size: str, ratios: Sequence[str]) -> Size:
     match = _RATIO.fullmatch(size)
-    allowed = ", ".join(model.ratios) if model.ratios else "a ratio from 1:8 to 8:1"
-    if match is None or (model.ratios and size not in model.ratios):
-        raise _refusal(model, f"size {size} is not allowed: use auto, {allowed} or WxH")
+    allowed = ", ".join(ratios) if ratios else "a ratio from 1:8 to 8:1"
+    if match is None or (ratios and size not in ratios):
+        raise UnusableSize(f"size {size} is not allowed: use auto, {allowed} or WxH")
     width, height = int(match[1]), int(match[2])
     if not (width and height and 1 / STEEPEST_RATIO <= width / height <= STEEPEST_RATIO):
-        raise _refusal(model, f"size {size} is not allowed: use auto, {allowed} or WxH")
+        raise UnusableSize(f"size {size} is not allowed: use auto, {allowed} or WxH")
     return width, height
-
-
-def _refusal(model: Model, message: str) -> errors.ApiError:
-    if model.id.startswith("gpt-image-2"):
-        return errors.build_request_failed(message)
-    return errors.invalid_parameter(message)
 
 
 def _rounded(side: float) -> int:

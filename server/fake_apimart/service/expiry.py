@@ -1,4 +1,4 @@
-"""Deleting files whose 72 hours have passed, in the background and by the machine's own time."""
+"""Deletes files whose 72 hours have passed, in the background and by the server's own clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 
 from fake_apimart_storage import Storage, StorageError
 
-from fake_apimart.common.clock import SystemClock
+from fake_apimart.common.clock import Clock
 from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
 from fake_apimart.tasks import results
@@ -36,13 +36,12 @@ def lifetimes(ttl: int) -> dict[str, int]:
     }
 
 
-async def expire_files(storage: Storage, ttl: int) -> None:
-    """Delete what has expired now, and again every so often, until cancelled.
+async def expire_files(storage: Storage, ttl: int, clock: Clock) -> None:
+    """Delete what has expired by `clock`, and again every so often, until cancelled.
 
     `ttl` is how many seconds new files live.
     """
     pause = max(1, min(LONGEST_PAUSE, ttl // 2))
-    clock = SystemClock()
     while True:
         try:
             deleted = await storage.delete_expired(clock.time_ns() / _NANOSECONDS)

@@ -1,7 +1,8 @@
-"""The parts of one server put together, and their life: who answers which operation."""
+"""All parts of one server put together: what answers which operation, from its start to its end."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,16 +15,18 @@ from fake_apimart.common.settings import Settings
 from fake_apimart.files.get import Files
 from fake_apimart.files.index import FileIndex
 from fake_apimart.gateway.admission import Admission
-from fake_apimart.gateway.dispatch import Handler
+from fake_apimart.gateway.dispatch import Handler, Running
 from fake_apimart.gateway.health import Health
 from fake_apimart.generation.catalogue import Catalogue
 from fake_apimart.generation.create import Generations
 from fake_apimart.generation.idempotency import Idempotency
 from fake_apimart.generation.planning import Planner
 from fake_apimart.pictures.references import ReferenceReader
+from fake_apimart.service.expiry import expire_files
 from fake_apimart.service.reset import Reset
 from fake_apimart.tasks.accounts import Accounts
-from fake_apimart.tasks.callbacks import Webhooks
+from fake_apimart.tasks.balance import Balance
+from fake_apimart.tasks.callbacks import Callbacks
 from fake_apimart.tasks.polls import Tasks
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
@@ -33,13 +36,18 @@ from fake_apimart.worlds.registry import Worlds
 DRAWING_THREADS = 2
 
 
-class Backend:
-    """Everything behind the routes, on one storage and one clock."""
+class Service:
+    """Everything behind the routes, on one open storage and one clock.
+
+    `stopping` is set once no more requests are taken, for those that would wait for long.
+    """
 
     def __init__(
         self, settings: Settings, storage: Storage, clock: Clock, randomness: Randomness
     ) -> None:
         self._drawing = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix="drawing")
+        self._clock = clock
+        self.stopping = asyncio.Event()
         self.settings = settings
         self.storage = storage
         self.worlds = Worlds(settings, storage, clock, watched=settings.control)
@@ -48,27 +56,32 @@ class Backend:
         idempotency = Idempotency(storage, clock)
         self.reset = Reset(storage, self.worlds, self.index, self.task_store, idempotency)
         self.accounts = Accounts(self.task_store)
-        admission = Admission(settings.api_keys, takes_fakes=settings.control)
+        self._admission = Admission(
+            self.worlds,
+            settings.api_keys,
+            takes_fakes=settings.control,
+            stopping=self.stopping,
+        )
         references = ReferenceReader(storage, self.worlds, self._drawing)
         results = Results(storage, clock, self._drawing, references)
-        self.tasks = Tasks(settings, admission, self.task_store, results)
-        self._webhooks = Webhooks(self.tasks.ended)
-        self._uploads = Uploads(settings, storage, clock, randomness, admission, self.index)
-        self._files = Files(storage, self.worlds, settings.delivery)
+        self.tasks = Tasks(settings, self.task_store, results)
+        self._callbacks = Callbacks(self.tasks.ended)
+        self._uploads = Uploads(settings, storage, clock, randomness, self.index)
+        self._files = Files(storage, self.worlds, self._admission, settings.delivery)
         self._health = Health(storage)
-        self._catalogue = Catalogue(settings, admission, self.accounts)
+        self._catalogue = Catalogue(settings)
+        self._balance = Balance(self.accounts)
         self._generations = Generations(
             settings,
-            admission,
             self.task_store,
             self.accounts,
             idempotency,
             Planner(settings, randomness, references),
-            self._webhooks,
+            self._callbacks,
         )
 
-    def handlers(self) -> dict[str, Handler]:
-        """Who answers which operation."""
+    def _handlers(self) -> dict[str, Handler]:
+        """Return what answers each operation."""
         return {
             "uploads.create": self._uploads.create,
             "files.get": self._files.get,
@@ -78,14 +91,27 @@ class Backend:
             "tasks.batch": self.tasks.batch,
             "models.list": self._catalogue.models,
             "models.schema": self._catalogue.schema,
-            "balance.get": self._catalogue.balance,
+            "balance.get": self._balance.get,
             "health": self._health.get,
         }
 
     @contextlib.asynccontextmanager
-    async def life(self) -> AsyncIterator[None]:
-        """From the server's start to its end, when callbacks and drawings end too."""
+    async def run(self) -> AsyncIterator[Running]:
+        """Run until the block ends, when expiry, callbacks and drawings end too.
+
+        Raises StorageError where the storage cannot be read.
+        """
         await self.worlds.open()
-        yield
-        await self._webhooks.close()
-        self._drawing.shutdown(cancel_futures=True)
+        expiring = asyncio.create_task(
+            expire_files(self.storage, self.settings.url_ttl_seconds, self._clock)
+        )
+        try:
+            yield Running(
+                self._handlers(), self.worlds, self._admission, self._clock, self.stopping
+            )
+        finally:
+            self.stopping.set()
+            expiring.cancel()
+            await asyncio.wait([expiring])
+            await self._callbacks.close()
+            self._drawing.shutdown(cancel_futures=True)

@@ -6,6 +6,8 @@ first asked about; from then on this server keeps account of those that it takes
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from fake_apimart.tasks.account import Account
 from fake_apimart.tasks.state import state_of
 from fake_apimart.tasks.store import TaskStore
@@ -20,6 +22,7 @@ class Accounts:
 
     def __init__(self, tasks: TaskStore) -> None:
         self._tasks = tasks
+        self._accounts: WeakKeyDictionary[World, Account] = WeakKeyDictionary()
 
     async def add(self, task: Task, world: World) -> None:
         """Keep account of a new task. Raises StorageError."""
@@ -48,10 +51,11 @@ class Accounts:
         return max(0.0, world.settings.balance - await self.spent(world))
 
     async def _account(self, world: World) -> Account:
-        if world.account is None:
+        account = self._accounts.get(world)
+        if account is None:
             account = Account()
             async for task in self._tasks.all_of(world):
                 account.add(task)
-            if world.account is None:
-                world.account = account
-        return world.account
+            # Of two who came at the same time, the first has made it.
+            account = self._accounts.setdefault(world, account)
+        return account

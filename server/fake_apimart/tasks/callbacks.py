@@ -30,7 +30,7 @@ Look = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
 """Gives a task's `data` once it has ended, None before."""
 
 
-class Webhooks:
+class Callbacks:
     """Delivers the end of each expected task, until `close`."""
 
     def __init__(self, look: Look) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from fake_apimart.common.settings import Settings
-from fake_apimart.contract import errors, file_url
+from fake_apimart.contract import errors
 from fake_apimart.contract.json_response import JSONResponse
-from fake_apimart.gateway.admission import Admission
-from fake_apimart.gateway.exchange import call_of
-from fake_apimart.http.request_body import RequestBody
+from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.http.request_body import LimitedBody
 from fake_apimart.tasks.answers import page_answer, task_data
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.state import Polls, TaskState, state_of
@@ -34,51 +32,48 @@ class Tasks:
     def __init__(
         self,
         settings: Settings,
-        admission: Admission,
         tasks: TaskStore,
         results: Results,
     ) -> None:
         self._settings = settings
-        self._admission = admission
         self._tasks = tasks
         self._results = results
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, exchange: Exchange) -> Response:
         """`GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
-        return JSONResponse({"code": 200, "data": await self._one(request)})
+        return JSONResponse({"code": 200, "data": await self._one(exchange)})
 
-    async def get_generation(self, request: Request) -> Response:
+    async def get_generation(self, exchange: Exchange) -> Response:
         """`GET /v1/images/generations/{task_id}`, which the page's sample polls (page)."""
-        return JSONResponse(page_answer(await self._one(request)))
+        return JSONResponse(page_answer(await self._one(exchange)))
 
-    async def _one(self, request: Request) -> dict[str, Any]:
-        world = self._admission.admit(request)
-        call_of(request).entry.task_id = task_id = request.path_params["task_id"]
-        data = await self._poll(request, world, task_id)
+    async def _one(self, exchange: Exchange) -> dict[str, Any]:
+        exchange.entry.task_id = task_id = exchange.parameters["task_id"]
+        data = await self._poll(exchange, task_id)
         if data is None:
-            raise errors.invalid_task_id(request.query_params.get("language"))
+            raise errors.invalid_task_id(exchange.query("language"))
         return data
 
-    async def batch(self, request: Request) -> Response:
+    async def batch(self, exchange: Exchange) -> Response:
         """`POST /v1/tasks/batch`: the tasks in the order asked, unknown ones left out (assumed).
 
         Raises `invalid_parameter`, StorageError.
         """
-        world = self._admission.admit(request)
-        body = await RequestBody(request.scope, MAX_BODY_BYTES).read()
-        call_of(request).entry.note_body(body)
+        body = await LimitedBody(exchange.body, MAX_BODY_BYTES).read()
+        exchange.entry.note_body(body)
         task_ids = _task_ids(body)
-        found = [await self._poll(request, world, task_id) for task_id in task_ids]
+        found = [await self._poll(exchange, task_id) for task_id in task_ids]
         return JSONResponse({"code": 200, "data": [data for data in found if data is not None]})
 
-    async def _poll(self, request: Request, world: World, task_id: str) -> dict[str, Any] | None:
+    async def _poll(self, exchange: Exchange, task_id: str) -> dict[str, Any] | None:
         """What is told of a task; None where there is none of this id. It counts as a poll."""
+        world = exchange.world
         task = await self._tasks.get(world, task_id)
         if task is None:
             return None
         state = _state(task, world, await self._tasks.counted_polls(task, world))
-        base_url = file_url.base_url_of(request, self._settings.public_url)
-        return await self._told(task, state, world, base_url)
+        base_url = exchange.base_url(self._settings.public_url)
+        return await self._data(task, state, world, base_url)
 
     async def look(self, task: Task, world: World) -> TaskState:
         """Where a task stands; it counts as no poll. Raises StorageError."""
@@ -92,9 +87,9 @@ class Tasks:
         state = await self.look(task, world)
         if state.completed_ms is None:
             return None
-        return await self._told(task, state, world, task.base_url)
+        return await self._data(task, state, world, task.base_url)
 
-    async def _told(
+    async def _data(
         self, task: Task, state: TaskState, world: World, base_url: str
     ) -> dict[str, Any]:
         if state.completed_ms is not None and task.failure is None:

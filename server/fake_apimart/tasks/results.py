@@ -63,7 +63,7 @@ class Results:
         references = [content for content in found if content is not None]
         for number, key in missing:
             await self._draw(task, number, key, references, completed)
-            await world.settle(self._storage, key)
+            await world.discard_if_gone(self._storage, key)
 
     async def _exists(self, key: str) -> bool:
         try:

@@ -43,7 +43,7 @@ class TaskStore:
 
     async def _write(self, key: str, text: bytes, world: World) -> None:
         await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
-        await world.settle(self._storage, key)
+        await world.discard_if_gone(self._storage, key)
 
     async def get(self, world: World, task_id: str) -> Task | None:
         """The task, unless there is none of this id in this world. Raises StorageError."""

@@ -6,7 +6,6 @@ import functools
 
 from fake_apimart_storage import ObjectInfo, Storage
 from python_multipart.exceptions import ParseError
-from starlette.requests import Request
 from starlette.responses import Response
 
 from fake_apimart.common.clock import Clock
@@ -16,15 +15,14 @@ from fake_apimart.contract import errors, file_url
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.files.index import FileIndex
 from fake_apimart.files.stored_file import StoredFile
-from fake_apimart.gateway.admission import Admission
-from fake_apimart.gateway.exchange import Call, call_of
+from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.go.url import query_error
-from fake_apimart.http.headers import header_of
-from fake_apimart.http.request_body import RequestBody
+from fake_apimart.http.request_body import LimitedBody
 from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
 from fake_apimart.worlds.faults import Step
+from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.world import World
 
 FIELD = b"file"
@@ -41,7 +39,6 @@ class Uploads:
         storage: Storage,
         clock: Clock,
         randomness: Randomness,
-        admission: Admission,
         index: FileIndex,
     ) -> None:
         self._index = index
@@ -49,16 +46,14 @@ class Uploads:
         self._storage = storage
         self._clock = clock
         self._randomness = randomness
-        self._admission = admission
         self._image_type = ImageType()
 
-    async def create(self, request: Request) -> Response:
-        """Check in this order: key, rate limit, form, size, type, store (assumed).
+    async def create(self, exchange: Exchange) -> Response:
+        """Answer with the file's URL. Check in this order: form, size, type, store (assumed).
 
         Raises the ApiErrors of each, and ClientDisconnect.
         """
-        world = self._admission.admit(request)
-        call = call_of(request)
+        world = exchange.world
         created_ns = world.clock.time_ns()
         image = IncomingImage(
             self._image_type,
@@ -68,21 +63,21 @@ class Uploads:
             check_decoding=self._settings.decode_check,
         )
         try:
-            await self._read_form(request, image, call)
-            call.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
-            info = await image.finish(functools.partial(call.fire, Step.STORE))
+            await self._read_form(exchange, image)
+            exchange.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
+            info = await image.finish(functools.partial(exchange.fire, Step.STORE))
         except BaseException:
             await image.abort()
             raise
         finally:
-            _note_file(call, image)
+            _note_file(exchange.entry, image)
         self._index.add(world.name, info.key)
-        await world.settle(self._storage, info.key)
-        return self._answer(request, image, info, created_ns // _NANOSECONDS)
+        await world.discard_if_gone(self._storage, info.key)
+        return self._answer(exchange, image, info, created_ns // _NANOSECONDS)
 
-    async def _read_form(self, request: Request, image: IncomingImage, call: Call) -> None:
-        body = RequestBody(request.scope, self._settings.max_body_bytes)
-        content_type = (header_of(request.scope, b"content-type") or "").encode("latin-1")
+    async def _read_form(self, exchange: Exchange, image: IncomingImage) -> None:
+        body = LimitedBody(exchange.body, self._settings.max_body_bytes)
+        content_type = exchange.headers.get(b"content-type", b"")
         form: FormFile | None = None
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
@@ -96,9 +91,9 @@ class Uploads:
         finally:
             if form is not None:
                 form.close()
-                call.entry.part_headers = form.header
-                call.entry.unread = [name.decode("utf-8", "replace") for name in form.unread]
-        problem = query_error(request.scope["query_string"])
+                exchange.entry.part_headers = form.header
+                exchange.entry.unread = [name.decode("utf-8", "replace") for name in form.unread]
+        problem = query_error(exchange.query_string)
         if problem is None and not form.found:
             problem = NO_SUCH_FILE
         if problem is not None:
@@ -114,13 +109,11 @@ class Uploads:
         return file.info(key, content_type, self._clock.time_ns())
 
     def _answer(
-        self, request: Request, image: IncomingImage, info: ObjectInfo, created_at: int
+        self, exchange: Exchange, image: IncomingImage, info: ObjectInfo, created_at: int
     ) -> Response:
         return JSONResponse(
             {
-                "url": file_url.url_of(
-                    info.key, file_url.base_url_of(request, self._settings.public_url)
-                ),
+                "url": file_url.url_of(info.key, exchange.base_url(self._settings.public_url)),
                 "filename": image.name,
                 "content_type": info.content_type,
                 "bytes": image.size,
@@ -129,9 +122,8 @@ class Uploads:
         )
 
 
-def _note_file(call: Call, image: IncomingImage) -> None:
+def _note_file(entry: Entry, image: IncomingImage) -> None:
     """Tell the journal of the file, as far as it came."""
-    entry = call.entry
     entry.filename = image.name or None
     entry.content_type = image.content_type or None
     entry.size = image.size

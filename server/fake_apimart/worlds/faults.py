@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Any
 
 from fake_apimart.contract import errors
-from fake_apimart.contract.errors import ApiError
-from fake_apimart.contract.operations import FAULTY
+from fake_apimart.contract.api_error import ApiError
+from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.http.socket_faults import BEFORE, SOCKET_FAULTS
 
 MOST_RULES = 1000
@@ -39,11 +39,7 @@ class NamedError:
     """One of the errors that a rule can name. `build` takes what the step knows."""
 
     step: Step
-    operations: tuple[str, ...]
     build: Callable[..., ApiError]
-
-
-_API = tuple(name for name in FAULTY if name != "files.get")
 
 
 def _too_large(size: int, maximum: int) -> ApiError:
@@ -56,24 +52,19 @@ def _unavailable(operation: str) -> ApiError:
 
 
 ERRORS = {
-    "invalid_key": NamedError(Step.KEY, _API, errors.invalid_api_key),
-    "insufficient_balance": NamedError(
-        Step.BALANCE, ("generations.create",), errors.insufficient_balance
-    ),
-    "forbidden": NamedError(Step.KEY, _API, errors.forbidden),
-    "rate_limited": NamedError(Step.RATE, _API, lambda: errors.rate_limited(1)),
-    "file_too_large": NamedError(Step.SIZE, ("uploads.create",), _too_large),
-    "upload_failed": NamedError(Step.STORE, ("uploads.create",), errors.upload_failed),
-    "bad_gateway": NamedError(Step.ARRIVAL, _API, lambda operation: errors.bad_gateway()),
-    "service_unavailable": NamedError(Step.ARRIVAL, FAULTY, _unavailable),
-    "channel_busy": NamedError(
-        Step.CHANNEL, ("generations.create",), lambda model: errors.channel_busy()
-    ),
-    "model_not_found": NamedError(Step.CHANNEL, ("generations.create",), errors.model_not_found),
-    "access_denied": NamedError(
-        Step.ARRIVAL, ("files.get",), lambda operation: errors.access_denied()
-    ),
+    "invalid_key": NamedError(Step.KEY, errors.invalid_api_key),
+    "insufficient_balance": NamedError(Step.BALANCE, errors.insufficient_balance),
+    "forbidden": NamedError(Step.KEY, errors.forbidden),
+    "rate_limited": NamedError(Step.RATE, lambda: errors.rate_limited(1)),
+    "file_too_large": NamedError(Step.SIZE, _too_large),
+    "upload_failed": NamedError(Step.STORE, errors.upload_failed),
+    "bad_gateway": NamedError(Step.ARRIVAL, lambda operation: errors.bad_gateway()),
+    "service_unavailable": NamedError(Step.ARRIVAL, _unavailable),
+    "channel_busy": NamedError(Step.CHANNEL, lambda model: errors.channel_busy()),
+    "model_not_found": NamedError(Step.CHANNEL, errors.model_not_found),
+    "access_denied": NamedError(Step.ARRIVAL, lambda operation: errors.access_denied()),
 }
+"""By the name that rules use. The table of operations says which can be answered by which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,4 +176,4 @@ class Faults:
 
 def errors_of(operation: str) -> Iterator[str]:
     """The errors that a rule for `operation` can name."""
-    return (name for name, error in ERRORS.items() if operation in error.operations)
+    return (name for name in ERRORS if name in BY_NAME[operation].faults)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fake_apimart.contract.api_key import redacted
-from fake_apimart.contract.operations import READ_QUERIES
+from fake_apimart.contract.operations import BY_NAME
 
 MOST_ENTRIES = 1000
 """In one world's journal."""
@@ -33,6 +33,7 @@ class Entry:
     """One request. What is None is not known, or does not apply."""
 
     __slots__ = (
+        "begun_ns",
         "body",
         "body_bytes",
         "bytes",
@@ -58,9 +59,10 @@ class Entry:
         "unread",
     )
 
-    def __init__(self, operation: str | None, method: str, path: str) -> None:
+    def __init__(self, operation: str | None, method: str, path: str, begun_ns: int = 0) -> None:
         self.id = 0
         self.bytes = 0
+        self.begun_ns = begun_ns
         self.operation = operation
         self.method = method
         self.path = path
@@ -105,7 +107,7 @@ class Entry:
             total += len(name) + sum(map(len, values))
         return total
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The entry as the control API gives it; times are Unix seconds, durations seconds."""
         return {
             "id": self.id,
@@ -128,12 +130,12 @@ class Entry:
                 name.decode("latin-1"): b", ".join(values).decode("latin-1")
                 for name, values in self.part_headers.items()
             },
-            "body": self._told_body(),
+            "body": self._body_to_json(),
             "body_bytes": self.body_bytes,
             "unread_fields": [*self.unread, *self._unread_queries()],
         }
 
-    def _told_body(self) -> Any:
+    def _body_to_json(self) -> Any:
         """The JSON where it is whole, else its beginning as text."""
         if self.body is None:
             return None
@@ -144,7 +146,7 @@ class Entry:
             return text
 
     def _unread_queries(self) -> Iterator[str]:
-        read = READ_QUERIES.get(self.operation or "", ())
+        read = BY_NAME[self.operation].queries if self.operation else ()
         for name, _ in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True):
             if name not in read:
                 yield f"?{name}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fake_apimart.contract import errors
+from fake_apimart.contract.api_error import ApiError
 
 FAILED_ON_PURPOSE = "task failed on purpose"
 LONGEST_SECONDS = 86_400.0
@@ -22,7 +23,7 @@ _MARKER = re.compile(r"\[fake\b:?([^\]]*)(\]?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Outcome:
     """`seconds` and `polls` until the end, the slower of which decides; `failure` is the message
     of a task that fails, and None of one that completes.
     """
@@ -33,15 +34,15 @@ class Course:
     moderated: bool = False
 
 
-def course_of(prompt: str, metadata: dict[str, Any] | None, server: Course) -> Course:
-    """The server's course, changed by a request's metadata, and that by markers in its prompt.
+def outcome_of(prompt: str, metadata: dict[str, Any] | None, server: Outcome) -> Outcome:
+    """The server's outcome, changed by a request's metadata, and that by markers in its prompt.
 
     Raises `invalid_parameter`, saying what was expected.
     """
-    course = _apply_metadata((metadata or {}).get("fake_apimart"), server)
+    outcome = _apply_metadata((metadata or {}).get("fake_apimart"), server)
     for match in _MARKER.finditer(prompt):
-        course = _apply_marker(match, course)
-    return course
+        outcome = _apply_marker(match, outcome)
+    return outcome
 
 
 def _seconds(value: object) -> float:
@@ -58,42 +59,42 @@ def _polls(value: object) -> int:
     return polls
 
 
-MARKERS: dict[str, tuple[str, Callable[[Course, str], Course]]] = {
+MARKERS: dict[str, tuple[str, Callable[[Outcome, str], Outcome]]] = {
     "fail": (
         "fail or fail=MESSAGE",
-        lambda course, value: replace(course, failure=value or FAILED_ON_PURPOSE),
+        lambda outcome, value: replace(outcome, failure=value or FAILED_ON_PURPOSE),
     ),
-    "complete": ("complete", lambda course, _: replace(course, failure=None)),
+    "complete": ("complete", lambda outcome, _: replace(outcome, failure=None)),
     "seconds": (
         "seconds=NUMBER",
-        lambda course, value: replace(course, seconds=_seconds(value)),
+        lambda outcome, value: replace(outcome, seconds=_seconds(value)),
     ),
-    "polls": ("polls=INTEGER", lambda course, value: replace(course, polls=_polls(value))),
-    "moderation": ("moderation", lambda course, _: replace(course, moderated=True)),
+    "polls": ("polls=INTEGER", lambda outcome, value: replace(outcome, polls=_polls(value))),
+    "moderation": ("moderation", lambda outcome, _: replace(outcome, moderated=True)),
 }
 """What a marker in a prompt can say: how it is written, and what it does."""
 
 
-def _apply_marker(match: re.Match[str], course: Course) -> Course:
+def _apply_marker(match: re.Match[str], outcome: Outcome) -> Outcome:
     """One `[fake: …]`, whose parts stand between semicolons."""
     try:
         if not match[2]:
             raise ValueError("the bracket is not closed")
         for part in match[1].split(";"):
             name, _, value = part.strip().partition("=")
-            course = MARKERS[name.strip().lower()][1](course, value.strip())
+            outcome = MARKERS[name.strip().lower()][1](outcome, value.strip())
     except (KeyError, ValueError):
         expected = ", ".join(form for form, _ in MARKERS.values())
         raise errors.invalid_parameter(
             f"marker {match[0]} in prompt does not parse: expected [fake: PART; PART] with parts "
             f"{expected}"
         ) from None
-    return course
+    return outcome
 
 
-def _apply_metadata(given: object, course: Course) -> Course:
+def _apply_metadata(given: object, outcome: Outcome) -> Outcome:
     if given is None:
-        return course
+        return outcome
     if not isinstance(given, dict) or not given.keys() <= {
         "outcome",
         "message",
@@ -103,22 +104,22 @@ def _apply_metadata(given: object, course: Course) -> Course:
         raise _bad_metadata()
     try:
         if "seconds" in given:
-            course = replace(course, seconds=_seconds(given["seconds"]))
+            outcome = replace(outcome, seconds=_seconds(given["seconds"]))
         if "polls" in given:
-            course = replace(course, polls=_polls(given["polls"]))
+            outcome = replace(outcome, polls=_polls(given["polls"]))
     except ValueError:
         raise _bad_metadata() from None
     message = given.get("message")
-    outcome = given.get("outcome", "failed" if message is not None else None)
-    if outcome not in (None, "completed", "failed") or not isinstance(message, str | None):
+    end = given.get("outcome", "failed" if message is not None else None)
+    if end not in (None, "completed", "failed") or not isinstance(message, str | None):
         raise _bad_metadata()
-    if outcome is not None:
-        failure = (message or FAILED_ON_PURPOSE) if outcome == "failed" else None
-        course = replace(course, failure=failure)
-    return course
+    if end is not None:
+        failure = (message or FAILED_ON_PURPOSE) if end == "failed" else None
+        outcome = replace(outcome, failure=failure)
+    return outcome
 
 
-def _bad_metadata() -> errors.ApiError:
+def _bad_metadata() -> ApiError:
     return errors.invalid_parameter(
         "metadata.fake_apimart does not parse: expected an object of outcome (completed or "
         "failed), message (a string), seconds (a number) and polls (an integer)"

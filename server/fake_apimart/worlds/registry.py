@@ -65,20 +65,31 @@ class Worlds:
         return len(self._worlds)
 
     async def of_key(self, api_key: str) -> World:
-        """The world of a key. Raises StorageError."""
-        world = await self.named(name_of(api_key))
+        """Return the world of a key. Raises StorageError."""
+        world = self.unrestored(api_key)
+        await self._restore(world)
+        return world
+
+    def unrestored(self, api_key: str) -> World:
+        """Return the world of a key without reading from the storage what it was told.
+
+        That is enough for the journal of a request that is refused, and for nothing else.
+        """
+        world = self._find(name_of(api_key))
         if world.magic is None:
             world.begin_with(magic_keys.magic_of(api_key) if self._watched else ORDINARY)
         return world
 
     async def named(self, name: str) -> World:
-        """The world of this name. Raises StorageError."""
+        """Return the world of this name. Raises StorageError."""
+        world = self._find(name)
+        await self._restore(world)
+        return world
+
+    def _find(self, name: str) -> World:
         world = self._worlds.get(name)
         if world is None:
-            world = self._new(name)
-            await self._restore(world)
-            # Of two who came at the same time, the first has made it.
-            world = self._worlds.setdefault(name, world)
+            world = self._worlds[name] = self._new(name)
             self._evict()
         else:
             self._worlds.move_to_end(name)
@@ -88,9 +99,15 @@ class Worlds:
         return World(name, self.server.clock, self.server)
 
     async def _restore(self, world: World) -> None:
+        """Let a world take up what is kept of it, once. Raises StorageError."""
+        if world.is_restored:
+            return
         text = await read_json(self._storage, _key(world.name), self._clock.time_ns())
-        if text is not None:
-            world.restore(text)
+        # Of two who came at the same time, the first has done it.
+        if not world.is_restored:
+            world.is_restored = True
+            if text is not None:
+                world.restore(text)
 
     def _evict(self) -> None:
         """Forget the longest idle world beyond the bound, but none that has a request running."""
@@ -100,10 +117,18 @@ class Worlds:
                 del self._worlds[idle.name]
                 self._journal_bytes -= idle.journal.clear()
 
-    def record(self, world: World, entry: Entry) -> None:
-        """Put an entry into a world's journal; what lies longest anywhere makes room for it."""
-        if not self._watched or world.gone:
+    def record(
+        self, world: World, entry: Entry, status: int | None = None, error: str | None = None
+    ) -> None:
+        """Put a request into its world's journal, once; must be done before its answer leaves.
+
+        The entries that lie longest in any world make room for it.
+        """
+        if not self._watched or world.gone or entry.id:
             return
+        entry.status, entry.error = status, error
+        entry.time_ns = world.clock.time_ns()
+        entry.duration_ns = self._clock.time_ns() - entry.begun_ns
         self._journal_bytes += world.journal.add(entry)
         if self._awaited:
             self._recorded.set()
@@ -140,7 +165,7 @@ class Worlds:
                 return
             text = json.dumps(state).encode()
             await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
-            await world.settle(self._storage, key)
+            await world.discard_if_gone(self._storage, key)
 
     async def forget(self, name: str) -> None:
         """Delete what is kept of a world, unless a new one has been told something already.
@@ -158,6 +183,7 @@ class Worlds:
             new = self.server = self._new_server()
             return new
         new = self._worlds[world.name] = self._new(world.name)
+        new.is_restored = True
         if world.magic is not None:
             new.begin_with(world.magic)
         return new

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from fake_apimart.common.settings import Settings
-from fake_apimart.worlds.outcome import Course
+from fake_apimart.worlds.outcome import Outcome
 
 Changes = Mapping[str, Any]
 """Settings by name that differ from those below them."""
@@ -33,6 +33,6 @@ class WorldSettings:
         return replace(self, **changes) if changes else self
 
     @property
-    def course(self) -> Course:
+    def outcome(self) -> Outcome:
         """How tasks go unless a request says otherwise."""
-        return Course(self.task_seconds, self.task_polls, self.task_failure or None)
+        return Outcome(self.task_seconds, self.task_polls, self.task_failure or None)

@@ -13,10 +13,10 @@ from typing import Any
 
 from fake_apimart_storage import Storage
 
-from fake_apimart.common.caches import remembered
+from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.rates import RateLimit
-from fake_apimart.tasks.account import Account
+from fake_apimart.contract import errors
 from fake_apimart.worlds.clock import ClockState, WorldClock
 from fake_apimart.worlds.faults import Faults, Rule
 from fake_apimart.worlds.journal import Journal
@@ -24,7 +24,7 @@ from fake_apimart.worlds.magic_keys import ORDINARY, Magic
 from fake_apimart.worlds.settings import WorldSettings
 
 
-@remembered
+@cache_short_inputs
 def name_of(api_key: str) -> str:
     """The name of a key's world: a hash, since the key itself is never stored."""
     return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
@@ -33,17 +33,19 @@ def name_of(api_key: str) -> str:
 class World:
     """What a key has of its own: clock, settings, faults, journal, and how often it has called.
 
-    `running` counts the requests that are under way in it.
+    `running` counts the requests that are under way in it. `is_restored` says whether it has taken
+    up what the storage keeps of it.
     """
 
     __slots__ = (
+        "__weakref__",
         "_base",
         "_rate_limit",
-        "account",
         "changes",
         "clock",
         "faults",
         "gone",
+        "is_restored",
         "journal",
         "magic",
         "name",
@@ -57,7 +59,7 @@ class World:
         self.changes: dict[str, Any] = {}
         self.faults = Faults()
         self.journal = Journal()
-        self.account: Account | None = None
+        self.is_restored = False
         self.running = 0
         self.gone = False
         self._base = base
@@ -83,10 +85,12 @@ class World:
             return
         if self._rate_limit is None or self._rate_limit.rate != rate:
             self._rate_limit = RateLimit(rate)
-        self._rate_limit.take(self.clock.time_ns())
+        wait = self._rate_limit.take(self.clock.time_ns())
+        if wait:
+            raise errors.rate_limited(wait)
 
-    async def settle(self, storage: Storage, key: str) -> None:
-        """Called once something was stored for it: delete that if the world is gone by now."""
+    async def discard_if_gone(self, storage: Storage, key: str) -> None:
+        """Delete what was stored for the world meanwhile, if it is gone by now."""
         if self.gone:
             await storage.delete(key)
 

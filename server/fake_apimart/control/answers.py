@@ -1,0 +1,177 @@
+"""What the control API answers, as types: for the OpenAPI document, and for clients made from it.
+
+Handlers write JSON themselves, in the bytes of all other answers; tests hold them to these types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """A JSON object with these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClockAnswer(Answer):
+    """The time of a world."""
+
+    now: float = Field(description="Unix seconds.")
+    frozen: bool
+
+
+class UploadAnswer(Answer):
+    """An uploaded file."""
+
+    name: str = Field(description="The last segment of its URL.")
+    path: str
+    filename: str | None
+    content_type: str
+    bytes: int
+    created_at: int = Field(description="Unix seconds by the world's clock.")
+    expires_at: int = Field(description="Unix seconds by the world's clock.")
+    alive: bool = Field(description="Whether its URL is still good.")
+
+
+class UploadsAnswer(Answer):
+    """The files of a world, in the order in which they came."""
+
+    uploads: list[UploadAnswer]
+
+
+class TaskAnswer(Answer):
+    """A generation task as it stands."""
+
+    id: str
+    status: str
+    progress: int = Field(ge=0, le=100)
+    model: str
+    prompt: str
+    width: int
+    height: int
+    images: int
+    references: list[str]
+    failure: str | None
+    cost: float
+    created: int = Field(description="Unix seconds.")
+
+
+class TasksAnswer(Answer):
+    """The tasks of a world, oldest first."""
+
+    tasks: list[TaskAnswer]
+
+
+class RuleAnswer(Answer):
+    """A rule, with what it was written with."""
+
+    id: int
+    operation: str
+    error: str | None = None
+    status: int | None = None
+    headers: dict[str, str] | None = None
+    body: str | None = None
+    socket: str | None = None
+    delay: float | None = None
+    times: int | None
+    after: int
+    used: int = Field(description="How many requests have met it.")
+
+
+class RulesAnswer(Answer):
+    """The rules of a world, in the order in which they fire."""
+
+    faults: list[RuleAnswer]
+
+
+class RequestAnswer(Answer):
+    """A request, and what it was answered."""
+
+    id: int
+    time: float = Field(description="Unix seconds by the world's clock.")
+    operation: str | None
+    method: str
+    path: str
+    status: int | None = Field(description="null where nothing was answered.")
+    duration: float = Field(description="Seconds.")
+    error: str | None = Field(description="The message of a refusal.")
+    fault: str | None = Field(description="The rule that answered.")
+    task_id: str | None
+    file: str | None = Field(description="The last segment of the file's URL.")
+    filename: str | None
+    content_type: str | None
+    size: int | None = Field(description="Of the file, in bytes.")
+    sha256: str | None
+    headers: dict[str, str] = Field(description="By lower-case name, keys redacted.")
+    part_headers: dict[str, str] = Field(description="Of the form's part that held the file.")
+    body: Any = Field(description="The JSON body, or the beginning of another as text.")
+    body_bytes: int
+    unread_fields: list[str] = Field(description="What was sent and nothing reads.")
+
+
+class RequestsAnswer(Answer):
+    """Requests, newest last."""
+
+    requests: list[RequestAnswer]
+
+
+class WaitAnswer(RequestsAnswer):
+    """Requests that were waited for."""
+
+    satisfied: bool = Field(description="Whether there were enough before time was up.")
+
+
+class WorldSettingsAnswer(Answer):
+    """The settings that a world can have of its own."""
+
+    task_seconds: float
+    task_polls: int
+    task_failure: str
+    balance: float
+    rate_limit: str
+
+
+class JournalAnswer(Answer):
+    """How much a journal holds."""
+
+    entries: int
+    bytes: int
+
+
+class WorldAnswer(Answer):
+    """What holds in a world; `world` is null for the whole server."""
+
+    world: str | None
+    meaning: str | None = Field(default=None, description="What the key's name says.")
+    worlds: int | None = Field(default=None, description="How many there are in the server.")
+    settings: WorldSettingsAnswer
+    own_settings: dict[str, Any]
+    journal: JournalAnswer
+
+
+class RemovedAnswer(Answer):
+    """The world that is gone."""
+
+    removed: str
+
+
+class ResetAnswer(Answer):
+    """The world that begins anew; null for the whole server."""
+
+    reset: str | None
+
+
+class Problem(Answer):
+    """What was wrong, and what is valid."""
+
+    message: str
+    type: str
+
+
+class Refusal(BaseModel):
+    """A call that was refused."""
+
+    error: Problem

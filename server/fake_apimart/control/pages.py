@@ -1,0 +1,62 @@
+"""The OpenAPI document, and Swagger UI on it, from the package and without network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+PAGE = "/docs"
+DOCUMENT = "/openapi.json"
+PUBLIC_PATHS = (PAGE, DOCUMENT)
+CONTROL_PAGE = "/_fake/docs"
+CONTROL_DOCUMENT = "/_fake/openapi.json"
+ASSETS_URL = "/_fake/swagger-ui"
+ASSETS = Path(__file__).parent / "swagger_ui"
+
+# Control calls without a body would go out without a type, and be refused.
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>fake-apimart</title>
+<link rel="stylesheet" href="{root}{assets}/swagger-ui.css">
+<link rel="icon" href="data:,">
+<div id="page"></div>
+<script src="{root}{assets}/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({{
+  url: "{root}{document}",
+  dom_id: "#page",
+  persistAuthorization: true,
+  requestInterceptor: (request) => {{
+    const isControl = new URL(request.url, location.href).pathname.startsWith("{root}/_fake/");
+    if (isControl && request.method && request.method !== "GET")
+      request.headers["Content-Type"] = "application/json";
+    return request;
+  }},
+}});
+</script>
+"""
+
+
+async def page(request: Request) -> Response:
+    """Answer with Swagger UI: a form for each operation and each control call."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    return HTMLResponse(_PAGE.format(root=root, assets=ASSETS_URL, document=DOCUMENT))
+
+
+async def document(request: Request) -> Response:
+    """Answer with the OpenAPI document, whose one server is where we are mounted."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    return JSONResponse({**request.app.openapi(), "servers": [{"url": root or "/"}]})
+
+
+ROUTES: list[BaseRoute] = [
+    *(Route(path, page, include_in_schema=False) for path in (PAGE, CONTROL_PAGE)),
+    *(Route(path, document, include_in_schema=False) for path in (DOCUMENT, CONTROL_DOCUMENT)),
+    Mount(ASSETS_URL, StaticFiles(directory=ASSETS)),
+]

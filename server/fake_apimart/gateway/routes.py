@@ -1,0 +1,55 @@
+"""The vendor's operations as routes of a FastAPI application: documented there, run without it."""
+
+from __future__ import annotations
+
+from fastapi.routing import APIRoute
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.types import Receive, Scope, Send
+
+from fake_apimart.contract.documentation import Documentation
+from fake_apimart.contract.operations import Operation
+from fake_apimart.gateway.dispatch import Dispatch
+from fake_apimart.gateway.exchange import exchange_of
+
+
+class _FileNameConvertor(PathConvertor):
+    """Anything at all: a file name may hold a line end, which `path` does not match."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("file_name", _FileNameConvertor())
+
+
+class OperationRoute(APIRoute):
+    """One path of an operation. Its `app` is the raw ASGI dispatch of the operation.
+
+    FastAPI's own layers around a route cost as much as a poll, and its request models would answer
+    with refusals of their own. What it knows of the operation, for the OpenAPI document, is in
+    `documentation`.
+    """
+
+    def __init__(
+        self, path: str, operation: Operation, documentation: Documentation, dispatch: Dispatch
+    ) -> None:
+        super().__init__(
+            path,
+            _described,
+            methods=list(operation.methods),
+            name=operation.name,
+            response_model=None,
+            **documentation.route_options(operation, path),
+        )
+        self.operation = operation
+        self._dispatch = dispatch
+        self.app = self._run
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = exchange_of(scope)
+        exchange.operation = self.operation
+        exchange.parameters = scope.get("path_params", exchange.parameters)
+        await self._dispatch(exchange, scope, receive, send)
+
+
+async def _described() -> None:
+    """Stand in for the handler, whose one argument is no parameter of the request."""

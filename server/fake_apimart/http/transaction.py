@@ -1,0 +1,142 @@
+"""One request on a connection and its answer, from the request's head to the answer's last byte."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+import sys
+
+from starlette.types import ASGIApp, Message, Scope
+
+from fake_apimart.http.incoming_body import IncomingBody
+from fake_apimart.http.request_head import Headers
+from fake_apimart.http.response_writer import ResponseWriter
+
+EXTENSION = "fake_apimart.transaction"
+"""Where `scope["extensions"]` has the transaction, under our own protocol alone."""
+
+RESET_AVOIDANCE_SECONDS = 0.5
+"""How long a connection outlives an answer to a client that may still be sending (go)."""
+
+logger = logging.getLogger(__name__)
+
+# Linger on, for no time at all: closing then resets the connection.
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+
+class Transaction:
+    """What a request's handlers may do with the connection beyond ASGI.
+
+    `headers` has the request's by name, `body` is None where it has none.
+    """
+
+    __slots__ = ("_gone", "_transport", "_was_body_received", "body", "headers", "writer")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        headers: Headers,
+        body: IncomingBody | None,
+        writer: ResponseWriter,
+    ) -> None:
+        self.headers = headers
+        self.body = body
+        self.writer = writer
+        self._transport = transport
+        self._gone: asyncio.Event | None = None
+        self._was_body_received = False
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Have `app` answer. A fault of its own is logged, and answered 500 where it still can."""
+        try:
+            await app(scope, self.receive, self.writer.send)
+        except BaseException as error:
+            # A task that is cancelled at the server's end must not leave its client waiting either.
+            logger.error("fault in the application", exc_info=error)
+            await self._fail()
+        else:
+            if not self.writer.is_complete and not self.is_closed:
+                if not self.writer.is_started:
+                    logger.error("the application gave no answer")
+                await self._fail()
+
+    async def _fail(self) -> None:
+        """Answer 500, or end the connection where an answer has begun."""
+        writer = self.writer
+        if writer.is_started:
+            if not writer.is_complete:
+                self._transport.close()
+            return
+        text = b"Internal Server Error"
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"connection", b"close"),
+        ]
+        await writer.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await writer.send({"type": "http.response.body", "body": text})
+
+    async def receive(self) -> Message:
+        """Return the next ASGI message of the request."""
+        if self.body is not None:
+            return await self.body.receive()
+        if not self._was_body_received and not self.is_closed:
+            self._was_body_received = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        while not (self.is_closed or self.writer.is_complete):
+            self._gone = self._gone or asyncio.Event()
+            await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    def disconnect(self) -> None:
+        """Note that the connection is lost, unless the client has its whole answer."""
+        if not self.writer.is_complete:
+            self.writer.is_disconnected = True
+        if self.body is not None:
+            self.body.abandon()
+        if self._gone is not None:
+            self._gone.set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is left to be answered."""
+        return self.writer.is_disconnected
+
+    def close_gently(self) -> None:
+        """Have the connection end behind the answer, though the client may still be sending."""
+        self.writer.keep_alive = False
+        self.writer.transport = GentleTransport(self._transport)
+
+    def abandon(self, *, reset: bool) -> None:
+        """End the connection without the rest of the answer; with a TCP reset if asked."""
+        if self.writer.is_disconnected:
+            return
+        self.writer.is_disconnected = True
+        if not reset:
+            self._transport.close()
+            return
+        connected: socket.socket | None = self._transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+
+class GentleTransport:
+    """Ends a connection on which the client may still be sending, as Go's server does.
+
+    Closing it while something lies unread resets it, and the client may lose the answer. So only
+    our side is shut at first.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.write = transport.write
+
+    def close(self) -> None:
+        """Shut our side now, and the other after RESET_AVOIDANCE_SECONDS."""
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+            loop = asyncio.get_running_loop()
+            loop.call_later(RESET_AVOIDANCE_SECONDS, self._transport.close)
