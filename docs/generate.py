@@ -8,7 +8,7 @@ from typing import Any
 
 from fake_apimart import fidelity
 from fake_apimart.common.settings import Settings, flag_of, variable_of
-from fake_apimart.contract.operations import FAULTY
+from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control.api import ROUTED
 from fake_apimart.generation.models import MODELS, Model
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
@@ -201,7 +201,7 @@ CONTROL_TAIL = """
 
 def control_page() -> str:
     """docs/control.md."""
-    rules = (f"| `{name}` | {_names(errors_of(name))} |\n" for name in FAULTY)
+    rules = (f"| `{name}` | {_names(errors_of(name))} |\n" for name in JOURNALED)
     sockets = (
         f"| `{name}` | {fault.when} | {fault.meaning} |\n" for name, fault in SOCKET_FAULTS.items()
     )

@@ -38,8 +38,8 @@ def not_found(method: str, path: str) -> bytes:
         ("GET", "/v1"),
         ("POST", "/v1/uploads"),
         ("POST", "/v1/uploads/images/x"),
-        ("GET", "/docs"),
-        ("GET", "/openapi.json"),
+        ("POST", "/docs"),
+        ("POST", "/openapi.json"),
         ("POST", "/_fake/health"),
         ("GET", "/v1/uploads/images/"),
         ("GET", "/f/image"),
@@ -176,7 +176,7 @@ def test_fault_of_the_server_is_the_documented_500(start_server: StartServer) ->
 
         def time_ns(self) -> int:
             self.calls += 1
-            if self.calls == 4:
+            if self.calls == 5:
                 raise RuntimeError("the clock broke")
             return super().time_ns()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import httpx
 import pytest
 from fake_apimart.common.rates import RateLimit, parse_rate
-from fake_apimart.contract.api_error import ApiError
 
 from tests.conftest import StartServer
 from tests.harness import PNG, StoppedClock
@@ -71,5 +70,4 @@ def test_a_clock_set_back_unmakes_the_calls_ahead_of_it() -> None:
     limit = RateLimit("1/minute")
     limit.take(1_000_000_000_000)
     limit.take(0)
-    with pytest.raises(ApiError, match="Rate limit exceeded"):
-        limit.take(1_000_000_000)
+    assert limit.take(1_000_000_000) == 59

@@ -1,16 +1,15 @@
 """fake-apimart: a self-hosted emulator of APIMart's image upload API.
 
-`create_app` is imported when it is first asked for: the pytest plugin, which every test run loads,
-must not import a server.
+What is exported here is imported when it is first asked for: the pytest plugin, which every test
+run loads, must not import a server.
 """
 
 from __future__ import annotations
 
-from fake_apimart.version import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fake_apimart.app import create_app
+    from fake_apimart.version import __version__
 
 __all__ = ["__version__", "create_app"]
 
@@ -20,4 +19,8 @@ def __getattr__(name: str) -> object:
         from fake_apimart.app import create_app
 
         return create_app
+    if name == "__version__":
+        from fake_apimart.version import __version__
+
+        return __version__
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -71,10 +71,11 @@ class Application(FastAPI):
         self._randomness = randomness
         self._dispatch = Dispatch()
         self._operations = [
-            OperationRoute(path, operation, DOCUMENTATION[operation.handler], self._dispatch)
-            for operation in OPERATIONS
-            if settings.dialect in operation.dialects
-            for path in operation.paths
+            OperationRoute(method, path, each, DOCUMENTATION[each.handler], self._dispatch)
+            for each in OPERATIONS
+            if settings.dialect in each.dialects
+            for path in each.paths
+            for method in each.methods
         ]
         self.router.routes += self._operations
         if settings.control:

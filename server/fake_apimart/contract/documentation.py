@@ -51,8 +51,8 @@ class Documentation:
     parameters: Mapping[str, str] = field(default_factory=dict)
     """What the parameters of path and query mean."""
 
-    def route_options(self, operation: Operation, path: str) -> dict[str, Any]:
-        """Return what FastAPI is told of the route of `operation` at `path`."""
+    def route_options(self, operation: Operation, method: str, path: str) -> dict[str, Any]:
+        """Return what FastAPI is told of the route of `operation` by `method` at `path`."""
         described = {
             "parameters": [*self._parameters(operation, path), *self._headers()],
             "security": [{"key": []}] if operation.world == KEY else [],
@@ -64,7 +64,7 @@ class Documentation:
             "tags": [self.tag],
             "summary": self.summary,
             "openapi_extra": described,
-            "operation_id": re.sub(r"\W+", "_", f"{operation.name}{path}").strip("_"),
+            "operation_id": re.sub(r"\W+", "_", f"{operation.name} {method} {path}").strip("_"),
         }
 
     def _parameters(self, operation: Operation, path: str) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.rendering import render
 from fake_apimart.control import clock, contents, faults, pages, refusals, requests, world
+from fake_apimart.control.access import check
+from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 
 PREFIX = "/_fake/"
@@ -66,8 +68,15 @@ def _describe(problem: Any) -> str:
 
 
 async def _refuse_by_status(request: Request, error: Exception) -> Response:
-    """State what FastAPI itself refuses: no such route, or a body that it cannot read."""
+    """State what FastAPI itself refuses: no such route, or a body that it cannot read.
+
+    Whoever may not call is told so before they learn what routes there are.
+    """
     assert isinstance(error, HTTPException)
+    try:
+        check(request, service_of(request).settings)
+    except ApiError as refusal:
+        return render(refusal, "")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
     what = f"{request.method} {request.url.path}; {pages.CONTROL_PAGE} lists what there is"

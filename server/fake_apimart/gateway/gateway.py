@@ -50,8 +50,8 @@ class Gateway:
         for route in routes:
             if route.param_convertors:
                 self._patterns.append(route)
-            for method in () if route.param_convertors else route.operation.methods:
-                self._exact[method, route.path] = route
+            else:
+                self._exact[route.method, route.path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -89,7 +89,7 @@ class Gateway:
         if route is not None:
             return route.app
         for candidate in self._patterns:
-            if method in candidate.operation.methods:
+            if method == candidate.method:
                 match = candidate.path_regex.match(path)
                 if match is not None:
                     scope["path_params"] = match.groupdict()

@@ -22,7 +22,7 @@ register_url_convertor("file_name", _FileNameConvertor())
 
 
 class OperationRoute(APIRoute):
-    """One path of an operation. Its `app` is the raw ASGI dispatch of the operation.
+    """One method at one path of an operation. Its `app` is the raw ASGI dispatch of the operation.
 
     FastAPI's own layers around a route cost as much as a poll, and its request models would answer
     with refusals of their own. What it knows of the operation, for the OpenAPI document, is in
@@ -30,16 +30,22 @@ class OperationRoute(APIRoute):
     """
 
     def __init__(
-        self, path: str, operation: Operation, documentation: Documentation, dispatch: Dispatch
+        self,
+        method: str,
+        path: str,
+        operation: Operation,
+        documentation: Documentation,
+        dispatch: Dispatch,
     ) -> None:
         super().__init__(
             path,
             _described,
-            methods=list(operation.methods),
+            methods=[method],
             name=operation.name,
             response_model=None,
-            **documentation.route_options(operation, path),
+            **documentation.route_options(operation, method, path),
         )
+        self.method = method
         self.operation = operation
         self._dispatch = dispatch
         self.app = self._run
