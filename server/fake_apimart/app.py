@@ -8,7 +8,7 @@ from typing import Any
 
 from fake_apimart_storage import Storage, StorageError, storage_at
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from fake_apimart.common.clock import Clock, SystemClock
 from fake_apimart.common.randomness import Randomness
@@ -70,16 +70,25 @@ class Application(FastAPI):
         self._clock = clock
         self._randomness = randomness
         self._dispatch = Dispatch()
-        self._operations = [
+        routes = [
             OperationRoute(method, path, each, DOCUMENTATION[each.handler], self._dispatch)
             for each in OPERATIONS
             if settings.dialect in each.dialects
             for path in each.paths
             for method in each.methods
         ]
-        self.router.routes += self._operations
+        self.router.routes += routes
         if settings.control:
             control.add_to(self)
+        self._gateway = Gateway(
+            super().__call__,
+            routes,
+            self._dispatch,
+            control.is_served if settings.control else lambda method, path: False,
+            Cors(file_cors=settings.file_cors),
+            clock,
+            randomness,
+        )
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document of all that is served."""
@@ -87,17 +96,9 @@ class Application(FastAPI):
             self.openapi_schema = describe(self)
         return self.openapi_schema
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put the gateway around FastAPI's own stack, which operations then need not pass."""
-        return Gateway(
-            super().build_middleware_stack(),
-            self._operations,
-            self._dispatch,
-            control.is_served if self._settings.control else lambda method, path: False,
-            Cors(file_cors=self._settings.file_cors),
-            self._clock,
-            self._randomness,
-        )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the gateway answer; what is no path of the vendor's, FastAPI does."""
+        await self._gateway(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def _live(self) -> AsyncIterator[None]:
