@@ -1,18 +1,26 @@
-"""The layout shows the architecture: which module may import which, and how long they are."""
+"""The layout shows the architecture: rooms with a description, short modules, one clock.
+
+Which room may import which is in pyproject.toml, and held by import-linter (`make check`).
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "server" / "fake_apimart"
 SOURCES = sorted([*(ROOT / "server").rglob("*.py"), *(ROOT / "storage").rglob("*.py")])
+ROOMS = sorted({path.parent for path in SOURCES})
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 60
-OURS = ("fake_apimart", "fake_apimart_storage")
+MAX_MODULES = 12
+ROOM_LINES = range(3, 6)
+"""Of a room's description: a title, a blank line, and what belongs there and what may not."""
 
 
 def module_name(path: Path) -> str:
@@ -20,59 +28,51 @@ def module_name(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-def imports(path: Path) -> Iterator[str]:
-    """What a module imports of ours at its top, for its types alone included."""
-    statements = ast.parse(path.read_text("utf-8")).body
-    for node in [*statements, *(each for at in statements for each in getattr(at, "body", []))]:
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        yield from (name for name in names if name.split(".")[0] in OURS)
+def room_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parts[1:])
 
 
-GRAPH = {module_name(path): set(imports(path)) for path in SOURCES}
+def modules_of(room: Path) -> list[Path]:
+    return [path for path in room.glob("*.py") if path.name != "__init__.py"]
 
 
-def reachable(module: str, seen: set[str]) -> set[str]:
-    for other in GRAPH.get(module, set()) & GRAPH.keys() - seen:
-        seen.add(other)
-        reachable(other, seen)
-    return seen
+def docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
 
 
-def name_of(path: Path) -> str:
-    return module_name(path)
+@pytest.mark.parametrize("room", ROOMS, ids=room_name)
+def test_room_has_at_most_a_dozen_modules(room: Path) -> None:
+    assert 0 < len(modules_of(room)) <= MAX_MODULES
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_circle_of_imports(path: Path) -> None:
-    module = module_name(path)
-    # A package's own `__init__` gathers its modules, which never import it back.
-    assert module not in reachable(module, set()) - {"fake_apimart", "fake_apimart_storage"}
+@pytest.mark.parametrize("room", [each for each in ROOMS if each.parent == PACKAGE], ids=room_name)
+def test_room_says_what_belongs_there(room: Path) -> None:
+    assert len(docstring(room / "__init__.py").splitlines()) in ROOM_LINES
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_imports_run_one_way(path: Path) -> None:
-    module, imported = module_name(path), reachable(module_name(path), set())
-    if module.startswith("fake_apimart_storage"):
-        assert not [other for other in imported if not other.startswith("fake_apimart_storage")]
-    if module.startswith("fake_apimart.go"):
-        allowed = ("fake_apimart.go", "fake_apimart.common.caches")
-        assert not [other for other in imported if not other.startswith(allowed)]
-    if module.startswith(("fake_apimart.testing", "fake_apimart.pytest_plugin")):
-        assert imported <= {each for each in GRAPH if each.startswith("fake_apimart.testing")}
+def test_layers_of_the_linter_are_the_rooms() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    layers = next(each for each in config["contracts"] if each["type"] == "layers")
+    listed = {name for layer in layers["layers"] for name in layer.split(" | ")}
+    listed |= set(layers["exhaustive_ignores"])
+    there = {each.name for each in ROOMS if each.parent == PACKAGE}
+    assert listed == there | {path.stem for path in modules_of(PACKAGE)}
 
 
-def test_storage_knows_nothing_of_http() -> None:
-    for path in (ROOT / "storage").rglob("*.py"):
-        text = path.read_text("utf-8")
-        for word in ("starlette", "fastapi", "uvicorn", "http."):
-            assert word not in text, path.name
+def test_architecture_page_is_a_picture_of_the_folders() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    drawn = set(re.findall(r"^    ([a-z_0-9]+)/ ", page, re.MULTILINE))
+    assert drawn == {room.name for room in ROOMS if room.parent == PACKAGE}
+    for room in (each for each in ROOMS if each.parent == PACKAGE):
+        described = re.search(
+            rf"^## `{room.name}/`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL
+        )
+        assert described, room.name
+        named = set(re.findall(r"^\| `([a-z_0-9]+)` \|", described[1], re.MULTILINE))
+        assert named == {path.stem for path in modules_of(room)}, room.name
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
 def test_module_and_its_functions_are_short(path: Path) -> None:
     text = path.read_text("utf-8")
     assert text.count("\n") <= MAX_MODULE_LINES
@@ -87,10 +87,10 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
 # how long a disk really takes, and a test may set a world's clock by a datetime of its own.
 IMPORTERS = {
     "time": {
-        "fake_apimart.http.access_log",
         "fake_apimart.common.clock",
-        "fake_apimart.readiness",
         "fake_apimart.contract.request_id",
+        "fake_apimart.http.access_log",
+        "fake_apimart.readiness",
         "fake_apimart_storage.incoming",
         "fake_apimart_storage.s3.bucket",
     },
@@ -115,4 +115,4 @@ def test_time_and_chance_are_injected(module: str, importers: set[str]) -> None:
 
 def test_every_module_says_what_it_is() -> None:
     for path in SOURCES:
-        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+        assert docstring(path), path

@@ -1,0 +1,173 @@
+"""What this project relies on of uvicorn beyond its documentation, piece by piece.
+
+An upgrade that changes one of these fails here first. What to do then: read uvicorn's release notes
+for the piece that the test names. Mend `fake_apimart/http/protocol.py` and `connection.py`, which
+hold all that touches uvicorn's insides, or `fake_apimart/server.py`, which holds all that touches
+its Config and Server. Then raise the range of `uvicorn` in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+import signal
+import socket
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fake_apimart.http.protocol import Protocol
+from fake_apimart.server import uvicorn_config
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import HANDLED_SIGNALS, ServerState
+
+from tests.harness import DEADLINE_SECONDS
+
+ROOT = Path(__file__).parents[1]
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer nothing: no request gets here."""
+
+
+def config(**changes: Any) -> Config:
+    made = uvicorn_config()
+    made.app = app
+    for name, value in changes.items():
+        setattr(made, name, value)
+    made.load()
+    return made
+
+
+def test_installed_version_is_one_that_the_range_allows() -> None:
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (wanted,) = [each for each in dependencies["dependencies"] if each.startswith("uvicorn")]
+    bounds = re.fullmatch(r"uvicorn>=(\d+)\.(\d+),<(\d+)\.(\d+)", wanted)
+    assert bounds, "below: other meanings of keep_alive; above: nobody has looked yet"
+    low, high = tuple(map(int, bounds.groups()[:2])), tuple(map(int, bounds.groups()[2:]))
+    assert low <= tuple(map(int, uvicorn.__version__.split(".")[:2])) < high
+
+
+def test_config_has_the_attributes_that_a_connection_reads() -> None:
+    made = config()
+    assert made.loaded_app is app, "an application is wrapped although nothing asks for it"
+    assert (made.timeout_keep_alive, made.access_log) == (75, True)
+    assert made.http_protocol_class is Protocol
+    assert callable(made.get_loop_factory())
+
+
+def test_server_state_has_the_attributes_that_a_connection_reads() -> None:
+    state = ServerState()
+    assert (state.connections, state.tasks, state.default_headers) == (set(), set(), [])
+
+
+def test_protocol_can_be_made_as_the_server_makes_it() -> None:
+    called_with = inspect.signature(Protocol).bind(
+        config=config(), server_state=ServerState(), app_state={}, _loop=None
+    )
+    assert set(called_with.arguments) == {"config", "server_state", "app_state", "_loop"}
+
+
+class Recording(asyncio.Protocol):
+    """Note how the server makes a protocol, and how it asks it to end."""
+
+    made_with: dict[str, Any]
+    is_connected: asyncio.Event
+    was_shut_down = False
+
+    def __init__(self, **arguments: Any) -> None:
+        type(self).made_with = arguments
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.made_with["server_state"].connections.add(self)
+        self.is_connected.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.made_with["server_state"].connections.discard(self)
+
+    def shutdown(self) -> None:
+        type(self).was_shut_down = True
+        self._transport.close()
+
+
+class Noting(uvicorn.Server):
+    """Note in which order the server is started and stopped."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.steps: list[str] = []
+        self.is_started = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.steps.append(f"started={self.started}")
+        self.is_started.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.steps.append("shutdown")
+        await super().shutdown(sockets)
+
+
+async def serve_one_connection() -> Noting:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Noting(config(http=Recording))
+    running = asyncio.create_task(server.serve([listener]))
+    await server.is_started.wait()
+    Recording.is_connected = asyncio.Event()
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    await Recording.is_connected.wait()
+    server.should_exit = True
+    await running
+    writer.close()
+    return server
+
+
+@pytest.fixture(scope="module")
+def served() -> Noting:
+    """Return a server that took one connection and was asked to stop."""
+    return asyncio.run(asyncio.wait_for(serve_one_connection(), DEADLINE_SECONDS))
+
+
+def test_server_makes_a_protocol_for_each_connection_by_these_keywords(served: Noting) -> None:
+    assert set(Recording.made_with) == {"config", "server_state", "app_state", "_loop"}
+    assert Recording.made_with["server_state"] is served.server_state
+
+
+def test_should_exit_ends_the_server_by_startup_and_shutdown(served: Noting) -> None:
+    assert served.steps == ["started=True", "shutdown"]
+
+
+def test_server_asks_each_connection_to_end(served: Noting) -> None:
+    assert Recording.was_shut_down
+
+
+def test_default_headers_hold_the_date_alone(served: Noting) -> None:
+    ((name, value),) = served.server_state.default_headers
+    assert name == b"date"
+    assert value.endswith(b" GMT")
+
+
+def test_signals_that_ask_for_the_end_go_to_handle_exit() -> None:
+    assert {signal.SIGINT, signal.SIGTERM} <= set(HANDLED_SIGNALS)
+    parameters = list(inspect.signature(uvicorn.Server.handle_exit).parameters)
+    assert parameters == ["self", "sig", "frame"]
+
+
+def test_signal_is_raised_again_only_where_uvicorn_s_own_handler_kept_it() -> None:
+    source = inspect.getsource(uvicorn.Server.capture_signals)
+    assert "self.handle_exit" in source
+    assert "self._captured_signals" in source, "signals are kept elsewhere: see handle_exit"
+
+
+def test_lifespan_off_asks_the_application_for_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "uvicorn.error"):
+        made = config()
+        lifespan = made.lifespan_class(made)
+        asyncio.run(lifespan.startup())
+    assert (lifespan.should_exit, lifespan.state) == (False, {})
