@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from fake_apimart import fidelity
 from fake_apimart.common.settings import Settings, flag_of, variable_of
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control.api import ROUTED
+from fake_apimart.flags import default_value
 from fake_apimart.generation.models import MODELS, Model
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.tasks.state import MOVES, STATES
@@ -53,12 +53,10 @@ def settings_page() -> str:
 
 
 def _default(name: str) -> str:
+    default = default_value(name)
     if name == "storage":
-        return "`dir:` in your data folder"
-    default: Any = Settings.model_fields[name].default
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    return f"`{default}`" if default else "none"
+        return default.replace("dir:", "`dir:`")
+    return default if default in ("on", "off", "none") else f"`{default}`"
 
 
 TASKS_HEAD = """\

@@ -68,7 +68,7 @@ def start_server() -> Iterator[StartServer]:
 
 @pytest.fixture(scope="session")
 def moto_store() -> Iterator[Store]:
-    """moto's S3, for all tests."""
+    """Moto's S3, for all tests."""
     with stores.moto() as running:
         yield running.store
 

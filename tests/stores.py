@@ -129,7 +129,7 @@ def free_port() -> int:
 
 
 def moto() -> StoreProcess:
-    """moto's server: it takes any signature, and its URLs never expire."""
+    """Moto's server: it takes any signature, and its URLs never expire."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     return StoreProcess(command, port, "/moto-api/", {})

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from fake_apimart import __version__
 from fake_apimart.common.addresses import local_url
+from fake_apimart.common.settings import Settings, flag_of, variable_of
 
 from tests.conftest import StartServer
 from tests.harness import (
@@ -193,8 +194,21 @@ def test_version_is_said() -> None:
 
 def test_help_names_every_setting() -> None:
     help_text = command("serve", "--help").stdout
-    for name in ("HOST", "PORT", "STORAGE", "API_KEYS", "PUBLIC_URL", "DIALECT", "MAX_FILE_BYTES"):
-        assert f"FAKE_APIMART_{name}" in help_text
+    for name in Settings.model_fields:
+        assert variable_of(name) in help_text
+        assert flag_of(name) in help_text
+
+
+def test_help_shows_what_is_allowed_and_the_defaults() -> None:
+    help_text = " ".join(command("serve", "--help").stdout.split())
+    for shown in (
+        "[page or live; default page; FAKE_APIMART_DIALECT]",
+        "[0 to 65535; default 8080; FAKE_APIMART_PORT]",
+        "[1 or more; default 20971520; FAKE_APIMART_MAX_FILE_BYTES]",
+        "[default none; FAKE_APIMART_RATE_LIMIT]",
+        "[default on; FAKE_APIMART_CONTROL]",
+    ):
+        assert shown in help_text
 
 
 def test_ready_is_0_when_the_server_answers(server: ServerThread) -> None:

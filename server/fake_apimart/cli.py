@@ -11,10 +11,10 @@ from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.settings import (
     InvalidSettings,
     Settings,
-    flag_of,
     read_settings,
     variable_of,
 )
+from fake_apimart.flags import with_setting_flags
 from fake_apimart.version import __version__
 
 USAGE_ERROR = 2
@@ -26,26 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A self-hosted emulator of APIMart's image upload API.",
 )
-
-
-def _setting(name: str) -> Any:
-    """A flag for a setting. Its text goes to Settings as it is, which checks and explains."""
-    field = Settings.model_fields[name]
-    return typer.Option(
-        flag_of(name),
-        help=f"{field.description} [{variable_of(name)}]",
-        metavar="TEXT",
-        show_default=False,
-    )
-
-
-def _switch(name: str) -> Any:
-    flag = flag_of(name)
-    return typer.Option(
-        f"{flag}/--no-{flag[2:]}",
-        help=f"{Settings.model_fields[name].description} [{variable_of(name)}]",
-        show_default=False,
-    )
 
 
 def _show_version(wanted: bool) -> None:
@@ -64,30 +44,10 @@ def command(
 
 
 @app.command()
+@with_setting_flags
 def serve(
-    host: Annotated[str | None, _setting("host")] = None,
-    port: Annotated[str | None, _setting("port")] = None,
-    storage: Annotated[str | None, _setting("storage")] = None,
-    api_keys: Annotated[str | None, _setting("api_keys")] = None,
-    public_url: Annotated[str | None, _setting("public_url")] = None,
-    dialect: Annotated[str | None, _setting("dialect")] = None,
-    max_file_bytes: Annotated[str | None, _setting("max_file_bytes")] = None,
-    max_body_bytes: Annotated[str | None, _setting("max_body_bytes")] = None,
-    url_ttl_seconds: Annotated[str | None, _setting("url_ttl_seconds")] = None,
-    delivery: Annotated[str | None, _setting("delivery")] = None,
-    s3_public_endpoint: Annotated[str | None, _setting("s3_public_endpoint")] = None,
-    rate_limit: Annotated[str | None, _setting("rate_limit")] = None,
-    task_seconds: Annotated[str | None, _setting("task_seconds")] = None,
-    task_polls: Annotated[str | None, _setting("task_polls")] = None,
-    task_failure: Annotated[str | None, _setting("task_failure")] = None,
-    models: Annotated[str | None, _setting("models")] = None,
-    balance: Annotated[str | None, _setting("balance")] = None,
-    accept_base64: Annotated[bool | None, _switch("accept_base64")] = None,
-    decode_check: Annotated[bool | None, _switch("decode_check")] = None,
-    control: Annotated[bool | None, _switch("control")] = None,
-    admin_token: Annotated[str | None, _setting("admin_token")] = None,
-    access_log: Annotated[bool | None, _switch("access_log")] = None,
-    file_cors: Annotated[bool | None, _switch("file_cors")] = None,
+    flags: dict[str, Any],
+    *,
     listen_fd: Annotated[
         int | None, typer.Option(help="Take connections from this socket, which listens already.")
     ] = None,
@@ -96,9 +56,8 @@ def serve(
     ] = False,
 ) -> None:
     """Start the server. Flags win over FAKE_APIMART_… variables."""
-    given = locals()
-    flags = {name: given[name] for name in Settings.model_fields if given[name] is not None}
     settings = read_settings(flags)
+    # Imported here because it takes half a second, and other commands need no server.
     from fake_apimart.server import run
 
     run(

@@ -1,0 +1,83 @@
+"""The flags of `fake-apimart serve`, made from the settings: each is named and described once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from annotated_types import Ge, Le
+
+from fake_apimart.common.settings import Settings, flag_of, variable_of
+
+_METAVARS = {int: "INTEGER", float: "NUMBER", frozenset[str]: "NAME,NAME…"}
+
+
+def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Return `command` with a flag for each setting, in place of its argument `flags`.
+
+    `flags` gets those that were given, by setting's name. Their text goes to Settings as it is,
+    which checks and explains it.
+    """
+
+    def run(**given: Any) -> None:
+        flags = {name: given.pop(name) for name in Settings.model_fields}
+        command({name: flag for name, flag in flags.items() if flag is not None}, **given)
+
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    parameters = [*map(_parameter, Settings.model_fields), *own]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    is_switch = Settings.model_fields[name].annotation is bool
+    flag = flag_of(name)
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if is_switch else flag,
+        help=f"{Settings.model_fields[name].description} [{'; '.join(_facts(name))}]",
+        metavar=None if is_switch else _METAVARS.get(_type(name), "TEXT"),
+        show_default=False,
+    )
+    text_or_switch: Any = bool | None if is_switch else str | None
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[text_or_switch, option],
+    )
+
+
+def _facts(name: str) -> list[str]:
+    """Return what `--help` says in brackets: what is allowed, the default, the variable."""
+    allowed = allowed_values(name)
+    return [*([allowed] if allowed else []), f"default {default_value(name)}", variable_of(name)]
+
+
+def _type(name: str) -> Any:
+    return Settings.model_fields[name].annotation
+
+
+def allowed_values(name: str) -> str:
+    """Return which values a setting takes, in words; empty where its description says so."""
+    field = Settings.model_fields[name]
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(get_args(field.annotation))
+    bounds: Mapping[type, Any] = {type(each): each for each in field.metadata}
+    low, high = bounds.get(Ge), bounds.get(Le)
+    if low is None:
+        return ""
+    return f"{low.ge} or more" if high is None else f"{low.ge} to {high.le}"
+
+
+def default_value(name: str) -> str:
+    """Return what holds where a setting is not set, in words."""
+    if name == "storage":
+        return "dir: in your data folder"
+    default: Any = Settings.model_fields[name].default
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return "none" if default in ("", frozenset()) else str(default)
