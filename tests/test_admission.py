@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.contract.operations import KEYED, OPERATIONS
-from fake_apimart_storage import StorageError, StoredObject
-from fake_apimart_storage.memory import MemoryStorage
+from fake_apimart_storage import StorageError
+from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 from tests.conftest import StartServer
 from tests.harness import PNG, ServerThread
@@ -26,7 +26,7 @@ class CountingStorage(MemoryStorage):
         self.reads: list[str] = []
         self.is_away = False
 
-    async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
+    async def get(self, key: str, *, with_bytes: bool = True) -> MemoryObject:
         self.reads.append(key)
         if self.is_away:
             raise StorageError("the store went away")
