@@ -40,7 +40,7 @@ def command(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Its version.")
     ] = False,
 ) -> None:
-    """A self-hosted emulator of APIMart's image upload API."""
+    """Run a self-hosted emulator of APIMart's image upload API."""
 
 
 @app.command()

@@ -65,16 +65,16 @@ def run(
 
 
 def _log_only_what_is_shown() -> None:
-    """Spare what no line shows: a record per request is a good part of what a poll costs.
+    """Switch off the fields of log records that no line shows; they are costly to collect.
 
-    These are the switches that the logging documentation names for it.
+    These are the switches that the logging documentation names for this.
     """
     for unused in ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing"):
         setattr(logging, unused, None)
 
 
 def uvicorn_config(*, access_log: bool = True) -> uvicorn.Config:
-    """How uvicorn is to run; the application is set once its storage is open."""
+    """Return how uvicorn runs; the application is set by Server."""
     return uvicorn.Config(
         app="",
         http=Protocol,
@@ -108,7 +108,7 @@ async def serve(
 
 
 def _follow_stdin(server: Server) -> None:
-    """Tell the server to stop once whoever started it has closed its standard input, or died."""
+    """Stop the server once the process that started it has closed its standard input, or died."""
     with contextlib.suppress(OSError):
         # Not by sys.stdin, whose lock the interpreter would wait for at its end.
         while os.read(0, 4096):
@@ -147,7 +147,7 @@ class Server(uvicorn.Server):
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A socket that listens where the settings say. Raises InvalidSettings."""
+    """Return a socket that listens where the settings say. Raises InvalidSettings."""
     try:
         addresses = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -170,7 +170,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def inherited(descriptor: int) -> socket.socket:
-    """The listening socket that this process was started with. Raises InvalidSettings."""
+    """Return the listening socket that this process was started with. Raises InvalidSettings."""
     try:
         listener = socket.socket(fileno=descriptor)
         listener.getsockname()
@@ -190,5 +190,5 @@ def _bind_problem(settings: Settings, error: OSError) -> str:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL at which `listener` is reached by the address it is bound to."""
+    """Return the URL of the address that `listener` is bound to."""
     return url_at(*listener.getsockname()[:2])

@@ -52,7 +52,7 @@ class Documentation:
     """What the parameters of path and query mean."""
 
     def route_options(self, operation: Operation, method: str, path: str) -> dict[str, Any]:
-        """Return what FastAPI is told of the route of `operation` by `method` at `path`."""
+        """Return FastAPI's options for the route of `operation` by `method` at `path`."""
         described = {
             "parameters": [*self._parameters(operation, path), *self._headers()],
             "security": [{"key": []}] if operation.world == KEY else [],

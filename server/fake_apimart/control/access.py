@@ -1,4 +1,4 @@
-"""Who may drive the control API: no web page, and about the whole server not everybody.
+"""Who may call the control API: no web page of another site, and not everybody about the server.
 
 A call with a bearer token is about that token's world, which is secret enough to need nothing more.
 One without is about the whole server: free where only this machine can reach it, else it needs the
@@ -28,9 +28,9 @@ _CHANGING = ("POST", "PATCH", "DELETE", "PUT")
 
 
 class ControlRoute(APIRoute):
-    """A route of the control API, which looks who calls before it reads anything of the body.
+    """A route of the control API, which checks the caller before anything of the body is read.
 
-    FastAPI solves dependencies only once it has read the body, whoever sent it.
+    FastAPI solves dependencies only after it has read the body, even of a caller that is refused.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -70,7 +70,7 @@ def _describe(problem: Any) -> str:
 async def _refuse_by_status(request: Request, error: Exception) -> Response:
     """State what FastAPI itself refuses: no such route, or a body that it cannot read.
 
-    Whoever may not call is told so before they learn what routes there are.
+    A caller without permission is refused before it learns which routes there are.
     """
     assert isinstance(error, HTTPException)
     try:

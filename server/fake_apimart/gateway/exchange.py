@@ -1,4 +1,4 @@
-"""One request and its answer: all that is known of it, for whoever handles it."""
+"""One request on its way to an answer: everything that handlers and middleware know of it."""
 
 from __future__ import annotations
 
@@ -111,19 +111,19 @@ class Exchange:
         return f"{self._scheme}://{host}{self.paths.root}"
 
     def begin(self, world: World, entry: Entry) -> None:
-        """Begin in `world`, with `entry` for the journal; `leave` must follow."""
+        """Belong to `world` at first, with `entry` for the journal; `leave` must follow."""
         self.entry = entry
         self.world = world
         world.running += 1
 
     def move_to(self, world: World) -> None:
-        """From here on belong to `world`."""
+        """Belong to `world` from now on."""
         self.world.running -= 1
         self.world = world
         world.running += 1
 
     def leave(self) -> None:
-        """End, in whatever way: a rule that was not met is free for the next request."""
+        """Leave the world; a rule that did not fire is free for the next request."""
         self.world.running -= 1
         if self.rule is not None and not self._has_fired:
             self.rule.release(fired=False)
@@ -142,7 +142,7 @@ class Exchange:
         self.entry.fault = rule.name
 
     def fault_of_answer(self) -> str | None:
-        """Return the socket fault that the answer is to meet, if any."""
+        """Return the name of the socket fault that breaks the answer, or None."""
         rule = self.rule
         if rule is None or rule.step is not Step.ANSWER:
             return None

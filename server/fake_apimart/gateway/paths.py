@@ -12,10 +12,10 @@ _RAW_SLASHES = re.compile(rb"/{2,}")
 
 
 class Paths:
-    """`path` and `raw_path` are what operations are looked up by: below `root`, slashes folded.
+    """Operations are looked up by `path` and `raw_path`: below `root`, with doubled slashes folded.
 
     `sent` is the path below `root` as the client sent it, decoded, invalid bytes as lone
-    surrogates. Folded slashes are folded in the scope too, for whoever routes by it.
+    surrogates. Doubled slashes are folded in the scope too, since FastAPI routes by it.
     """
 
     __slots__ = ("path", "raw_path", "root", "sent")

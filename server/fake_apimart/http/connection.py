@@ -1,4 +1,4 @@
-"""A connection and the requests on it: one is answered at a time, those behind it wait."""
+"""A connection and its requests: one is answered at a time, pipelined ones wait in a queue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCESS_LOG = AccessLog(SystemClock())
 
 
 class Connection:
-    """What lasts from request to request on one transport of a uvicorn server.
+    """The state that lasts from request to request on one transport of a uvicorn server.
 
     `latest` is the newest request whose head is whole; those before it may still wait for their
     answers.
@@ -100,7 +100,7 @@ class Connection:
         task.add_done_callback(self._state.tasks.discard)
 
     def _go_on(self) -> None:
-        """Go on to the next request that waits, or let the connection rest."""
+        """Start the next request that waits, or the idle timeout."""
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -113,7 +113,7 @@ class Connection:
             )
 
     def stop_keep_alive_timer(self) -> None:
-        """Note that the client goes on: the connection no longer rests."""
+        """Stop the idle timeout: the client has sent something."""
         if self._keep_alive_timer is not None:
             self._keep_alive_timer.cancel()
             self._keep_alive_timer = None
@@ -126,7 +126,7 @@ class Connection:
         return True
 
     def lost(self) -> None:
-        """Tell whoever answers that the connection is lost."""
+        """Mark the running request as disconnected, and drop those that wait."""
         self.stop_keep_alive_timer()
         # What waits behind the running request has not been begun, and never will be.
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Backpressure on a connection: pauses reading from the socket, waits until it takes more."""
+"""Backpressure on a connection: pausing reads from the socket, waiting while it is full."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class FlowControl:
-    """The two directions of one connection, each of which is open or paused."""
+    """The two directions of one connection; each is open or paused."""
 
     __slots__ = ("_drained", "_transport", "is_reading_paused", "is_writing_paused")
 
@@ -17,24 +17,24 @@ class FlowControl:
         self._drained = asyncio.Event()
 
     def pause_reading(self) -> None:
-        """Take nothing more from the socket."""
+        """Stop reading from the socket."""
         if not self.is_reading_paused:
             self.is_reading_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take from the socket what comes."""
+        """Read from the socket again."""
         if self.is_reading_paused:
             self.is_reading_paused = False
             self._transport.resume_reading()
 
     def pause_writing(self) -> None:
-        """Note that the transport's buffer is full."""
+        """Make `drain` wait: the transport's buffer is full."""
         self.is_writing_paused = True
         self._drained.clear()
 
     def resume_writing(self) -> None:
-        """Note that the transport's buffer has room again, or that the connection is lost."""
+        """Let `drain` return: the transport's buffer has room, or the connection is lost."""
         self.is_writing_paused = False
         self._drained.set()
 

@@ -104,13 +104,13 @@ class IncomingBody:
             self._arrived.set()
 
     def end(self, ending: str = EOF) -> None:
-        """Note that nothing more comes; `ending` is the reason in Go's words."""
+        """Mark the body as complete; `ending` is the reason in Go's words."""
         self.ending = ending
         self._is_complete = True
         self._arrived.set()
 
     def abandon(self) -> None:
-        """Note that the client is gone, or has its whole answer: whoever reads is told so."""
+        """Make readers raise ClientDisconnect: the client is gone, or has its whole answer."""
         self._is_abandoned = True
         self._arrived.set()
 
@@ -138,7 +138,7 @@ class IncomingBody:
         return chunks if len(chunks) <= MOST_CHUNKS else [b"".join(chunks)]
 
     async def receive(self) -> Message:
-        """Return the next ASGI message: of the body, and behind its end that of the client's."""
+        """Return the next ASGI message: the body's, and after its end `http.disconnect`."""
         while self._was_end_received and not self._is_abandoned:
             await self._next_change()
         try:

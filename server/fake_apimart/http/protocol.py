@@ -215,7 +215,7 @@ class Protocol(asyncio.Protocol):
         self._body.end(error)
 
     def _decline_upgrade(self, rest: bytes) -> None:
-        """Read a request that asks for another protocol anew, without the wish, as Go does.
+        """Parse a request that asks for an upgrade again without its `Upgrade` header, as Go does.
 
         The parser takes all that follows such a head for the other protocol. curl and Java's
         client ask for HTTP/2 in this way, and send their body with it.

@@ -31,7 +31,7 @@ def text_of(headers: Headers, name: bytes) -> str | None:
 
 
 class RequestHead:
-    """What the parser has found of one head: `url` as it was sent, `headers` in their order."""
+    """The head of one request: `url` as it was sent, `headers` in their order."""
 
     __slots__ = ("headers", "url", "values")
 
@@ -41,7 +41,7 @@ class RequestHead:
         self.values: dict[bytes, bytes] = {}
 
     def complete(self) -> None:
-        """Set `values`, the first value of each header by name, once all are there."""
+        """Set `values`, the first value of each header by name, once all headers are there."""
         self.values = first_values(self.headers)
 
     @property
@@ -91,7 +91,7 @@ class RequestHead:
         }
 
     def without_upgrade(self, method: bytes, http_version: str) -> bytes:
-        """Return the head's bytes anew, without the wish for another protocol."""
+        """Return the head's bytes again, without the `Upgrade` header."""
         lines = [b"%b: %b\r\n" % each for each in self.headers if each[0] != b"upgrade"]
         version = http_version.encode()
         return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))

@@ -1,4 +1,4 @@
-"""Writes one answer onto a connection: its head, its body's framing, the end of the connection.
+"""Writes one answer onto a connection: its head, its framed body, the end of the connection.
 
 Head and body of an ordinary answer leave in one write: one call of the operating system for each
 poll, and no client reads the one before the other has come.
@@ -32,13 +32,13 @@ STATUS_LINES = {status: _status_line(status) for status in range(100, 600)}
 
 
 class Framing(Enum):
-    """How the client is told where a body ends."""
+    """How a client recognizes the end of a body."""
 
     LENGTH = auto()
     """By a Content-Length."""
     CHUNKED = auto()
     CLOSE = auto()
-    """By the end of the connection: HTTP/1.0 knows no chunks."""
+    """By the end of the connection: HTTP/1.0 has no chunks."""
     NONE = auto()
     """There is no body: HEAD, 204, 304."""
 

@@ -1,8 +1,7 @@
 """Answers that never arrive whole: faults of the connection, not of the service.
 
-They need our own protocol, which alone can end a connection on purpose. An answer that is sent from
-here ends as its fault says, by raising `Abandoned` for the connection to be ended, without a word
-in the log.
+They need our own protocol, which alone can end a connection on purpose. A fault raises `Abandoned`
+where the connection must end, which is not an error and is not logged.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SECONDS_PER_BYTE = 1.0
 
 
 class Abandoned(Exception):
-    """The connection is to be ended here; with `reset` by a TCP reset, else as if all were said."""
+    """The connection must end here: by a TCP reset with `reset`, else by an orderly close."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__()
@@ -48,7 +47,7 @@ SOCKET_FAULTS = {
 
 
 async def refuse(name: str, receive: Receive, stopping: asyncio.Event) -> None:
-    """Let a fault happen that comes instead of the operation. Raises Abandoned."""
+    """Carry out a fault that replaces the operation. Raises Abandoned."""
     if name != "close_before_reading":
         await _read_to_end(receive, stopping)
     if name == "never_answer":

@@ -49,7 +49,7 @@ class Transaction:
         self._was_body_received = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Have `app` answer. A fault of its own is logged, and answered 500 where it still can."""
+        """Run `app`. An exception is logged, and answered 500 if no answer has begun."""
         try:
             await app(scope, self.receive, self.writer.send)
         except BaseException as error:
@@ -91,7 +91,7 @@ class Transaction:
         return {"type": "http.disconnect"}
 
     def disconnect(self) -> None:
-        """Note that the connection is lost, unless the client has its whole answer."""
+        """Make `receive` report the disconnect, and stop writing unless the answer is complete."""
         if not self.writer.is_complete:
             self.writer.is_disconnected = True
         if self.body is not None:
@@ -101,16 +101,16 @@ class Transaction:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nobody is left to be answered."""
+        """Whether the client is gone."""
         return self.writer.is_disconnected
 
     def close_gently(self) -> None:
-        """Have the connection end behind the answer, though the client may still be sending."""
+        """Close the connection after the answer without a reset, though the client may still send."""
         self.writer.keep_alive = False
         self.writer.transport = GentleTransport(self._transport)
 
     def abandon(self, *, reset: bool) -> None:
-        """End the connection without the rest of the answer; with a TCP reset if asked."""
+        """End the connection without the rest of the answer, by a TCP reset if `reset` is set."""
         if self.writer.is_disconnected:
             return
         self.writer.is_disconnected = True

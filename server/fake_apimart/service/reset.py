@@ -1,4 +1,4 @@
-"""Forgetting: one world, or everything; for HTTP, the command line and the fixture alike."""
+"""Resets of one world or of everything, for the control API."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ OURS = (
     idempotency.KEY_PREFIX,
     WORLD_PREFIX,
 )
-"""All that a server keeps in its storage."""
+"""The prefixes of all keys that a server writes to its storage."""
 
 
 class Reset:
-    """What is under way in a world while it is forgotten leaves nothing in the new one."""
+    """Forgets what worlds hold, in memory and in the storage.
+
+    Requests that run during a reset leave nothing in the world that replaces theirs.
+    """
 
     def __init__(
         self,
@@ -41,18 +44,18 @@ class Reset:
         self._idempotency = idempotency
 
     async def world(self, world: World) -> World:
-        """A new world in the place of `world`, as its key's name says. Raises StorageError."""
+        """Replace `world` by a new one, set up as its key's name says. Raises StorageError."""
         new = self._worlds.replace(world)
         await self._forget(world)
         return new
 
     async def remove(self, world: World) -> None:
-        """Forget a world altogether. Raises StorageError."""
+        """Remove a world until its key is used again. Raises StorageError."""
         self._worlds.remove(world)
         await self._forget(world)
 
     async def everything(self) -> None:
-        """Forget all worlds, and what the server itself was told. Raises StorageError."""
+        """Forget all worlds and the server's own clock, settings and rules. Raises StorageError."""
         self._worlds.remove_all()
         self._index.clear()
         self._tasks.clear_cache()
@@ -61,7 +64,7 @@ class Reset:
                 await self._storage.delete(key)
 
     async def _forget(self, world: World) -> None:
-        """Delete what is stored of a world that is gone."""
+        """Delete what the storage holds of a world that is gone."""
         for key in await self._index.take(world.name):
             await self._storage.delete(key)
         tasks = [task async for task in self._tasks.all_of(world)]
