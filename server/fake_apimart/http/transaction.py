@@ -105,7 +105,7 @@ class Transaction:
         return self.writer.is_disconnected
 
     def close_gently(self) -> None:
-        """Close the connection after the answer without a reset, though the client may still send."""
+        """Close the connection after the answer, without a reset of a client that still sends."""
         self.writer.keep_alive = False
         self.writer.transport = GentleTransport(self._transport)
 
