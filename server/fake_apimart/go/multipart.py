@@ -5,9 +5,9 @@ what Go accepts (preambles, lines that end in LF alone, folded headers, blanks b
 a missing `--` at the end) is accepted, and what Go refuses is refused in Go's words.
 
 The reader is always in one of the states below; `_STEPS` says what each does with the next bytes.
-Callbacks: `on_part_begin`, `on_headers_finished`, `on_part_data(data, start, end)`, `on_part_end`,
-`on_end`. Between the first two, `header` becomes the part's own; data reaches the callback without
-being copied.
+Callbacks: `on_part_begin`, `on_headers_finished`, `on_part_data(data, start, end)`, `on_part_end`.
+Between the first two, `header` becomes the part's own; data reaches the callback without being
+copied.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class State(IntEnum):
     """What the next byte belongs to."""
 
     LINE = auto()
-    """A line outside of parts: preamble, boundary delimiter, the empty line before one."""
+    """A line outside of parts: preamble, or boundary delimiter."""
     HEADER = auto()
     DATA = auto()
     END = auto()
@@ -54,7 +54,8 @@ class MultipartReader(BaseParser):
     """
 
     def __init__(self, boundary: bytes, callbacks: dict[str, Callable[..., Any]]) -> None:
-        # In place of BaseParser's own: that looks up the logger for each form, under a lock.
+        # In place of BaseParser's own: that looks up the logger for each form, under a lock. Before
+        # python-multipart 0.0.31 each callback writes to it.
         self.logger = _LOGGER
         self.callbacks = callbacks  # type: ignore[assignment]
         if not boundary:
@@ -134,7 +135,7 @@ class MultipartReader(BaseParser):
         if error is None:
             return 0
         if error == EOF and self._is_final(line):
-            self._end()
+            self.state = END
             return len(line)
         raise MultipartParseError(f"multipart: NextPart: {error}")
 
@@ -153,16 +154,12 @@ class MultipartReader(BaseParser):
         if self._is_delimiter(line):
             self._begin_part()
         elif self._is_final(line):
-            self._end()
+            self.state = END
         elif self._expecting_part:
             raise MultipartParseError(
                 f"multipart: expecting a new Part; got line {strconv.quote(line)}"
             )
-        elif not self._parts:
-            pass
-        elif line == self._line_end:
-            self._expecting_part = True
-        else:
+        elif self._parts:
             raise MultipartParseError(
                 f"multipart: unexpected line in Next(): {strconv.quote(line)}"
             )
@@ -201,7 +198,7 @@ class MultipartReader(BaseParser):
             self.callback("headers_finished")
         elif error is not None:
             reader.finish(error)
-            self._end()
+            self.state = END
         return used
 
     def _data(self, data: bytes, position: int, error: str | None) -> int:
@@ -280,10 +277,6 @@ class MultipartReader(BaseParser):
             # Go drops what is wrong with a part that nobody reads, and meets the end again.
             raise MultipartParseError(f"multipart: NextPart: {error}")
         raise MultipartParseError(UNEXPECTED_EOF if error == EOF else error)
-
-    def _end(self) -> None:
-        self.state = END
-        self.callback("end")
 
     _STEPS: ClassVar[dict[State, Callable[[MultipartReader, bytes, int, str | None], int]]] = {
         LINE: _line,
