@@ -109,6 +109,12 @@ CUT_QUOTED = [
     b"q\n" + b"x" * 4096,
 ]
 """Quoted-printable data that a form ends in, with lines that just fill Go's buffer."""
+LAST_LINES = [
+    begins.ljust(length, b" ")
+    for begins in (b"--b--", b"--b", b"x")
+    for length in (4095, 4096, 4097)
+]
+"""Lines without an end, around the length of Go's buffer, that a form of the boundary b ends in."""
 MEDIA_TYPES = [
     *(b"multipart/form-data", b"Multipart/Form-Data", b"multipart/mixed", b""),
     *(b"multipart/form-data ", b" multipart/form-data", "multİpart/form-data".encode()),

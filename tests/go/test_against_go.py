@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from fake_apimart.go.form import NOT_MULTIPART, FormFile
 
-from tests.go.cases import CUT_LINES, CUT_QUOTED, ENDS, Case, Cases
+from tests.go.cases import CUT_LINES, CUT_QUOTED, ENDS, LAST_LINES, Case, Cases
 from tests.go.parsing import Parsed, cut, parse, views
 
 REFERENCE = Path(__file__).parents[1] / "go_reference"
 CASES_PER_SEED = 1000
+A_FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nhello\r\n'
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go to compare with")
 
@@ -114,6 +115,16 @@ def test_quoted_printable_that_is_cut_is_read_as_go_reads_it(data: bytes, end: s
     )
     case = Case(b"multipart/form-data; boundary=b", b"", b"--b\r\n" + header + data, end)
     assert parse(case.content_type, [case.body], case.query, end) == go.parse(case)
+
+
+@pytest.mark.parametrize("end", sorted(set(ENDS)))
+@pytest.mark.parametrize("line", LAST_LINES, ids=range(len(LAST_LINES)))
+@pytest.mark.parametrize("part", [b"", A_FILE], ids=["preamble", "behind a part"])
+def test_last_line_is_read_as_go_reads_it(part: bytes, line: bytes, end: str, go: Go) -> None:
+    case = Case(b"multipart/form-data; boundary=b", b"", part + line, end)
+    theirs = go.parse(case)
+    assert parse(case.content_type, [case.body], case.query, end) == theirs
+    assert parse(case.content_type, cut(case.body, range(len(case.body))), end=end) == theirs
 
 
 def test_missing_content_type_is_refused_as_go_refuses_it(go: Go) -> None:

@@ -153,6 +153,26 @@ def test_cut_line_of_quoted_printable_may_fill_the_buffer(content: bytes, error:
     assert parse(TYPE, [b"--b\r\n" + QUOTED + b"\r\n" + content]) == error
 
 
+BUFFER_FULL = "multipart: NextPart: bufio: buffer full"
+
+
+@pytest.mark.parametrize(
+    ("length", "end", "parsed"),
+    [
+        (4096, "EOF", (b"a.png", b"one")),
+        (4097, "EOF", BUFFER_FULL),
+        (4095, "unexpected EOF", "multipart: NextPart: unexpected EOF"),
+        (4096, "unexpected EOF", BUFFER_FULL),
+    ],
+)
+def test_last_line_may_fill_the_buffer_where_the_body_is_whole(
+    length: int, end: str, parsed: tuple[bytes, bytes] | str
+) -> None:
+    body = part(b"one") + b"--b--".ljust(length)
+    assert parse(TYPE, [body], end=end) == parsed
+    assert parse(TYPE, cut(body, range(len(body))), end=end) == parsed
+
+
 def test_base64_is_not_decoded() -> None:
     body = part(b"aGk=", DISPOSITION + b"Content-Transfer-Encoding: base64\r\n") + END[2:]
     assert parse(TYPE, [body]) == (b"a.png", b"aGk=")
