@@ -86,6 +86,7 @@ def test_random_forms_are_read_as_go_reads_them(
     seed: int, go: Go, nameless_quoted_printable: list[bool]
 ) -> None:
     cases = Cases(seed)
+    compared = 0
     for _ in range(CASES_PER_SEED):
         case = cases.draw()
         steps = [1, 2, 7, 100, 4096] if len(case.body) < 5000 else [100, 4096, 10**6]
@@ -96,7 +97,9 @@ def test_random_forms_are_read_as_go_reads_them(
         ours = parse(case.content_type, chunks, case.query, case.end)
         theirs = go.parse(case)
         if not nameless_quoted_printable and case.content_type:
+            compared += 1
             assert ours == theirs, case
+    assert compared >= 0.9 * CASES_PER_SEED, "nearly all are compared"
 
 
 @pytest.mark.parametrize("end", sorted(set(ENDS)))
