@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
@@ -28,6 +29,8 @@ from tests.harness import JPEG
 from tests.test_storage import info, keys, opened, put, read
 
 LARGE = 1_000_000
+MOST_DESCRIPTORS = 4096
+"""More than this process has: the lowest that is free is always the next."""
 
 UNFINISHED = """
 import asyncio, sys
@@ -560,6 +563,84 @@ def test_commit_that_is_given_up_before_its_turn_leaves_nothing(tmp_path: Path) 
             await writer.abort()
             assert parts_in(tmp_path) == []
             assert await keys(storage) == []
+
+    run(body())
+
+
+def test_commit_waits_for_the_batch_that_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaken = threading.Event()
+
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            writer = storage.writer(info("image/1"))
+            await writer.write([b"a" * 3_000_000])
+            await writer.write([b"b" * 1000])
+            await writer.commit()
+            assert await read(storage, "image/1") == b"a" * 3_000_000 + b"b" * 1000
+
+    def let_others_pass(fd: int, chunks: Sequence[Chunk]) -> None:
+        """Write a large batch once another has been written, or none comes."""
+        if sum(map(len, chunks)) > MOST_AT_ONCE_BYTES:
+            overtaken.wait(0.3)
+        write_all(fd, chunks)
+        overtaken.set()
+
+    monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", let_others_pass)
+    run(body())
+
+
+def only_part_in(folder: Path) -> os.stat_result:
+    """Return the status of the one file that is being written."""
+    (part,) = folder.glob("incoming/*/*.part")
+    return part.stat()
+
+
+def descriptors_of(file: os.stat_result) -> int:
+    """Count the descriptors of this process that a file is open on."""
+    found = 0
+    for fd in range(MOST_DESCRIPTORS):
+        with contextlib.suppress(OSError):
+            found += os.path.samestat(os.fstat(fd), file)
+    return found
+
+
+@pytest.mark.parametrize("end", ["commit", "abort"])
+def test_file_that_was_written_to_is_closed_at_the_end(end: str, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            writer = storage.writer(info())
+            await writer.write([bytes(200_000)])
+            file = only_part_in(tmp_path)
+            assert descriptors_of(file) == 1
+            await getattr(writer, end)()
+            assert descriptors_of(file) == 0
+
+    run(body())
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_file_of_an_object_is_closed(size: int, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            await put(storage, info(), bytes(size))
+            file = (tmp_path / "objects" / "image" / "a").stat()
+            async with await storage.get("image/a"):
+                assert descriptors_of(file) == 1
+            assert descriptors_of(file) == 0
+
+    run(body())
+
+
+def test_file_that_is_no_object_is_closed(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(f"dir:{tmp_path}") as storage:
+            path = tmp_path / "objects" / "a"
+            path.write_bytes(b"somebody else's")
+            with pytest.raises(StorageError, match="damaged"):
+                await storage.get("a")
+            assert descriptors_of(path.stat()) == 0
 
     run(body())
 
