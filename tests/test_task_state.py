@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from fake_apimart.tasks.state import MOVES, STATES, Polls, TaskState, state_of
 from fake_apimart.tasks.task import Task
 from hypothesis import given
@@ -34,10 +35,14 @@ def task(seconds: float = 0, polls: int = 0, failure: str | None = None) -> Task
 
 
 def polled(planned: Task, steps: list[int]) -> list[TaskState]:
-    """The states that polls see, each some milliseconds behind the one before."""
+    """List the states that polls see, each some milliseconds behind the one before.
+
+    Before each poll stands what a look sees, which is no poll.
+    """
     states, now_ms, so_far, reached = [], CREATED_MS, 0, None
     for step in steps:
         now_ms += step
+        states.append(state_of(planned, now_ms, Polls(so_far, reached)))
         if planned.polls and so_far >= planned.polls and reached is None:
             reached = now_ms
         states.append(state_of(planned, now_ms, Polls(so_far, reached)))
@@ -85,6 +90,29 @@ def test_every_task_comes_to_its_end(planned: Task) -> None:
 @given(planned=tasks, steps=steps)
 def test_words_are_the_vendor_s(planned: Task, steps: list[int]) -> None:
     assert {state.status for state in polled(planned, steps)} <= STATES.keys()
+
+
+@given(planned=tasks.filter(lambda planned: planned.polls > 0), elapsed_ms=st.integers(0, 200_000))
+def test_only_a_poll_ends_a_task_that_is_paced_in_polls(planned: Task, elapsed_ms: int) -> None:
+    state = state_of(planned, CREATED_MS + elapsed_ms, Polls(planned.polls))
+    assert state.status in ("pending", "processing")
+    assert state.completed_ms is None
+    assert state.progress <= 99
+
+
+@pytest.mark.parametrize(
+    ("so_far", "state"),
+    [
+        (0, TaskState("pending", 0)),
+        (1, TaskState("processing", 33)),
+        (2, TaskState("processing", 66)),
+        (3, TaskState("processing", 99)),
+    ],
+)
+def test_progress_of_a_task_that_is_paced_in_polls_waits_for_the_last(
+    so_far: int, state: TaskState
+) -> None:
+    assert state_of(task(polls=3), CREATED_MS, Polls(so_far)) == state
 
 
 def test_moves_lead_from_words_to_words() -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 from fake_apimart.tasks import callbacks as webhooks
+from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 from tests.conftest import StartServer
 from tests.generating import create, poll, task_id_of
@@ -83,6 +84,31 @@ def test_task_paced_in_polls_calls_back_when_a_poll_ends_it(
     assert poll(server, task_id)["status"] == "completed"
     wait_until(lambda: Receiver.received, "the callback")
     assert Receiver.received[0][1] == poll(server, task_id)
+
+
+class CountsLooks(MemoryStorage):
+    """Counts how often somebody asks for the polls of a task."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    async def get(self, key: str, *, with_bytes: bool = True) -> MemoryObject:
+        self.looks += key.startswith("polls/")
+        return await super().get(key, with_bytes=with_bytes)
+
+
+def test_task_paced_in_polls_does_not_call_back_before_a_poll_ends_it(
+    receiver: http.server.HTTPServer, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "LOOK_SECONDS", 0.01)
+    storage = CountsLooks()
+    server = start_server(on=storage, task_seconds=0, task_polls=1)
+    task_id = task_id_of(create(server, webhook=url_of(receiver)))
+    assert poll(server, task_id)["status"] == "pending"
+    before = storage.looks
+    wait_until(lambda: storage.looks > before + 3, "more looks, since none found an end")
+    assert Receiver.received == []
 
 
 @pytest.mark.parametrize(

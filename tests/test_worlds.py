@@ -149,6 +149,24 @@ def test_pace_in_polls_counts_polls(world: FakeAPIMart) -> None:
     assert [task.status for task in world.tasks] == ["completed"]
 
 
+def test_looks_at_a_task_that_is_paced_in_polls_neither_count_nor_end_it(
+    world: FakeAPIMart,
+) -> None:
+    world.pace(seconds=0, polls=2)
+    task_id = created(world)
+    seen = []
+    for _ in range(4):
+        looks = {(task.status, task.progress) for _ in range(3) for task in world.tasks}
+        polled = poll(world, task_id)
+        seen.append((looks, polled["status"]))
+    assert seen == [
+        ({("pending", 0)}, "pending"),
+        ({("processing", 50)}, "processing"),
+        ({("processing", 99)}, "completed"),
+        ({("completed", 100)}, "completed"),
+    ]
+
+
 def test_tasks_fail_as_told_until_told_otherwise(world: FakeAPIMart) -> None:
     world.pace(seconds=0)
     world.tasks_fail("no cats today")
