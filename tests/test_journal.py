@@ -6,14 +6,25 @@ import asyncio
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.journal import BODY_BYTES, MOST_ENTRIES, Entry, Journal
+from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 
 from tests.conftest import StartServer
-from tests.harness import JPEG, PDF, ServerThread, connection, form, upload_request
+from tests.harness import (
+    JPEG,
+    PDF,
+    ServerThread,
+    connection,
+    form,
+    read_to_end,
+    upload_request,
+)
 from tests.worlds import authorized, create, created, upload
 
 
@@ -68,6 +79,61 @@ def test_refused_file_is_told_with_the_hash_of_what_came(world: FakeAPIMart) -> 
     assert (entry.size, entry.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
+PICTURE = JPEG + bytes(100_000)
+"""So long that its type is known before its end."""
+
+
+def upload_a_cut_form(world: FakeAPIMart) -> None:
+    host, port = world.base_url.removeprefix("http://").split(":")
+    request = upload_request(form(PICTURE, "a.jpg")[:-12], authorized(world))
+    with connection((host, int(port))) as sock:
+        sock.sendall(request)
+        read_to_end(sock)
+
+
+def upload_too_much(world: FakeAPIMart) -> None:
+    upload(world, PICTURE + PICTURE)
+
+
+def upload_against_a_rule(world: FakeAPIMart) -> None:
+    world.fail("uploads.create", "upload_failed")
+    upload(world, PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "status"),
+    [(upload_a_cut_form, 400), (upload_too_much, 413), (upload_against_a_rule, 500)],
+)
+def test_picture_that_was_not_stored_is_told_without_a_file(
+    attempt: Callable[[FakeAPIMart], None], status: int, start_server: StartServer
+) -> None:
+    with FakeAPIMart(start_server(max_file_bytes=len(PICTURE)).url) as world:
+        attempt(world)
+        (entry,) = world.requests
+        assert (entry.status, entry.filename, entry.file) == (status, "a.jpg", None)
+
+
+class FullStorage(MemoryStorage):
+    """Fails to keep a picture once it has all of it."""
+
+    def writer(self, info: ObjectInfo) -> MemoryWriter:
+        return _FullWriter(self, info)
+
+
+class _FullWriter(MemoryWriter):
+    async def commit(self) -> None:
+        raise StorageError("the disk is full")
+
+
+def test_picture_that_the_storage_did_not_keep_is_told_without_a_file(
+    start_server: StartServer,
+) -> None:
+    with FakeAPIMart(start_server(on=FullStorage()).url) as world:
+        assert upload(world, PICTURE).status_code == 500
+        (entry,) = world.requests
+        assert (entry.status, entry.filename, entry.file) == (500, "a.jpg", None)
+
+
 def test_create_is_told_with_its_body_and_what_nothing_reads(world: FakeAPIMart) -> None:
     task_id = created(world, negative_prompt="dogs", n=1)
     (entry,) = world.requests
@@ -106,7 +172,7 @@ def test_client_that_went_away_is_told(world: FakeAPIMart) -> None:
         sock.sendall(request)
     entry = world.requests.wait_for("uploads.create")[0]
     # A body that ends too early is still answered; whether anybody reads it, nobody knows.
-    assert entry.status in (None, 400)
+    assert (entry.status in (None, 400), entry.file) == (True, None)
 
 
 def test_request_without_a_key_and_unknown_file_are_the_server_s(start_server: StartServer) -> None:
