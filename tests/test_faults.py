@@ -170,6 +170,27 @@ def test_rule_without_an_end_goes_on_until_it_is_removed(world: FakeAPIMart) -> 
     assert upload(world).status_code == 200
 
 
+def test_rule_that_is_not_there_cannot_be_removed(world: FakeAPIMart) -> None:
+    mine = world.fail("uploads.create", "forbidden", optional=True)
+    another_s = world.another().fail("uploads.create", "forbidden", optional=True)
+    for unknown in (0, another_s.id):
+        answer = httpx.delete(
+            f"{world.base_url}/_fake/faults",
+            params={"id": unknown},
+            headers={**authorized(world), "Content-Type": "application/json"},
+        )
+        assert answer.status_code == 404
+        assert answer.json()["error"]["message"] == f"there is no rule {unknown}"
+    told = httpx.get(f"{world.base_url}/_fake/faults", headers=authorized(world)).json()
+    assert [rule["id"] for rule in told["faults"]] == [mine.id]
+
+
+def test_rate_limit_by_a_rule_says_when_to_come_again(world: FakeAPIMart) -> None:
+    world.fail("uploads.create", "rate_limited")
+    answer = upload(world)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+
+
 def test_each_turn_is_for_one_request_alone(world: FakeAPIMart) -> None:
     rule = world.fail("uploads.create", "upload_failed", times=3)
     statuses: list[int] = []
