@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import httpx
+import hypothesis
 import pytest
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
@@ -19,6 +20,10 @@ from fake_apimart_storage import Storage
 from tests import stores
 from tests.harness import AUTHORIZED, ServerThread
 from tests.stores import Store
+
+# An example that takes long on a busy machine is no failure.
+hypothesis.settings.register_profile("fake-apimart", deadline=None)
+hypothesis.settings.load_profile("fake-apimart")
 
 _numbers = itertools.count()
 

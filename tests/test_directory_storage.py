@@ -320,7 +320,7 @@ def test_key_below_an_object_is_not_found(tmp_path: Path) -> None:
     metadata=st.dictionaries(st.text(max_size=9), st.text(max_size=40), max_size=3),
     content=st.binary(max_size=200),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_trailer_says_again_what_it_was_told(
     metadata: dict[str, str], content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

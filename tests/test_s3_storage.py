@@ -472,7 +472,7 @@ def test_what_was_there_before_survives_a_put_that_failed(
         st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.text(max_size=2000), max_size=4
     )
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_metadata_is_short_ascii_and_says_the_same_or_its_beginning(
     metadata: dict[str, str],
 ) -> None:

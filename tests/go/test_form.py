@@ -52,7 +52,7 @@ def test_recorded_body_is_read_alike_however_it_is_cut(content_type: bytes, body
 
 
 @given(seed=st.integers(0, 10**9), positions=st.lists(st.integers(0, 4000), max_size=12))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_random_body_is_read_alike_however_it_is_cut(seed: int, positions: list[int]) -> None:
     case = Cases(seed).draw()
     whole = parse(case.content_type, [case.body], case.query, case.end)
@@ -62,7 +62,7 @@ def test_random_body_is_read_alike_however_it_is_cut(seed: int, positions: list[
 
 
 @given(content=st.binary(max_size=300), positions=st.lists(st.integers(0, 500), max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_content_without_the_boundary_arrives_untouched(
     content: bytes, positions: list[int]
 ) -> None:
