@@ -63,12 +63,28 @@ def test_declared_type_changes_nothing(declared: str, client: httpx.Client) -> N
     assert answer.json()["content_type"] == "image/jpeg"
 
 
-@pytest.mark.parametrize("name", ["jpeg-baseline-jfif.jpg", "png-rgb.png", "webp-lossy.webp"])
-@pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 11, 12, 14, 15, 16])
-def test_a_few_bytes_never_break_the_naming(name: str, length: int) -> None:
-    head = (FOLDER / name).read_bytes()[:length]
-    named = asyncio.run(ImageType().of(head))
-    assert (named in SIGNATURES) <= bool(SIGNATURES.get(named, SIGNATURES["image/png"]).match(head))
+@pytest.mark.parametrize(
+    ("name", "content_type", "signature_bytes"),
+    [
+        ("jpeg-baseline-jfif.jpg", "image/jpeg", 3),
+        ("png-rgb.png", "image/png", 8),
+        ("gif87a.gif", "image/gif", 6),
+        ("webp-lossy.webp", "image/webp", 14),
+    ],
+)
+def test_picture_is_known_by_16_bytes_and_never_by_less_than_its_signature(
+    name: str, content_type: str, signature_bytes: int
+) -> None:
+    content = (FOLDER / name).read_bytes()
+
+    async def named() -> list[str]:
+        image_type = ImageType()
+        return [await image_type.of(content[:length]) for length in range(17)]
+
+    names = asyncio.run(named())
+    assert names[16] == content_type
+    # Where libmagic takes a few bytes for a picture depends on its release.
+    assert SIGNATURES.keys().isdisjoint(names[:signature_bytes])
 
 
 def test_only_the_first_bytes_count() -> None:
