@@ -15,7 +15,7 @@ from fake_apimart import fidelity
 from fake_apimart.common.settings import Settings, flag_of, variable_of
 
 from tests.harness import PNG, ServerProcess
-from tests.test_form_cases import REFUSED_AS_AMBIGUOUS
+from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS
 
 ROOT = Path(__file__).parents[1]
 GENERATOR = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
@@ -50,11 +50,13 @@ def test_readme_describes_settings_as_they_are_described() -> None:
 
 def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
     code = blocks("testing.md", "python")
+    tests = "".join(code).count("def test_")
+    assert tests > 0
     pytester.makepyfile("\n\n".join(code))
     (pytester.path / "photo.png").write_bytes(PNG)
     flags = ("-p", "no:hypothesispytest", "-p", "no:asyncio", "-W", "error")
     result = pytester.runpytest_subprocess(*flags)
-    result.assert_outcomes(passed="".join(code).count("def test_"))
+    result.assert_outcomes(passed=tests)
 
 
 @pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs bash and curl")
@@ -90,6 +92,7 @@ def test_command_prints_the_page() -> None:
     assert said.stdout == fidelity.markdown()
 
 
-def test_changelog_is_kept() -> None:
+def test_changelog_counts_the_recorded_requests_as_they_are() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    assert "## [Unreleased]" in changelog
+    as_recorded = len(CASES) - len(REFUSED_AS_AMBIGUOUS)
+    assert f"{as_recorded} of {len(CASES)} recorded requests" in changelog
