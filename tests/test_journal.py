@@ -278,7 +278,7 @@ def test_waiting_ends_with_the_world(world: FakeAPIMart) -> None:
     later = threading.Timer(0.2, other.reset)
     later.start()
     begun = time.monotonic()
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"^waited 30 s for 1 request\(s\) uploads\.create"):
         other.requests.wait_for("uploads.create", timeout=30)
     assert time.monotonic() - begun < 20
     later.join()
