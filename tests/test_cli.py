@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -307,10 +308,11 @@ def test_expired_files_are_deleted_in_the_background(tmp_path: Path) -> None:
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    heavy = {"boto3", "httpx", "PIL", "magic", "pylibmagic", "limits", "ulid"}
+    assert all(importlib.util.find_spec(name) for name in heavy), "these are their names"
     script = (
         "import sys, fake_apimart.cli, fake_apimart.server\n"
-        "heavy = {'boto3', 'httpx', 'PIL', 'magic', 'pylibmagic', 'limits', 'ulid'}\n"
-        "print(sorted(heavy & sys.modules.keys()))"
+        f"print(sorted({heavy} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
