@@ -14,7 +14,7 @@ from fake_apimart.pictures.lettering import Lettering
 from fake_apimart.pictures.sizes import UnusableSize, picture_size
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
-from PIL import Image, ImageChops
+from PIL import Image, ImageDraw
 
 from tests.conftest import StartServer
 from tests.generating import create, picture_at, poll, task_id_of, upload
@@ -114,6 +114,14 @@ def test_references_are_seen_in_the_picture() -> None:
     assert sum(reds) > 500
 
 
+def test_prompt_is_written_in_the_picture() -> None:
+    def white(prompt: str) -> int:
+        colours = decoded(draw(picture(prompt=prompt))).convert("RGB").getcolors(1 << 20) or []
+        return sum(count for count, colour in colours if colour == (255, 255, 255))
+
+    assert white("") < white("one") < white("one two three four")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -126,19 +134,29 @@ def test_references_are_seen_in_the_picture() -> None:
     ],
 )
 def test_text_is_drawn_with_glyphs_of_its_own(text: str) -> None:
-    def drawn(prompt: str) -> Image.Image:
-        return decoded(draw(Picture(400, 200, "m", prompt, "png", 1, 0))).convert("L")
+    def drawn(character: str) -> bytes:
+        image = Image.new("L", (100, 100))
+        Lettering.fitting(f"m\n{character}", image.size, padding=8).draw(ImageDraw.Draw(image))
+        return image.tobytes()
 
-    # What no font has is drawn as a box, the same for each character.
-    missing = drawn("\U000f0000" * len(text))
-    assert ImageChops.difference(drawn(text), missing).getbbox() is not None
+    # What a font does not have it draws as a box of its own, the same for each character.
+    boxes = {drawn("\U000f0000"), drawn("\U0003fffd")}
+    for character in text.replace(" ", ""):
+        assert drawn(character) not in boxes, character
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 5000, CHINESE * 100, "a b " * 500, "\n\n\n", " "])
-def test_text_fits_its_box_or_is_as_small_as_can_be(text: str) -> None:
+def test_text_fits_its_box(text: str) -> None:
     lettering = Lettering.fitting(f"model\n{text}", (600, 400), padding=8)
-    assert lettering.height <= 400 or lettering.size == 8
+    assert lettering.height <= 400
     assert lettering.lines[0] == "model"
+
+
+def test_text_is_the_smaller_the_longer_it_is_down_to_8_pixels() -> None:
+    short, long = (Lettering.fitting(f"m\n{'x' * n}", (600, 400), padding=8) for n in (1, 500))
+    assert short.size > long.size > 8
+    tight = Lettering.fitting(f"m\n{'x' * 500}", (60, 40), padding=8)
+    assert (tight.size, tight.height > 40) == (8, True)
 
 
 def test_name_of_the_model_is_not_broken() -> None:
