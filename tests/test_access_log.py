@@ -45,7 +45,13 @@ def test_stamp_follows_the_clock(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Full:
+    """A stream on a full disk."""
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+
     def write(self, text: str) -> int:
+        self.refused.append(text)
         raise OSError(28, "No space left on device")
 
 
@@ -55,3 +61,4 @@ def test_log_that_cannot_be_written_is_no_error(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
     AccessLog(StoppedClock(1)).write("a")
+    assert stream is None or len(stream.refused) == 1

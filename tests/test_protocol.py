@@ -257,14 +257,16 @@ def test_connection_that_was_reset_is_not_kept(server: ServerThread) -> None:
         sock.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n\r\n")
         assert sock.recv(1)
         port = sock.getsockname()[1]
+        assert port in ports_of_connections()
         # What lies unread makes closing a reset.
+    wait_until(lambda: port not in ports_of_connections(), "the connection was forgotten")
 
-    def is_forgotten() -> bool:
-        gc.collect()
-        connections = [each for each in gc.get_objects() if isinstance(each, Protocol)]
-        return port not in [each.client[1] for each in connections if each.client]
 
-    wait_until(is_forgotten, "the connection was forgotten")
+def ports_of_connections() -> list[int]:
+    """List the clients' ports of all connections that something still refers to."""
+    gc.collect()
+    connections = [each for each in gc.get_objects() if isinstance(each, Protocol)]
+    return [each.client[1] for each in connections if each.client]
 
 
 def test_client_that_vanishes_within_a_head_hurts_nobody(server: ServerThread) -> None:

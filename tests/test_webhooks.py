@@ -145,6 +145,12 @@ def test_too_many_callbacks_are_not_kept(
         wait_until(lambda: "are waiting already" in caplog.text, "the warning")
 
 
-def test_server_stops_while_callbacks_wait(start_server: StartServer) -> None:
+def test_server_that_stops_gives_up_callbacks_that_wait(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
     server = start_server(task_seconds=1000)
+    monkeypatch.setattr(webhooks.logger, "info", lambda text, *given: said.append(text % given))
     assert create(server, webhook="http://127.0.0.1:9/").status_code == 200
+    server.stop()
+    assert said == ["1 callback(s) given up at the end"]
