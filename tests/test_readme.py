@@ -180,6 +180,12 @@ def test_test_that_uses_the_fixture_passes(pytester: pytest.Pytester) -> None:
 
 
 def test_link_leads_to_a_file() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} leads to {target}"
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    links = [
+        (page, target)
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    ]
+    assert len(links) > len(pages)
+    for page, target in links:
+        assert (page.parent / target).exists(), f"{page.name} leads to {target}"
