@@ -289,7 +289,9 @@ def test_idempotency_key_is_visible_ascii(key: str, server: ServerThread) -> Non
 
 
 def test_create_tells_no_url(server: ServerThread) -> None:
-    assert "http" not in create(server, image_urls=[upload(server, JPEG)]).text
+    answer = create(server, image_urls=[upload(server, JPEG)])
+    assert answer.status_code == 200
+    assert "http" not in answer.text
 
 
 def test_endless_body_is_refused(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
