@@ -203,15 +203,16 @@ def test_command_says_what_is_wrong_and_ends_with_status_2(minio_store: Store) -
     )
 
 
-def test_region_is_read_from_either_name(minio_store: Store, bucket: str) -> None:
+def test_region_is_read_from_either_name(moto_store: Store, bucket: str) -> None:
     async def body(storage: S3Storage) -> None:
         url = await storage.presigned_url("image/a", "GET", 60)
         assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
-        assert "us-east-1" in url
+        assert "eu-west-3" in url
 
+    moto_store.client().create_bucket(Bucket=bucket)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         other = "AWS_DEFAULT_REGION" if name == "AWS_REGION" else "AWS_REGION"
-        run(minio_store, f"s3://{bucket}", body, **{name: "us-east-1", other: ""})
+        run(moto_store, f"s3://{bucket}", body, **{name: "eu-west-3", other: ""})
 
 
 @pytest.mark.parametrize(("skew", "word"), [(MAX_SKEW_SECONDS + 60, "slow"), (-7200, "fast")])
