@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_apimart_storage.memory import MemoryStorage
 
 from tests.conftest import StartServer
 from tests.generating import NOW, PATH, create, picture_at, poll, task_id_of
@@ -145,6 +146,8 @@ def test_result_that_nobody_asked_for_in_time_is_never_drawn(start_server: Start
     clock.advance(90_000)
     url = poll(server, task_id)["result"]["images"][0]["url"][0]
     assert httpx.get(url).status_code == 403
+    assert isinstance(server.storage, MemoryStorage)
+    assert [key.split("/")[0] for key in server.storage.objects] == ["task"]
 
 
 @pytest.mark.parametrize(
