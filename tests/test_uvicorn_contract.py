@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import re
 import signal
 import socket
@@ -165,9 +164,13 @@ def test_signal_is_raised_again_only_where_uvicorn_s_own_handler_kept_it() -> No
     assert "self._captured_signals" in source, "signals are kept elsewhere: see handle_exit"
 
 
-def test_lifespan_off_asks_the_application_for_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "uvicorn.error"):
-        made = config()
-        lifespan = made.lifespan_class(made)
-        asyncio.run(lifespan.startup())
-    assert (lifespan.should_exit, lifespan.state) == (False, {})
+def test_lifespan_off_asks_the_application_for_nothing() -> None:
+    asked: list[str] = []
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope["type"])
+
+    made = config(app=noting)
+    lifespan = made.lifespan_class(made)
+    asyncio.run(lifespan.startup())
+    assert (lifespan.should_exit, lifespan.state, asked) == (False, {}, [])
