@@ -1,7 +1,7 @@
-"""Caches for functions of short inputs.
+"""LRU caches for pure functions of short inputs.
 
-Clients send the same few keys, header names and file names again and again. Long inputs are never
-kept: a client may send a megabyte.
+Clients send the same few keys, header names and file names over and over. Long inputs are never
+cached: a client may send a megabyte.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar
 
-MOST_INPUTS = 1024
-"""How many of the latest inputs each function is cached for."""
-LONGEST_INPUT = 256
-"""The longest input that is kept, in bytes or characters."""
+MAX_ENTRIES = 1024
+"""Results cached per function; the least recently used one is evicted first."""
+MAX_INPUT_LENGTH = 256
+"""Longest input whose result is cached, in bytes or characters."""
 
 Input = TypeVar("Input", bytes, str)
 Output = TypeVar("Output")
 
 
 def cache_short_inputs(function: Callable[[Input], Output]) -> Callable[[Input], Output]:
-    """Return `function`, whose result depends on its input alone, with a cache of its results."""
-    cached = functools.lru_cache(MOST_INPUTS)(function)
+    """Return `function`, which must be pure, with an LRU cache for short inputs."""
+    cached = functools.lru_cache(MAX_ENTRIES)(function)
 
     @functools.wraps(function)
-    def look_up(given: Input) -> Output:
-        return cached(given) if len(given) <= LONGEST_INPUT else function(given)
+    def look_up(value: Input) -> Output:
+        return cached(value) if len(value) <= MAX_INPUT_LENGTH else function(value)
 
     return look_up

@@ -1,4 +1,4 @@
-"""Where time comes from. Whoever needs it is given a clock and never asks the system itself."""
+"""The source of time. Code that needs the time gets a clock and never asks the system itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The instant it is now for whoever holds this clock."""
+    """A source of the current time."""
 
     def time_ns(self) -> int:
-        """Nanoseconds since the Unix epoch."""
+        """Return the current time in nanoseconds since the Unix epoch."""
 
 
 class SystemClock:

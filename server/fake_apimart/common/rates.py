@@ -1,4 +1,4 @@
-"""How often a key may call, within a window that moves with its world's clock."""
+"""Rate limits over a sliding window, which moves with the clock that the caller reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 def parse_rate(text: str) -> tuple[int, int]:
-    """How many requests in how many seconds `text`, such as `60/minute`, allows.
+    """Parse a rate such as `60/minute` into a number of requests and a window in seconds.
 
     Raises ValueError.
     """
@@ -23,27 +23,27 @@ def parse_rate(text: str) -> tuple[int, int]:
 
 
 class RateLimit:
-    """At most `amount` requests within any `seconds`."""
+    """A sliding-window log: at most so many requests within any window of `rate`."""
 
     def __init__(self, rate: str) -> None:
         self.rate = rate
         self._amount, seconds = parse_rate(rate)
         self._window = seconds * _NANOSECONDS
-        self._taken: deque[int] = deque()
+        self._accepted: deque[int] = deque()
 
     def take(self, now_ns: int) -> int:
-        """Count a request at `now_ns`, and return 0.
+        """Count a request at `now_ns` and return 0, or return the seconds until one is allowed.
 
-        Where the limit is reached it is not counted: return in how many seconds one will be.
+        A request over the limit is not counted.
         """
-        taken = self._taken
-        while taken and taken[0] <= now_ns - self._window:
-            taken.popleft()
-        # Where the clock was set back, what lies ahead of it has not happened yet.
-        while taken and taken[-1] > now_ns:
-            taken.pop()
-        if len(taken) >= self._amount:
-            wait = taken[0] + self._window - now_ns
+        accepted = self._accepted
+        while accepted and accepted[0] <= now_ns - self._window:
+            accepted.popleft()
+        # If the clock was set back, requests later than now have not happened yet.
+        while accepted and accepted[-1] > now_ns:
+            accepted.pop()
+        if len(accepted) >= self._amount:
+            wait = accepted[0] + self._window - now_ns
             return max(1, math.ceil(wait / _NANOSECONDS))
-        taken.append(now_ns)
+        accepted.append(now_ns)
         return 0

@@ -1,7 +1,7 @@
 """The settings: one typed object, read from `FAKE_APIMART_…` variables and command-line flags.
 
-Each setting is described here and nowhere else: the command's help and docs/settings.md repeat
-these descriptions, and tests hold them to it.
+Each setting is described here alone: the command's help and docs/settings.md are generated from
+these descriptions, and tests compare them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from fake_apimart.common.rates import parse_rate
 
 PREFIX = "FAKE_APIMART_"
 OTHER_VARIABLES = ("FAKE_APIMART_URL",)
-"""What the tests of users are told by; no settings of a server."""
+"""Variables with the prefix that configure users' test suites, not a server."""
 
-# A URL may hold a password, which no message may show.
+# The user info of a URL may hold a password, which must not appear in error messages.
 _USERINFO = re.compile(r"//[^/@]*@")
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
@@ -35,11 +35,11 @@ def _default_storage() -> str:
 
 
 class InvalidSettings(Exception):
-    """Settings that cannot be used; the message is one line that names each and its value."""
+    """Raised for unusable settings; the message is one line that names each and its value."""
 
 
 class Settings(BaseSettings):
-    """What a server is told at its start. Sizes are bytes, times seconds."""
+    """The configuration of a server, fixed at its start. Sizes are bytes, times seconds."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
@@ -138,20 +138,20 @@ class Settings(BaseSettings):
 
     @field_validator("storage")
     @classmethod
-    def _name_a_storage(cls, value: str) -> str:
+    def _check_storage(cls, value: str) -> str:
         storage_at(value)
         return value
 
     @field_validator("delivery")
     @classmethod
-    def _redirect_to_s3(cls, value: str, info: ValidationInfo) -> str:
+    def _check_delivery(cls, value: str, info: ValidationInfo) -> str:
         if value == "redirect" and not info.data.get("storage", "s3://").startswith("s3://"):
             raise ValueError(f"needs {variable_of('storage')}=s3://BUCKET")
         return value
 
     @field_validator("public_url", "s3_public_endpoint")
     @classmethod
-    def _strip_slash(cls, value: str) -> str:
+    def _normalize_url(cls, value: str) -> str:
         url = urlsplit(value)
         if value and (url.scheme not in ("http", "https") or not url.hostname):
             raise ValueError("expected a URL that begins with http:// or https://")
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
     @field_validator("rate_limit")
     @classmethod
-    def _parse_rate(cls, value: str) -> str:
+    def _check_rate(cls, value: str) -> str:
         if value:
             try:
                 parse_rate(value)
@@ -171,9 +171,9 @@ class Settings(BaseSettings):
 
 
 def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of this process: `flags` by setting's name, then variables, then defaults.
+    """Return this process's settings. Raises InvalidSettings.
 
-    Raises InvalidSettings.
+    `flags`, by the setting's name, override environment variables, and those the defaults.
     """
     flags = flags or {}
     _refuse_unknown_variables()
@@ -208,10 +208,10 @@ def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a setting: `FAKE_APIMART_PORT` of `port`."""
+    """Return the environment variable of a setting: `FAKE_APIMART_PORT` for `port`."""
     return PREFIX + name.upper()
 
 
 def flag_of(name: str) -> str:
-    """The command-line flag of a setting: `--max-file-bytes` of `max_file_bytes`."""
+    """Return the command-line flag of a setting: `--max-file-bytes` for `max_file_bytes`."""
     return "--" + name.replace("_", "-")

@@ -1,4 +1,4 @@
-"""Small JSON objects in the storage that holds the files."""
+"""Small JSON objects in the same storage as the files."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ _NANOSECONDS = 1_000_000_000
 
 
 async def write_json(
-    storage: Storage, key: str, text: bytes, now_ns: int, life_seconds: int
+    storage: Storage, key: str, data: bytes, now_ns: int, ttl_seconds: int
 ) -> None:
-    """Put `text` under `key`, in place of what is there. Raises StorageError."""
+    """Write `data`, encoded JSON, to `key`, replacing what is there. Raises StorageError.
+
+    The object is created at `now_ns` nanoseconds and expires `ttl_seconds` later.
+    """
     created_at = now_ns // _NANOSECONDS
-    info = ObjectInfo(key, "application/json", created_at, created_at + life_seconds)
+    info = ObjectInfo(key, "application/json", created_at, created_at + ttl_seconds)
     writer = storage.writer(info)
     try:
-        await writer.write([text])
+        await writer.write([data])
         await writer.commit()
     finally:
         await writer.abort()
 
 
 async def read_json(storage: Storage, key: str, now_ns: int) -> bytes | None:
-    """What is under `key`; None where nothing is, or what is there has expired.
+    """Return the encoded JSON under `key`, or None if there is none or it has expired.
 
     Raises StorageError.
     """

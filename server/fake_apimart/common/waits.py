@@ -1,4 +1,4 @@
-"""Waiting that ends with the server: nothing that stands still on purpose may delay its end."""
+"""Waits that end at shutdown: no deliberate wait may delay the server's exit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ async def pause(seconds: float, stopping: asyncio.Event) -> None:
         return
 
 
-async def until(event: Awaitable[Any], stopping: asyncio.Event) -> None:
-    """Wait for `event`, or until `stopping` is set."""
-    waited_for = {asyncio.ensure_future(event), asyncio.ensure_future(stopping.wait())}
+async def wait_for_event(event: Awaitable[Any], stopping: asyncio.Event) -> None:
+    """Wait for `event`, or until `stopping` is set; `event` is then cancelled."""
+    waiters = {asyncio.ensure_future(event), asyncio.ensure_future(stopping.wait())}
     try:
-        await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for each in waited_for:
-            each.cancel()
+        for waiter in waiters:
+            waiter.cancel()

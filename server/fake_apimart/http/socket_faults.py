@@ -13,7 +13,7 @@ from typing import NamedTuple
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Send
 
-from fake_apimart.common.waits import pause, until
+from fake_apimart.common.waits import pause, wait_for_event
 
 BEFORE = "instead of the operation"
 AFTER = "once the operation is done"
@@ -52,7 +52,7 @@ async def refuse(name: str, receive: Receive, stopping: asyncio.Event) -> None:
         await _read_to_end(receive, stopping)
     if name == "never_answer":
         # Until the client has closed its side, or the server stops.
-        await until(receive(), stopping)
+        await wait_for_event(receive(), stopping)
     raise Abandoned(reset=name == "reset_after_reading")
 
 

@@ -16,7 +16,7 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.settings import Settings
 from fake_apimart.common.stored_json import read_json, write_json
-from fake_apimart.common.waits import until
+from fake_apimart.common.waits import wait_for_event
 from fake_apimart.worlds import journal, magic_keys
 from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.magic_keys import ORDINARY
@@ -140,7 +140,7 @@ class Worlds:
         self._recorded.clear()
         self._awaited += 1
         try:
-            await until(self._recorded.wait(), stopping)
+            await wait_for_event(self._recorded.wait(), stopping)
         finally:
             self._awaited -= 1
 
