@@ -17,7 +17,7 @@ from fake_apimart.worlds import journal
 from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.worlds.outcome import MARKERS
-from fake_apimart.worlds.registry import MOST_WORLDS
+from fake_apimart.worlds.registry import MAX_WORLDS
 from fastapi.routing import APIRoute
 
 FOLDER = Path(__file__).parent
@@ -215,9 +215,9 @@ def control_page() -> str:
             MAGIC_HEAD,
             *magic,
             CONTROL_TAIL.format(
-                worlds=MOST_WORLDS,
-                entries=journal.MOST_ENTRIES,
-                megabytes=journal.MOST_BYTES // 1024**2,
+                worlds=MAX_WORLDS,
+                entries=journal.MAX_ENTRIES,
+                megabytes=journal.MAX_BYTES // 1024**2,
             ),
         ]
     )

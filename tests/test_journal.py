@@ -11,7 +11,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart.worlds.journal import BODY_BYTES, MOST_ENTRIES, Entry, Journal
+from fake_apimart.worlds.journal import BODY_BYTES, MAX_ENTRIES, Entry, Journal
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 
@@ -217,11 +217,11 @@ def test_entry_costs_whatever_a_client_made_long(field: str) -> None:
 
 def test_latest_entries_are_kept(world: FakeAPIMart) -> None:
     with httpx.Client(base_url=world.base_url, headers=authorized(world)) as client:
-        for number in range(MOST_ENTRIES + 5):
+        for number in range(MAX_ENTRIES + 5):
             client.get(f"/v1/models?number={number}")
         since = world.requests[-3].id
         told = client.get("/_fake/requests", params={"since": since, "limit": 1}).json()
-    assert len(world.requests) == MOST_ENTRIES
+    assert len(world.requests) == MAX_ENTRIES
     assert world.requests[0].unread_fields == ["?number"]
     assert [entry["id"] for entry in told["requests"]] == [world.requests[-1].id]
 

@@ -340,7 +340,7 @@ def test_task_that_is_being_read_at_a_reset_is_not_remembered(start_server: Star
 def test_nothing_brings_dead_files_back(
     again: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_server: StartServer
 ) -> None:
-    monkeypatch.setattr(worlds_module, "MOST_WORLDS", 3)
+    monkeypatch.setattr(worlds_module, "MAX_WORLDS", 3)
     location = f"dir:{tmp_path}"
     server = start_server(storage=location)
     key = "sk-fake-keeps"
@@ -382,7 +382,7 @@ def test_server_s_clock_moves_all_worlds_and_outlives_a_restart(tmp_path: Path) 
 
 def make_worlds(storage: Storage | None = None) -> Worlds:
     settings = Settings(storage="memory://")
-    return Worlds(settings, storage or MemoryStorage(), SystemClock(), watched=True)
+    return Worlds(settings, storage or MemoryStorage(), SystemClock(), control_enabled=True)
 
 
 async def keys(count: int, first: int = 0) -> AsyncIterator[str]:
@@ -391,34 +391,34 @@ async def keys(count: int, first: int = 0) -> AsyncIterator[str]:
 
 
 def test_world_with_a_request_running_is_never_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worlds_module, "MOST_WORLDS", 10)
+    monkeypatch.setattr(worlds_module, "MAX_WORLDS", 10)
 
     async def evict() -> None:
         worlds = make_worlds()
-        busy = await worlds.of_key("busy")
+        busy = await worlds.by_key("busy")
         busy.running += 1
         async for key in keys(50):
-            await worlds.of_key(key)
-        assert await worlds.of_key("busy") is busy
+            await worlds.by_key(key)
+        assert await worlds.by_key("busy") is busy
         assert len(worlds) == 10
         busy.running -= 1
         async for key in keys(50):
-            await worlds.of_key(key)
-        assert await worlds.of_key("busy") is not busy
+            await worlds.by_key(key)
+        assert await worlds.by_key("busy") is not busy
 
     asyncio.run(evict())
 
 
 def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fake_apimart.worlds.journal.MOST_BYTES", 100_000)
+    monkeypatch.setattr("fake_apimart.worlds.journal.MAX_BYTES", 100_000)
 
     async def record() -> int:
         worlds = make_worlds()
         async for key in keys(20):
-            world = await worlds.of_key(key)
+            world = await worlds.by_key(key)
             for _ in range(10):
                 entry = Entry("generations.create", "POST", "/v1/images/generations")
-                entry.note_body(b"x" * 3000)
+                entry.record_body(b"x" * 3000)
                 worlds.record(world, entry)
         assert world.journal.entries[-1] is entry
         return sum(each.journal.bytes for each in worlds)
@@ -446,7 +446,7 @@ class SlowToFind(MemoryStorage):
 def test_two_who_meet_a_world_first_meet_the_same() -> None:
     async def meet() -> None:
         worlds = make_worlds(SlowToFind())
-        first, second = await asyncio.gather(worlds.of_key("k"), worlds.of_key("k"))
+        first, second = await asyncio.gather(worlds.by_key("k"), worlds.by_key("k"))
         assert first is second
 
     asyncio.run(meet())

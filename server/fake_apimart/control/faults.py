@@ -16,7 +16,7 @@ from fake_apimart.control.body import Body, example, one_of
 from fake_apimart.control.target import TheTarget
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
-from fake_apimart.worlds.faults import ERRORS, MOST_RULES, Faults, RawAnswer, Rule, errors_of
+from fake_apimart.worlds.faults import ERRORS, MAX_RULES, Faults, RawAnswer, Rule, errors_of
 
 router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
@@ -98,7 +98,7 @@ class RuleBody(Body):
             self.delay or 0.0,
             self.times,
             self.after,
-            written=self.model_dump(exclude_none=True, exclude={"operation", "times", "after"}),
+            source=self.model_dump(exclude_none=True, exclude={"operation", "times", "after"}),
         )
 
 
@@ -114,8 +114,8 @@ async def add_fault(body: RuleBody, target: TheTarget, request: Request) -> Resp
     if body.socket is not None and exchange_of(request.scope).connection is None:
         raise refusals.needs_own_server(body.socket)
     faults = target.world_or_server.faults
-    if len(faults.rules) >= MOST_RULES:
-        raise refusals.invalid_call(f"there are {MOST_RULES} rules already")
+    if len(faults.rules) >= MAX_RULES:
+        raise refusals.invalid_call(f"there are {MAX_RULES} rules already")
     return JSONResponse(_to_json(faults.add(body.rule())))
 
 
@@ -138,7 +138,7 @@ def _all(faults: Faults) -> Response:
 
 
 def _to_json(rule: Rule) -> dict[str, Any]:
-    effect = rule.written or {"error": rule.error, "delay": rule.delay}
+    effect = rule.source or {"error": rule.error, "delay": rule.delay}
     return {
         "id": rule.id,
         "operation": rule.operation,

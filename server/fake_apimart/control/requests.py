@@ -16,7 +16,7 @@ from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TheTarget
 from fake_apimart.service.service import Service
-from fake_apimart.worlds.journal import MOST_ENTRIES, Entry
+from fake_apimart.worlds.journal import MAX_ENTRIES, Entry
 
 router = APIRouter(prefix="/_fake/requests", tags=["control: requests"], route_class=ControlRoute)
 
@@ -51,7 +51,7 @@ TheWanted = Annotated[Wanted, Depends()]
 async def list_requests(
     wanted: TheWanted,
     target: TheTarget,
-    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="The latest.")] = MOST_ENTRIES,
+    limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES, description="The latest.")] = MAX_ENTRIES,
 ) -> Response:
     """The journal of the key's world, or all journals; newest last."""
     entries = [await _to_json(each, target.service) for each in _matching(wanted, target)[-limit:]]
@@ -62,7 +62,7 @@ async def list_requests(
 async def wait_for_requests(
     wanted: TheWanted,
     target: TheTarget,
-    count: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 1,
+    count: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 1,
     timeout: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds.")] = 5.0,  # noqa: ASYNC109
 ) -> Response:
     """The same, once there are `count` of them, or when time is up; `satisfied` says which."""
@@ -74,7 +74,7 @@ async def wait_for_requests(
     try:
         async with asyncio.timeout(timeout):
             while len(found) < count and not stopping.is_set() and not world.gone:
-                await target.service.worlds.changed(stopping)
+                await target.service.worlds.wait_for_change(stopping)
                 found = _matching(wanted, target)
     except TimeoutError:
         pass

@@ -53,7 +53,7 @@ async def target_of(request: Request) -> Target:
     """Return what a call is about. Raises StorageError."""
     service = service_of(request)
     key = bearer_key(request.headers.get(HEADER, ""))
-    return Target(service, await service.worlds.of_key(key) if key else None)
+    return Target(service, await service.worlds.by_key(key) if key else None)
 
 
 # Each dependency costs a control call a good part of what it costs in all: so there is this one.

@@ -66,7 +66,7 @@ def _answer(world: World, service: Service) -> Response:
     settings = world.settings
     answer: dict[str, Any] = {
         "settings": {name: getattr(settings, name) for name in _SETTINGS},
-        "own_settings": world.changes,
+        "own_settings": world.overrides,
         "journal": {"entries": len(world.journal.entries), "bytes": world.journal.bytes},
     }
     if world is service.worlds.server:
@@ -79,8 +79,8 @@ def _answer(world: World, service: Service) -> Response:
 async def change_world(changes: WorldChanges, target: TheTarget) -> Response:
     """Set how the world's tasks go, what it has to spend, how often it may call."""
     world = target.world_or_server
-    kept = {**world.changes, **changes.model_dump(exclude_unset=True)}
-    world.changes = {name: value for name, value in kept.items() if value is not None}
+    kept = {**world.overrides, **changes.model_dump(exclude_unset=True)}
+    world.overrides = {name: value for name, value in kept.items() if value is not None}
     await target.service.worlds.save(world)
     return _answer(world, target.service)
 

@@ -50,7 +50,7 @@ class Files:
         stored = await self._open(exchange)
         try:
             file = file_of(stored.info)
-            world = await self._worlds.named(file.world)
+            world = await self._worlds.by_name(file.world)
             await self._admission.enter(exchange, world)
             seconds = _seconds_left(file, world)
             if self._redirects:

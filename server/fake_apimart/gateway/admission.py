@@ -15,7 +15,7 @@ from fake_apimart.contract.api_key import HEADER, bearer_key
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
 from fake_apimart.worlds import magic_keys
-from fake_apimart.worlds.faults import AnsweredInstead, Faults, Rule, Step
+from fake_apimart.worlds.faults import AnswerOverridden, Faults, Rule, Step
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
@@ -46,24 +46,24 @@ class Admission:
         """Let a request in by its key.
 
         Raises `invalid_api_key`, whatever is wrong with the key (live), `rate_limited`, what a rule
-        says (ApiError, AnsweredInstead, Abandoned), StorageError.
+        says (ApiError, AnswerOverridden, Abandoned), StorageError.
         """
         exchange.key = key = _key_of(exchange)
         if not self._is_good(key):
             self.place(exchange)
             await self._meet_rule(exchange, self._worlds.server.faults)
             raise errors.invalid_api_key()
-        await self.enter(exchange, await self._worlds.of_key(key))
+        await self.enter(exchange, await self._worlds.by_key(key))
         exchange.fire(Step.KEY)
         if exchange.operation.is_rated:
-            exchange.world.take_turn()
+            exchange.world.check_rate_limit()
         exchange.fire(Step.RATE)
 
     def place(self, exchange: Exchange) -> None:
         """Put a request that is refused into the world of its key, for the journal."""
         key = _key_of(exchange)
         if key:
-            exchange.move_to(self._worlds.unrestored(key))
+            exchange.move_to(self._worlds.by_key_unrestored(key))
 
     def _is_good(self, key: str) -> bool:
         if not self._api_keys or key in self._api_keys:
@@ -74,7 +74,7 @@ class Admission:
         """Put a request into `world`, the server's own by default, and under its rules.
 
         A world's own rules come before the server's. Raises what the rule says that the request
-        meets on arrival: an ApiError, AnsweredInstead, Abandoned.
+        meets on arrival: an ApiError, AnswerOverridden, Abandoned.
         """
         server = self._worlds.server
         exchange.move_to(world or server)
@@ -82,7 +82,7 @@ class Admission:
 
     async def _meet_rule(self, exchange: Exchange, *faults: Faults) -> None:
         name = exchange.operation.name
-        reserved = (each.reserved_for(name) for each in faults if each.rules)
+        reserved = (each.reserve_rule(name) for each in faults if each.rules)
         exchange.rule = rule = next(filter(None, reserved), None)
         if rule is None:
             return
@@ -95,7 +95,7 @@ class Admission:
         exchange.fire(Step.ARRIVAL, operation=exchange.operation.name)
         exchange.note_fired(rule)
         if rule.answer is not None:
-            raise AnsweredInstead(rule.answer)
+            raise AnswerOverridden(rule.answer)
         if rule.socket is not None:
             self._worlds.record(exchange.world, exchange.entry)
             await socket_faults.refuse(rule.socket, exchange.receive, self._stopping)

@@ -20,7 +20,7 @@ from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
-from fake_apimart.worlds.faults import AnsweredInstead
+from fake_apimart.worlds.faults import AnswerOverridden
 from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.registry import Worlds
 
@@ -87,7 +87,7 @@ def _begin(exchange: Exchange, scope: Scope, running: Running) -> None:
     name = exchange.operation.name or None
     entry = Entry(name, exchange.method, exchange.paths.sent, running.clock.time_ns())
     entry.query = exchange.query_string
-    entry.note_headers(scope["headers"])
+    entry.record_headers(scope["headers"])
     exchange.begin(running.worlds.server, entry)
 
 
@@ -98,7 +98,7 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         response = await _handle(exchange, running)
     except ApiError as error:
         response, problem = _render(exchange, error), error.message
-    except AnsweredInstead as instead:
+    except AnswerOverridden as instead:
         response = _raw(instead)
     except StorageError as error:
         logger.error("the storage failed: %s", error)
@@ -152,7 +152,7 @@ def _render(exchange: Exchange, error: ApiError) -> Response:
     return answer
 
 
-def _raw(instead: AnsweredInstead) -> Response:
+def _raw(instead: AnswerOverridden) -> Response:
     """Return an answer as a rule has it, without any header that is not the rule's."""
     answer = instead.answer
     response = Response(answer.body, answer.status)

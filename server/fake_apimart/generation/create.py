@@ -69,7 +69,7 @@ class Generations:
     async def _read(self, exchange: Exchange) -> bytes:
         body = LimitedBody(exchange.body, MAX_BODY_BYTES)
         content = await body.read()
-        exchange.entry.note_body(content)
+        exchange.entry.record_body(content)
         if body.is_too_large:
             raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
         return content

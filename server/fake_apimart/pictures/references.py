@@ -128,7 +128,7 @@ class ReferenceReader:
             return False
         await stored.close()
         file = file_of(stored.info)
-        return file.is_alive((await self._worlds.named(file.world)).clock.time_ns())
+        return file.is_alive((await self._worlds.by_name(file.world)).clock.time_ns())
 
     async def _open(self, key: str, *, with_bytes: bool = True) -> StoredObject | None:
         try:

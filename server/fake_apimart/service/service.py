@@ -50,7 +50,7 @@ class Service:
         self.stopping = asyncio.Event()
         self.settings = settings
         self.storage = storage
-        self.worlds = Worlds(settings, storage, clock, watched=settings.control)
+        self.worlds = Worlds(settings, storage, clock, control_enabled=settings.control)
         self.index = FileIndex(storage)
         self.task_store = TaskStore(storage, clock)
         idempotency = Idempotency(storage, clock)

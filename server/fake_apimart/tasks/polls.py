@@ -60,7 +60,7 @@ class Tasks:
         Raises `invalid_parameter`, StorageError.
         """
         body = await LimitedBody(exchange.body, MAX_BODY_BYTES).read()
-        exchange.entry.note_body(body)
+        exchange.entry.record_body(body)
         task_ids = _task_ids(body)
         found = [await self._poll(exchange, task_id) for task_id in task_ids]
         return JSONResponse({"code": 200, "data": [data for data in found if data is not None]})

@@ -1,4 +1,4 @@
-"""A world's own time: the server's clock, moved or stopped as a test wishes."""
+"""The clock of a world: the server's clock, which a test can shift or freeze."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fake_apimart.common.clock import Clock
 
 
 class ClockState(NamedTuple):
-    """What is kept of a world's clock, in nanoseconds.
+    """The persistent state of a world's clock, in nanoseconds.
 
-    `offset_ns` is how far it is ahead of the clock below it; `frozen_ns` the instant after the
-    Unix epoch at which it stands, None while it runs.
+    `offset_ns` is how far it is ahead of its base clock; `frozen_ns` is the time since the Unix
+    epoch at which it is frozen, or None while it runs.
     """
 
     offset_ns: int = 0
@@ -19,26 +19,26 @@ class ClockState(NamedTuple):
 
 
 class WorldClock:
-    """A clock that runs on `below`, until it is moved or stopped."""
+    """A clock that follows `base` until it is shifted or frozen."""
 
-    __slots__ = ("_below", "state")
+    __slots__ = ("_base", "state")
 
-    def __init__(self, below: Clock, state: ClockState = ClockState()) -> None:  # noqa: B008
-        self._below = below
+    def __init__(self, base: Clock, state: ClockState = ClockState()) -> None:  # noqa: B008
+        self._base = base
         self.state = state
 
     def time_ns(self) -> int:
         if self.state.frozen_ns is not None:
             return self.state.frozen_ns
-        return self._below.time_ns() + self.state.offset_ns
+        return self._base.time_ns() + self.state.offset_ns
 
     def set(self, instant_ns: int) -> None:
-        """Make it `instant_ns` after the Unix epoch; a stopped clock stands there."""
+        """Set the clock to `instant_ns` since the Unix epoch; a frozen clock stays frozen."""
         frozen = instant_ns if self.is_frozen else None
-        self.state = ClockState(instant_ns - self._below.time_ns(), frozen)
+        self.state = ClockState(instant_ns - self._base.time_ns(), frozen)
 
     def advance(self, nanoseconds: int) -> None:
-        """Move it ahead, whether it runs or stands."""
+        """Move the clock ahead, whether it runs or is frozen."""
         self.set(self.time_ns() + nanoseconds)
 
     @property
@@ -46,10 +46,10 @@ class WorldClock:
         return self.state.frozen_ns is not None
 
     def freeze(self) -> None:
-        """Stop it where it is."""
+        """Stop the clock at its current time."""
         self.state = self.state._replace(frozen_ns=self.time_ns())
 
     def resume(self) -> None:
-        """Let it run again, from where it stands."""
+        """Let the clock run again, from its current time."""
         now = self.time_ns()
-        self.state = ClockState(now - self._below.time_ns(), None)
+        self.state = ClockState(now - self._base.time_ns(), None)

@@ -1,7 +1,7 @@
-"""Failures on purpose: rules that a test has written for its world, and the steps they wait for.
+"""Fault injection: the rules of a world, and the steps of an operation at which they fire.
 
-The table of errors says of each by which operations it can be answered, and at which step of them
-the real one arises. Rules fire in the order they were written, and never by chance.
+The table of operations says which errors each can answer with; ERRORS says at which step the real
+error arises. Rules fire in the order in which they were added, and never at random.
 """
 
 from __future__ import annotations
@@ -17,33 +17,35 @@ from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.http.socket_faults import BEFORE, SOCKET_FAULTS
 
-MOST_RULES = 1000
+MAX_RULES = 1000
+"""Rules per world."""
 _PAGE_EXCESS = 4 * 1024 * 1024
+"""Bytes by which the file in the page's example of `file_too_large` exceeds the limit (page)."""
 
 
 class Step(Enum):
-    """Where in an operation a fault can arise, in their order."""
+    """The points of an operation at which a fault can fire, in the order they are reached."""
 
-    ARRIVAL = "before anything of the request is looked at"
-    KEY = "where the key is looked at"
-    RATE = "where calls are counted"
-    SIZE = "once the form has been read to its end"
-    BALANCE = "once the body has been read and found good"
-    CHANNEL = "where an upstream is chosen for the task"
-    STORE = "where the file is stored"
-    ANSWER = "where the answer is sent"
+    ARRIVAL = "before any check of the request"
+    KEY = "when the key is checked"
+    RATE = "when the rate limit is checked"
+    SIZE = "after the form has been read to its end"
+    BALANCE = "after the body has been read and validated"
+    CHANNEL = "when an upstream is chosen for the task"
+    STORE = "when the file is stored"
+    ANSWER = "when the answer is sent"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedError:
-    """One of the errors that a rule can name. `build` takes what the step knows."""
+    """An error that a rule can name. `build` takes the keyword arguments that the step passes."""
 
     step: Step
     build: Callable[..., ApiError]
 
 
 def _too_large(size: int, maximum: int) -> ApiError:
-    """States the true size where it is too large, else one as far beyond as the page's."""
+    """Build the error with the true size if that is too large, else as in the page's example."""
     return errors.file_too_large(size if size > maximum else maximum + _PAGE_EXCESS, maximum)
 
 
@@ -64,20 +66,20 @@ ERRORS = {
     "model_not_found": NamedError(Step.CHANNEL, errors.model_not_found),
     "access_denied": NamedError(Step.ARRIVAL, lambda operation: errors.access_denied()),
 }
-"""By the name that rules use. The table of operations says which can be answered by which."""
+"""By the name that rules use. The table of operations says which errors each can answer with."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """An answer that is none of the vendor's, such as a proxy's page."""
+    """An answer that is not the vendor's, such as a proxy's error page."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 
 
-class AnsweredInstead(Exception):
-    """A rule's own answer is to be given, and nothing else to happen."""
+class AnswerOverridden(Exception):
+    """Raised to send a rule's own answer instead of running the operation."""
 
     def __init__(self, answer: RawAnswer) -> None:
         super().__init__()
@@ -86,10 +88,11 @@ class AnsweredInstead(Exception):
 
 @dataclass(slots=True)
 class Rule:
-    """What happens to the requests of one operation.
+    """A fault for the requests of one operation.
 
-    The first `after` are let through; then `times` of them meet the fault, None for all. At most
-    one of `error`, `answer` and `socket` is set; `delay` seconds pass before anything else.
+    The first `after` requests pass; the next `times` get the fault, or all if that is None. At most
+    one of `error`, `answer` and `socket` is set; a delay of `delay` seconds comes before it.
+    `passed`, `reserved` and `used` count the requests that passed, are running and got the fault.
     """
 
     operation: str
@@ -103,8 +106,8 @@ class Rule:
     used: int = 0
     passed: int = 0
     reserved: int = field(default=0, repr=False)
-    written: dict[str, Any] = field(default_factory=dict, repr=False)
-    """The rule as its author wrote it."""
+    source: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The effect of the rule in the control API's form, as it was submitted."""
 
     @property
     def step(self) -> Step:
@@ -116,12 +119,12 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """What it does, in a word."""
+        """A short name of the effect, for the journal."""
         answer = f"status {self.answer.status}" if self.answer else None
         return self.error or self.socket or answer or "delay"
 
     def reserve(self) -> bool:
-        """Whether a request is to meet this rule; its turn is then kept for it."""
+        """Reserve one use of the rule for a request; return False if the request passes."""
         if self.times is not None and self.used + self.reserved >= self.times:
             return False
         if self.passed < self.after:
@@ -131,43 +134,43 @@ class Rule:
         return True
 
     def release(self, *, fired: bool) -> None:
-        """Give a reserved turn back, or count it."""
+        """Count a reserved use if the rule has `fired`, else return it."""
         self.reserved -= 1
         self.used += fired
 
 
 class Faults:
-    """The rules of a world, in the order they were written."""
+    """The rules of a world, in the order they were added; the `permanent` ones come first."""
 
-    __slots__ = ("_standing", "rules")
+    __slots__ = ("_permanent", "rules")
 
     _ids = itertools.count(1)
 
-    def __init__(self, standing: tuple[Rule, ...] = ()) -> None:
-        self._standing = standing
+    def __init__(self, permanent: tuple[Rule, ...] = ()) -> None:
+        self._permanent = permanent
         self.rules: list[Rule] = []
         self.clear()
 
     def clear(self) -> None:
-        """Only what the world's key says is left."""
+        """Remove all rules but the permanent ones, which come from the world's magic key."""
         self.rules = []
-        for rule in self._standing:
+        for rule in self._permanent:
             self.add(rule)
 
     def add(self, rule: Rule) -> Rule:
-        """Append a rule, with an id that no other of this server has."""
+        """Append a rule, give it an id that is unique in this process, and return it."""
         rule.id = next(self._ids)
         self.rules.append(rule)
         return rule
 
     def remove(self, rule_id: int) -> bool:
-        """Whether there was such a rule."""
-        before = len(self.rules)
+        """Remove the rule with this id; return False if there is none."""
+        count = len(self.rules)
         self.rules = [rule for rule in self.rules if rule.id != rule_id]
-        return len(self.rules) < before
+        return len(self.rules) < count
 
-    def reserved_for(self, operation: str) -> Rule | None:
-        """The rule that a request to `operation` is to meet, its turn reserved."""
+    def reserve_rule(self, operation: str) -> Rule | None:
+        """Reserve a use of the first rule for a request and return it, or None if none applies."""
         for rule in self.rules:
             if rule.operation == operation and rule.reserve():
                 return rule
@@ -175,5 +178,5 @@ class Faults:
 
 
 def errors_of(operation: str) -> Iterator[str]:
-    """The errors that a rule for `operation` can name."""
+    """Return the errors that a rule for `operation` can name."""
     return (name for name in ERRORS if name in BY_NAME[operation].faults)

@@ -1,4 +1,4 @@
-"""What was asked of a world, and what was answered: an entry per request, within bounds."""
+"""The journal of a world: one entry per request, with its outcome, bounded in number and bytes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from urllib.parse import parse_qsl
 from fake_apimart.contract.api_key import redacted
 from fake_apimart.contract.operations import BY_NAME
 
-MOST_ENTRIES = 1000
-"""In one world's journal."""
-MOST_BYTES = 64 * 1024 * 1024
-"""In all journals together, as they are estimated."""
+MAX_ENTRIES = 1000
+"""Entries per journal; the oldest is evicted first."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Estimated size of all journals of a server together."""
 BODY_BYTES = 8 * 1024
-"""How much of a JSON body is kept."""
+"""Prefix of a JSON body that is kept."""
 HEAD_BYTES = 8 * 1024
-"""Heads that are larger than this are not kept."""
+"""Largest request head that is kept."""
 
 _ENTRY_BYTES = 1500
+"""Estimated fixed size of an entry."""
 _PAIR_BYTES = 100
+"""Estimated overhead of a header."""
 
 _NO_HEADERS: Mapping[bytes, list[bytes]] = {}
 
@@ -30,10 +32,9 @@ Pairs = Sequence[tuple[bytes, bytes]]
 
 
 class Entry:
-    """One request. What is None is not known, or does not apply."""
+    """One request. None means unknown or not applicable."""
 
     __slots__ = (
-        "begun_ns",
         "body",
         "body_bytes",
         "bytes",
@@ -53,16 +54,17 @@ class Entry:
         "query",
         "sha256",
         "size",
+        "started_ns",
         "status",
         "task_id",
         "time_ns",
         "unread",
     )
 
-    def __init__(self, operation: str | None, method: str, path: str, begun_ns: int = 0) -> None:
+    def __init__(self, operation: str | None, method: str, path: str, started_ns: int = 0) -> None:
         self.id = 0
         self.bytes = 0
-        self.begun_ns = begun_ns
+        self.started_ns = started_ns
         self.operation = operation
         self.method = method
         self.path = path
@@ -85,19 +87,19 @@ class Entry:
         self.body_bytes = 0
         self.unread: Sequence[str] = ()
 
-    def note_body(self, body: bytes) -> None:
-        """Keep the beginning of a JSON body."""
+    def record_body(self, body: bytes) -> None:
+        """Keep the first BODY_BYTES of a JSON body."""
         self.body = body[:BODY_BYTES]
         self.body_bytes = len(body)
 
-    def note_headers(self, headers: Pairs) -> None:
-        """Keep a head that is not too large."""
+    def record_headers(self, headers: Pairs) -> None:
+        """Keep the headers, unless they are larger than HEAD_BYTES."""
         size = sum(map(len, itertools.chain.from_iterable(headers)))
         if size <= HEAD_BYTES:
             self.headers, self.head_bytes = headers, size
 
     def estimate_bytes(self) -> int:
-        """What the entry takes up, about; all that a client can make long is counted."""
+        """Estimate the entry's memory; every field whose size a client controls is counted."""
         pairs = len(self.headers) + len(self.part_headers)
         total = _ENTRY_BYTES + _PAIR_BYTES * pairs + self.head_bytes
         for text in (self.path, self.query, self.body, self.filename, self.error, self.file_key):
@@ -108,7 +110,7 @@ class Entry:
         return total
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as the control API gives it; times are Unix seconds, durations seconds."""
+        """Return the entry in the control API's form; times are Unix seconds, durations seconds."""
         return {
             "id": self.id,
             "time": self.time_ns / 1e9,
@@ -125,7 +127,7 @@ class Entry:
             "content_type": self.content_type,
             "size": self.size,
             "sha256": self.sha256,
-            "headers": redacted(_text(self.headers)),
+            "headers": redacted(_decode(self.headers)),
             "part_headers": {
                 name.decode("latin-1"): b", ".join(values).decode("latin-1")
                 for name, values in self.part_headers.items()
@@ -136,7 +138,7 @@ class Entry:
         }
 
     def _body_to_json(self) -> Any:
-        """The JSON where it is whole, else its beginning as text."""
+        """Return the parsed body, or its kept prefix as text if that does not parse."""
         if self.body is None:
             return None
         text = self.body.decode("utf-8", "replace")
@@ -153,16 +155,16 @@ class Entry:
 
 
 def _printable(text: str) -> str:
-    """With U+FFFD for bytes that were no UTF-8."""
+    """Replace surrogate escapes, which stand for bytes that are not UTF-8, by U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _text(headers: Pairs) -> dict[str, str]:
+def _decode(headers: Pairs) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
 
 class Journal:
-    """The latest entries of a world, newest last."""
+    """The latest entries of a world, newest last; `bytes` is their estimated size."""
 
     __slots__ = ("bytes", "entries")
 
@@ -173,28 +175,28 @@ class Journal:
         self.bytes = 0
 
     def add(self, entry: Entry) -> int:
-        """Append an entry; gives back by how many bytes the journal has grown."""
+        """Append an entry and return the journal's growth in bytes."""
         before = self.bytes
         entry.id = next(self._ids)
         entry.bytes = entry.estimate_bytes()
         self.entries.append(entry)
         self.bytes += entry.bytes
-        if len(self.entries) > MOST_ENTRIES:
+        if len(self.entries) > MAX_ENTRIES:
             self.drop_oldest()
         return self.bytes - before
 
     def drop_oldest(self) -> int:
-        """Forget the oldest entry; gives back how many bytes that spared."""
-        spared = self.entries.popleft().bytes
-        self.bytes -= spared
-        return spared
+        """Remove the oldest entry and return the bytes freed."""
+        freed = self.entries.popleft().bytes
+        self.bytes -= freed
+        return freed
 
     def clear(self) -> int:
-        """Forget all; gives back how many bytes that spared."""
-        spared, self.bytes = self.bytes, 0
+        """Remove all entries and return the bytes freed."""
+        freed, self.bytes = self.bytes, 0
         self.entries.clear()
-        return spared
+        return freed
 
-    def matching(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
-        """Oldest first."""
-        return [entry for entry in self.entries if wanted(entry)]
+    def matching(self, predicate: Callable[[Entry], bool]) -> list[Entry]:
+        """Return the entries that satisfy `predicate`, oldest first."""
+        return [entry for entry in self.entries if predicate(entry)]

@@ -1,7 +1,7 @@
-"""Keys that set a world up by their name alone: `sk-fake-NAME`, or `sk-fake-NAME--anything`.
+"""Magic keys, whose name configures their world: `sk-fake-NAME` or `sk-fake-NAME--anything`.
 
-They work from any client in any language, without a call to the control API. Other names make
-ordinary keys, which are taken even where the settings list others.
+They work from any client in any language, without a call to the control API. A key with the
+prefix and any other name is ordinary, and valid even if it is not among the configured keys.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ PREFIX = "sk-fake-"
 _END_OF_NAME = "--"
 FAILURE = "task failed by its key"
 SLOW_SECONDS = 2.0
+"""Delay that the key `slow` adds to each answer."""
 SLOW_TASK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Magic:
-    """What a name stands for: settings of the world, and rules as the control API takes them."""
+    """The effect of a name: settings of the world, and rules in the control API's form."""
 
     meaning: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -58,18 +59,18 @@ NAMES = {
         tuple({"operation": name, "delay": SLOW_SECONDS} for name in _API),
     ),
 }
-"""By the name in a key. Those without anything to say are as good as ordinary keys."""
+"""The effects by name; any other name means ORDINARY."""
 
 ORDINARY = Magic("an ordinary key")
 
 
 def is_fake(api_key: str) -> bool:
-    """Whether a key can be no real one, and is taken by any server."""
+    """Return whether a key has the prefix of test keys, which any server can accept."""
     return api_key.startswith(PREFIX)
 
 
 def magic_of(api_key: str) -> Magic:
-    """What the name in a key says."""
+    """Return the effect of a key's name; ORDINARY if it has none."""
     if not is_fake(api_key):
         return ORDINARY
     name, _, _ = api_key.removeprefix(PREFIX).partition(_END_OF_NAME)

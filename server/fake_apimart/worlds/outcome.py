@@ -1,6 +1,6 @@
-"""How a task goes: how long, how many polls, to which end; and how clients set that per task.
+"""The outcome of a task: its duration, polls and result; and how a request sets them.
 
-A request may say so in its metadata, `{"fake_apimart": {"outcome": "failed", "seconds": 5}}`, or in
+A request can do so in its metadata, `{"fake_apimart": {"outcome": "failed", "seconds": 5}}`, or in
 its prompt, `[fake: seconds=30]`, which works from any client without a change to its code.
 """
 
@@ -16,16 +16,20 @@ from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 
 FAILED_ON_PURPOSE = "task failed on purpose"
-LONGEST_SECONDS = 86_400.0
-MOST_POLLS = 1_000_000
+MAX_SECONDS = 86_400.0
+"""Longest duration that a request can set."""
+MAX_POLLS = 1_000_000
 
 _MARKER = re.compile(r"\[fake\b:?([^\]]*)(\]?)", re.IGNORECASE)
+_METADATA_FIELDS = {"outcome", "message", "seconds", "polls"}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`seconds` and `polls` until the end, the slower of which decides; `failure` is the message
-    of a task that fails, and None of one that completes.
+    """A task ends after `seconds` and after `polls` polls, whichever comes later.
+
+    `failure` is the error message of a task that fails, None if it completes. A `moderated` task
+    is refused by content moderation.
     """
 
     seconds: float = 0.0
@@ -35,9 +39,9 @@ class Outcome:
 
 
 def outcome_of(prompt: str, metadata: dict[str, Any] | None, server: Outcome) -> Outcome:
-    """The server's outcome, changed by a request's metadata, and that by markers in its prompt.
+    """Return the outcome of a task. Raises `invalid_parameter`, whose message says what is valid.
 
-    Raises `invalid_parameter`, saying what was expected.
+    Markers in the prompt override the metadata, and that overrides the server's outcome.
     """
     outcome = _apply_metadata((metadata or {}).get("fake_apimart"), server)
     for match in _MARKER.finditer(prompt):
@@ -47,14 +51,14 @@ def outcome_of(prompt: str, metadata: dict[str, Any] | None, server: Outcome) ->
 
 def _seconds(value: object) -> float:
     seconds = float(str(value))
-    if not 0 <= seconds <= LONGEST_SECONDS or math.isnan(seconds):
+    if not 0 <= seconds <= MAX_SECONDS or math.isnan(seconds):
         raise ValueError(value)
     return seconds
 
 
 def _polls(value: object) -> int:
     polls = int(str(value))
-    if not 0 <= polls <= MOST_POLLS:
+    if not 0 <= polls <= MAX_POLLS:
         raise ValueError(value)
     return polls
 
@@ -72,11 +76,11 @@ MARKERS: dict[str, tuple[str, Callable[[Outcome, str], Outcome]]] = {
     "polls": ("polls=INTEGER", lambda outcome, value: replace(outcome, polls=_polls(value))),
     "moderation": ("moderation", lambda outcome, _: replace(outcome, moderated=True)),
 }
-"""What a marker in a prompt can say: how it is written, and what it does."""
+"""The parts of a marker by name: their syntax, as error messages state it, and their effect."""
 
 
 def _apply_marker(match: re.Match[str], outcome: Outcome) -> Outcome:
-    """One `[fake: …]`, whose parts stand between semicolons."""
+    """Apply one `[fake: …]`, whose parts are separated by semicolons."""
     try:
         if not match[2]:
             raise ValueError("the bracket is not closed")
@@ -92,29 +96,25 @@ def _apply_marker(match: re.Match[str], outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _apply_metadata(given: object, outcome: Outcome) -> Outcome:
-    if given is None:
+def _apply_metadata(fields: object, outcome: Outcome) -> Outcome:
+    """Apply the request's `metadata.fake_apimart`, if it has one."""
+    if fields is None:
         return outcome
-    if not isinstance(given, dict) or not given.keys() <= {
-        "outcome",
-        "message",
-        "seconds",
-        "polls",
-    }:
+    if not isinstance(fields, dict) or not fields.keys() <= _METADATA_FIELDS:
         raise _bad_metadata()
     try:
-        if "seconds" in given:
-            outcome = replace(outcome, seconds=_seconds(given["seconds"]))
-        if "polls" in given:
-            outcome = replace(outcome, polls=_polls(given["polls"]))
+        if "seconds" in fields:
+            outcome = replace(outcome, seconds=_seconds(fields["seconds"]))
+        if "polls" in fields:
+            outcome = replace(outcome, polls=_polls(fields["polls"]))
     except ValueError:
         raise _bad_metadata() from None
-    message = given.get("message")
-    end = given.get("outcome", "failed" if message is not None else None)
-    if end not in (None, "completed", "failed") or not isinstance(message, str | None):
+    message = fields.get("message")
+    status = fields.get("outcome", "failed" if message is not None else None)
+    if status not in (None, "completed", "failed") or not isinstance(message, str | None):
         raise _bad_metadata()
-    if end is not None:
-        failure = (message or FAILED_ON_PURPOSE) if end == "failed" else None
+    if status is not None:
+        failure = (message or FAILED_ON_PURPOSE) if status == "failed" else None
         outcome = replace(outcome, failure=failure)
     return outcome
 

@@ -1,7 +1,7 @@
-"""All worlds of a server: each comes into being on first use, and the longest idle go first.
+"""The worlds of a server: created on first use, evicted in LRU order.
 
-What a world was told about its clock and settings lies in the storage, so that neither this nor a
-restart brings dead files back to life. Its rules and its journal are in memory alone.
+The clock and the settings of a world are persisted in the storage, so that neither eviction nor a
+restart revives expired files. Its rules and its journal are in memory alone.
 """
 
 from __future__ import annotations
@@ -23,65 +23,67 @@ from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.world import World, name_of
 
-MOST_WORLDS = 10_000
+MAX_WORLDS = 10_000
+"""Worlds in memory, without the server's own."""
 WORLD_PREFIX = "world/"
+"""Prefix of the storage keys of persisted states."""
 LIFE_SECONDS = 3650 * 86_400
-"""As long as files can live at the most."""
+"""Lifetime of a persisted state: the longest that a file can have."""
 SERVER = "server"
-"""The name of the server's own world, which is no hash."""
+"""Name of the server's own world; the names of all others are hashes."""
 
 
 class Worlds:
-    """Finds and makes worlds. With `watched` off, nothing about requests is kept."""
+    """Finds and creates worlds. Without `control_enabled` there are no journals or magic keys."""
 
     def __init__(
-        self, settings: Settings, storage: Storage, clock: Clock, *, watched: bool
+        self, settings: Settings, storage: Storage, clock: Clock, *, control_enabled: bool
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._defaults = WorldSettings.of(settings)
-        self._watched = watched
+        self._control_enabled = control_enabled
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._journal_bytes = 0
-        self._recorded = asyncio.Event()
-        self._awaited = 0
-        self._saving = asyncio.Lock()
-        self.server = self._new_server()
+        self._changed = asyncio.Event()
+        self._waiters = 0
+        self._save_lock = asyncio.Lock()
+        self.server = self._create_server()
 
-    def _new_server(self) -> World:
+    def _create_server(self) -> World:
         world = World(SERVER, self._clock, self._defaults)
         world.magic = ORDINARY
         return world
 
     async def open(self) -> None:
-        """Take up what the server's own world was told. Raises StorageError."""
+        """Load the persisted state of the server's own world. Raises StorageError."""
         await self._restore(self.server)
 
     def __iter__(self) -> Iterator[World]:
-        """Every world in memory but the server's own, the longest idle first."""
+        """Iterate over the worlds in memory, except the server's own, least recently used first."""
         return iter(list(self._worlds.values()))
 
     def __len__(self) -> int:
         return len(self._worlds)
 
-    async def of_key(self, api_key: str) -> World:
+    async def by_key(self, api_key: str) -> World:
         """Return the world of a key. Raises StorageError."""
-        world = self.unrestored(api_key)
+        world = self.by_key_unrestored(api_key)
         await self._restore(world)
         return world
 
-    def unrestored(self, api_key: str) -> World:
-        """Return the world of a key without reading from the storage what it was told.
+    def by_key_unrestored(self, api_key: str) -> World:
+        """Return the world of a key without loading its persisted state.
 
-        That is enough for the journal of a request that is refused, and for nothing else.
+        This suffices for the journal entry of a refused request, and for nothing else.
         """
         world = self._find(name_of(api_key))
         if world.magic is None:
-            world.begin_with(magic_keys.magic_of(api_key) if self._watched else ORDINARY)
+            world.apply_magic(magic_keys.magic_of(api_key) if self._control_enabled else ORDINARY)
         return world
 
-    async def named(self, name: str) -> World:
-        """Return the world of this name. Raises StorageError."""
+    async def by_name(self, name: str) -> World:
+        """Return the world with this name. Raises StorageError."""
         world = self._find(name)
         await self._restore(world)
         return world
@@ -89,30 +91,30 @@ class Worlds:
     def _find(self, name: str) -> World:
         world = self._worlds.get(name)
         if world is None:
-            world = self._worlds[name] = self._new(name)
+            world = self._worlds[name] = self._create(name)
             self._evict()
         else:
             self._worlds.move_to_end(name)
         return world
 
-    def _new(self, name: str) -> World:
+    def _create(self, name: str) -> World:
         return World(name, self.server.clock, self.server)
 
     async def _restore(self, world: World) -> None:
-        """Let a world take up what is kept of it, once. Raises StorageError."""
+        """Load the persisted state of a world, once. Raises StorageError."""
         if world.is_restored:
             return
         text = await read_json(self._storage, _key(world.name), self._clock.time_ns())
-        # Of two who came at the same time, the first has done it.
+        # A concurrent request may have restored it while this one was reading.
         if not world.is_restored:
             world.is_restored = True
             if text is not None:
                 world.restore(text)
 
     def _evict(self) -> None:
-        """Forget the longest idle world beyond the bound, but none that has a request running."""
-        if len(self._worlds) > MOST_WORLDS:
-            idle = next((each for each in self._worlds.values() if not each.running), None)
+        """Evict the least recently used world over the limit that has no request in flight."""
+        if len(self._worlds) > MAX_WORLDS:
+            idle = next((world for world in self._worlds.values() if not world.running), None)
             if idle is not None:
                 del self._worlds[idle.name]
                 self._journal_bytes -= idle.journal.clear()
@@ -120,45 +122,46 @@ class Worlds:
     def record(
         self, world: World, entry: Entry, status: int | None = None, error: str | None = None
     ) -> None:
-        """Put a request into its world's journal, once; must be done before its answer leaves.
+        """Add a request to its world's journal, unless it is there; call before the answer is sent.
 
-        The entries that lie longest in any world make room for it.
+        If the journals together exceed their limit, entries of idle worlds are evicted first.
         """
-        if not self._watched or world.gone or entry.id:
+        if not self._control_enabled or world.gone or entry.id:
             return
         entry.status, entry.error = status, error
         entry.time_ns = world.clock.time_ns()
-        entry.duration_ns = self._clock.time_ns() - entry.begun_ns
+        entry.duration_ns = self._clock.time_ns() - entry.started_ns
         self._journal_bytes += world.journal.add(entry)
-        if self._awaited:
-            self._recorded.set()
-        if self._journal_bytes > journal.MOST_BYTES:
-            self._make_room(world)
+        if self._waiters:
+            self._changed.set()
+        if self._journal_bytes > journal.MAX_BYTES:
+            self._trim_journals(world)
 
-    async def changed(self, stopping: asyncio.Event) -> None:
-        """Wait for the next entry in any journal, or for a world to go, or until `stopping`."""
-        self._recorded.clear()
-        self._awaited += 1
+    async def wait_for_change(self, stopping: asyncio.Event) -> None:
+        """Wait until any journal gets an entry, a world is removed, or `stopping` is set."""
+        self._changed.clear()
+        self._waiters += 1
         try:
-            await wait_for_event(self._recorded.wait(), stopping)
+            await wait_for_event(self._changed.wait(), stopping)
         finally:
-            self._awaited -= 1
+            self._waiters -= 1
 
-    def _make_room(self, last: World) -> None:
-        # More than is needed, so that it is not for every request to look through all worlds.
-        target = journal.MOST_BYTES * 9 // 10
-        for idle in [self.server, *self, last]:
-            while idle.journal.entries and self._journal_bytes > target:
-                self._journal_bytes -= idle.journal.drop_oldest()
+    def _trim_journals(self, last: World) -> None:
+        """Evict entries: the server's first, then those of the longest idle worlds, last `last`."""
+        # Free more than needed, so that not every request has to scan all worlds.
+        target = journal.MAX_BYTES * 9 // 10
+        for world in [self.server, *self, last]:
+            while world.journal.entries and self._journal_bytes > target:
+                self._journal_bytes -= world.journal.drop_oldest()
 
     def clear_journal(self, world: World) -> None:
-        """Forget what was asked of a world."""
+        """Remove all entries of a world's journal."""
         self._journal_bytes -= world.journal.clear()
 
     async def save(self, world: World) -> None:
-        """Keep what a world was told. Raises StorageError."""
+        """Persist a world's clock and settings. Raises StorageError."""
         key = _key(world.name)
-        async with self._saving:
+        async with self._save_lock:
             state = world.state()
             if not state:
                 await self._storage.delete(key)
@@ -168,35 +171,35 @@ class Worlds:
             await world.discard_if_gone(self._storage, key)
 
     async def forget(self, name: str) -> None:
-        """Delete what is kept of a world, unless a new one has been told something already.
+        """Delete the persisted state of a replaced world, unless its successor has state by now.
 
         Raises StorageError.
         """
-        new = self._worlds.get(name)
-        if new is None or not new.state():
+        successor = self._worlds.get(name)
+        if successor is None or not successor.state():
             await self._storage.delete(_key(name))
 
     def replace(self, world: World) -> World:
-        """A new world in the place of `world`, which is gone from now on."""
+        """Replace `world`, which is gone from then on, by a new one and return that."""
         self.remove(world)
         if world is self.server:
-            new = self.server = self._new_server()
+            new = self.server = self._create_server()
             return new
-        new = self._worlds[world.name] = self._new(world.name)
+        new = self._worlds[world.name] = self._create(world.name)
         new.is_restored = True
         if world.magic is not None:
-            new.begin_with(world.magic)
+            new.apply_magic(world.magic)
         return new
 
     def remove(self, world: World) -> None:
-        """Forget a world, which is gone from now on."""
+        """Remove a world, which is gone from then on."""
         world.gone = True
-        self._recorded.set()
+        self._changed.set()
         self._worlds.pop(world.name, None)
         self._journal_bytes -= world.journal.clear()
 
     def remove_all(self) -> None:
-        """Forget every world; the server's own begins anew."""
+        """Remove every world and replace the server's own."""
         for world in self:
             self.remove(world)
         self.replace(self.server)

@@ -1,4 +1,4 @@
-"""What a world may have of its own among the settings; where it has nothing, the server's holds."""
+"""The settings that a world can override; the server's own apply to the rest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Self
 from fake_apimart.common.settings import Settings
 from fake_apimart.worlds.outcome import Outcome
 
-Changes = Mapping[str, Any]
-"""Settings by name that differ from those below them."""
+Overrides = Mapping[str, Any]
+"""Values by setting name that replace those of the parent."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
-    """Named and meant as in Settings. Times are seconds."""
+    """A subset of Settings, with the same names and meanings. Times are seconds."""
 
     task_seconds: float
     task_polls: int
@@ -25,14 +25,14 @@ class WorldSettings:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The server's own."""
+        """Return the server's own."""
         return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
-    def changed(self, changes: Changes) -> WorldSettings:
-        """These, but for what `changes` says otherwise."""
-        return replace(self, **changes) if changes else self
+    def with_overrides(self, overrides: Overrides) -> WorldSettings:
+        """Return these settings with `overrides` applied."""
+        return replace(self, **overrides) if overrides else self
 
     @property
     def outcome(self) -> Outcome:
-        """How tasks go unless a request says otherwise."""
+        """The outcome of tasks, unless a request asks for another."""
         return Outcome(self.task_seconds, self.task_polls, self.task_failure or None)

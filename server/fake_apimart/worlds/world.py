@@ -1,7 +1,7 @@
-"""A world: all that belongs to one API key, but for what lies in the storage.
+"""A world: the state of one API key in memory; its files and tasks are in the storage.
 
-Resetting a world puts a new one in its place. Requests that were under way still hold the old one,
-which is `gone`, and leave nothing of theirs behind.
+A reset replaces a world by a new one. Requests in flight still hold the old one, which is then
+`gone`, and leave nothing behind.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from fake_apimart.worlds.settings import WorldSettings
 
 @cache_short_inputs
 def name_of(api_key: str) -> str:
-    """The name of a key's world: a hash, since the key itself is never stored."""
+    """Return the name of a key's world: a hash, since the key itself is never stored."""
     return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 class World:
-    """What a key has of its own: clock, settings, faults, journal, and how often it has called.
+    """The clock, settings, rules, journal and rate limit of one API key.
 
-    `running` counts the requests that are under way in it. `is_restored` says whether it has taken
-    up what the storage keeps of it.
+    `base` supplies the settings that the world does not override. `magic` is None until the key is
+    known. `running` counts the requests in flight. `is_restored` says whether the stored state has
+    been loaded.
     """
 
     __slots__ = (
         "__weakref__",
         "_base",
         "_rate_limit",
-        "changes",
         "clock",
         "faults",
         "gone",
@@ -49,6 +49,7 @@ class World:
         "journal",
         "magic",
         "name",
+        "overrides",
         "running",
     )
 
@@ -56,7 +57,7 @@ class World:
         self.name = name
         self.magic: Magic | None = None
         self.clock = WorldClock(clock)
-        self.changes: dict[str, Any] = {}
+        self.overrides: dict[str, Any] = {}
         self.faults = Faults()
         self.journal = Journal()
         self.is_restored = False
@@ -65,21 +66,21 @@ class World:
         self._base = base
         self._rate_limit: RateLimit | None = None
 
-    def begin_with(self, magic: Magic) -> None:
-        """Set it up as its key's name says; before that it was known by its files alone."""
+    def apply_magic(self, magic: Magic) -> None:
+        """Configure the world for its key; so far it was known by the name in its files alone."""
         self.magic = magic
         if magic is not ORDINARY:
             self.faults = Faults(tuple(Rule(**rule, times=None) for rule in magic.rules))
 
     @property
     def settings(self) -> WorldSettings:
-        """What holds in it now."""
+        """The effective settings: those of `base`, then the magic key's, then the overrides."""
         base = self._base.settings if isinstance(self._base, World) else self._base
-        first = self.magic.settings if self.magic else {}
-        return base.changed({**first, **self.changes})
+        magic = self.magic.settings if self.magic else {}
+        return base.with_overrides({**magic, **self.overrides})
 
-    def take_turn(self) -> None:
-        """Count a call against the rate. Raises `rate_limited`."""
+    def check_rate_limit(self) -> None:
+        """Count a request against the rate limit. Raises `rate_limited`."""
         rate = self.settings.rate_limit
         if not rate:
             return
@@ -90,22 +91,22 @@ class World:
             raise errors.rate_limited(wait)
 
     async def discard_if_gone(self, storage: Storage, key: str) -> None:
-        """Delete what was stored for the world meanwhile, if it is gone by now."""
+        """Delete `key`, which a request has just written, if the world was replaced meanwhile."""
         if self.gone:
             await storage.delete(key)
 
     def state(self) -> Mapping[str, Any]:
-        """What has to outlive this process; empty where there is nothing."""
+        """Return the state that must survive a restart; empty if all of it is default."""
         clock = self.clock.state
-        kept: dict[str, Any] = {}
+        state: dict[str, Any] = {}
         if clock != ClockState():
-            kept["clock"] = clock
-        if self.changes:
-            kept["settings"] = self.changes
-        return kept
+            state["clock"] = clock
+        if self.overrides:
+            state["settings"] = self.overrides
+        return state
 
     def restore(self, text: bytes) -> None:
-        """Take up the state that `json.dumps` has written."""
-        kept = json.loads(text)
-        self.clock.state = ClockState(*kept.get("clock", ()))
-        self.changes = kept.get("settings", {})
+        """Load the state that `state` returned, encoded as JSON."""
+        state = json.loads(text)
+        self.clock.state = ClockState(*state.get("clock", ()))
+        self.overrides = state.get("settings", {})
