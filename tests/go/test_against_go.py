@@ -69,15 +69,15 @@ def nameless_quoted_printable(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     What Go says of errors in such a part depends on how its buffers were filled.
     """
     seen: list[bool] = []
-    header_ends = FormFile._header_ends
+    on_headers_finished = FormFile._on_headers_finished
 
     def watched(self: FormFile) -> None:
         encoding = self._reader.header.get(b"Content-Transfer-Encoding", [b""])[0].lower()
-        header_ends(self)
+        on_headers_finished(self)
         if encoding == b"quoted-printable" and self._reader._skipping:
             seen.append(True)
 
-    monkeypatch.setattr(FormFile, "_header_ends", watched)
+    monkeypatch.setattr(FormFile, "_on_headers_finished", watched)
     return seen
 
 

@@ -23,4 +23,4 @@ def test_first_one_is_found_from_the_end(pieces: list[bytes], start: int, end: i
     [(b"abc", 3), (b"abc\r", 3), (b"abc\r\n-", 3), (b"\r\n\r\n--", 2), (b"abc\r\n--c", 8)],
 )
 def test_what_may_become_a_delimiter_is_held_back(data: bytes, start: int) -> None:
-    assert delimiters.held_back(data, 0, len(data), b"\r\n--b") == start
+    assert delimiters.partial_match_start(data, 0, len(data), b"\r\n--b") == start

@@ -1,8 +1,8 @@
-"""`http.Request.FormFile`: one file out of a multipart form, handed on as it arrives.
+"""`http.Request.FormFile`: one file of a multipart form, streamed as it arrives.
 
 Like `multipart.Reader.ReadForm` it reads every part to the end of the form, so that an error
-behind the file counts too, and keeps Go's account of what a form may hold. Unlike Go it keeps
-no data: the file's goes to a callback, that of other parts is only counted.
+after the file counts too, and enforces Go's limits on a form. Unlike Go it stores no data: the
+file's data goes to a callback, and that of other parts is only counted.
 """
 
 from __future__ import annotations
@@ -27,27 +27,36 @@ NO_SUCH_FILE = "http: no such file"
 BODY_TOO_LARGE = "http: request body too large"
 
 MAX_PARTS = 1000
+"""Parts per form."""
 MAX_HEADERS = 10_000
-# How many parts that nobody wants are told of, and how much of their names.
-MAX_UNREAD = 20
+"""Header lines of all file parts together."""
+MAX_UNREAD_NAMES = 20
+"""Names of other parts that are reported."""
 MAX_UNREAD_NAME_BYTES = 100
-# What Go keeps of a form in memory: file data up to the first, everything up to the sum of both.
+"""Prefix of such a name that is reported."""
 FILE_MEMORY_BYTES = 32 * 1024 * 1024
+"""File data that Go keeps in memory; larger files go to disk."""
 VALUE_MEMORY_BYTES = 10 * 1024 * 1024
+"""Memory that Go grants a form beyond FILE_MEMORY_BYTES."""
 ENTRY_BYTES = 200
+"""Go's estimated overhead of a map entry."""
 HEADER_BYTES = 400
+"""Go's estimated overhead of a part's header."""
 FILE_HEADER_BYTES = 100
+"""Go's estimated overhead of a file."""
 
-# As nearly all clients write it, with a boundary that each request has anew.
-_USUAL_TYPE = re.compile(rb"multipart/form-data; ?boundary=([-0-9A-Za-z_.+]+)")
+# A fast path for the form that nearly all clients send; their boundaries differ by request, so a
+# cache would not help.
+_COMMON_TYPE = re.compile(rb"multipart/form-data; ?boundary=([-0-9A-Za-z_.+]+)")
 
 FileData = Callable[[Data, int, int], None]
+"""Called with `data, start, end` for each piece of the file."""
 
 
 def boundary_of(content_type: bytes) -> bytes:
-    """The boundary in a request's Content-Type. Raises MultipartParseError in Go's words."""
-    if usual := _USUAL_TYPE.fullmatch(content_type):
-        return usual[1]
+    """Return the boundary in a Content-Type. Raises MultipartParseError with Go's error text."""
+    if common := _COMMON_TYPE.fullmatch(content_type):
+        return common[1]
     try:
         media_type, parameters = parse_media_type(content_type)
     except MediaTypeError:
@@ -62,11 +71,10 @@ def boundary_of(content_type: bytes) -> bytes:
 class FormFile:
     """The first file of the field `key` in a multipart body.
 
-    When it comes, its name goes to `on_file(filename)`, then its bytes to `on_data(data, start,
-    end)`. After `finalize`, `found` says whether the form had such a file. `write` and `finalize`
-    raise ParseError in Go's words.
-
-    `header` is then that of the file's part, and `unread` the names of the first other parts.
+    Its name is passed to `on_file(filename)`, then its bytes to `on_data(data, start, end)`.
+    `write` and `finalize` raise ParseError with Go's error text. After `finalize`, `found` says
+    whether the form had such a file, `header` is the header of its part, and `unread` has the
+    names of the first other parts.
     """
 
     def __init__(
@@ -83,43 +91,45 @@ class FormFile:
         self._memory_left = FILE_MEMORY_BYTES + VALUE_MEMORY_BYTES
         self._file_memory_left = FILE_MEMORY_BYTES
         self._part_is_file = False
-        self._part_is_wanted = False
+        self._part_is_target = False
         self._part_bytes = 0
         self._decoder: Decoder | None = None
         self._reader = MultipartReader(
             boundary,
             {
-                "on_part_begin": self._part_begins,
-                "on_headers_finished": self._header_ends,
-                "on_part_data": self._data,
-                "on_part_end": self._part_ends,
+                "on_part_begin": self._on_part_begin,
+                "on_headers_finished": self._on_headers_finished,
+                "on_part_data": self._on_part_data,
+                "on_part_end": self._on_part_end,
             },
         )
 
     def write(self, data: bytes | memoryview) -> None:
-        """The next bytes of the body; a view must show a bytearray, from its first byte on."""
+        """Parse the next bytes of the body; a view must start at byte 0 of a bytearray."""
         self._reader.write(data)
 
     def finalize(self, error: str = EOF) -> None:
-        """The body ended, with Go's error text `error`: EOF at its announced end."""
+        """Parse the end of the body; `error` is Go's error text, EOF at the announced end."""
         try:
             self._reader.finalize(error)
-        except MultipartParseError as cut:
+        except MultipartParseError as truncated:
             if self._decoder is not None:
-                self._decoder.finish(str(cut))
+                self._decoder.finish(str(truncated))
             raise
 
     def close(self) -> None:
-        """Nothing more will come. Without this, reader and form, and all that the form leads to,
-        hold each other until the garbage collector looks: it would have to for each upload.
+        """Break the reference cycle between the reader and the form; no more data may follow.
+
+        Otherwise each upload would leave a cycle, with all that the form refers to, to the garbage
+        collector.
         """
         self._reader.callbacks = {}
 
-    def _part_begins(self) -> None:
+    def _on_part_begin(self) -> None:
         self._reader.header_bytes = self._memory_left
         self._reader.header_entries = self._headers_left
 
-    def _header_ends(self) -> None:
+    def _on_headers_finished(self) -> None:
         if self._parts_left == 0:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
         self._parts_left -= 1
@@ -135,52 +145,52 @@ class FormFile:
         self._decoder = Decoder() if quoted else None
         self._part_bytes = 0
         self._part_is_file = bool(filename)
-        self._part_is_wanted = self._part_is_file and name == self._key and not self.found
-        self._account(len(name) + ENTRY_BYTES)
+        self._part_is_target = self._part_is_file and name == self._key and not self.found
+        self._charge_memory(len(name) + ENTRY_BYTES)
         if self._part_is_file:
-            self._account(_header_bytes(header) + ENTRY_BYTES + FILE_HEADER_BYTES)
+            self._charge_memory(_header_bytes(header) + ENTRY_BYTES + FILE_HEADER_BYTES)
             self._headers_left -= sum(map(len, header.values()))
-        if self._part_is_wanted:
+        if self._part_is_target:
             self.found = True
             self.header = header
             self._on_file(path.base(filename))
-        elif len(self.unread) < MAX_UNREAD:
+        elif len(self.unread) < MAX_UNREAD_NAMES:
             self.unread.append(name[:MAX_UNREAD_NAME_BYTES])
 
-    def _account(self, size: int) -> None:
+    def _charge_memory(self, size: int) -> None:
         self._memory_left -= size
         if self._memory_left < 0:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
 
-    def _data(self, data: Data, start: int, end: int) -> None:
+    def _on_part_data(self, data: Data, start: int, end: int) -> None:
         if self._decoder is not None:
             data = self._decoder.feed(bytes(data[start:end]))
             start, end = 0, len(data)
-        self._take(data, start, end)
+        self._consume(data, start, end)
 
-    def _take(self, data: Data, start: int, end: int) -> None:
+    def _consume(self, data: Data, start: int, end: int) -> None:
         self._part_bytes += end - start
         if not self._part_is_file and self._part_bytes > self._memory_left:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
-        if self._part_is_wanted and end > start:
+        if self._part_is_target and end > start:
             self._on_data(data, start, end)
 
-    def _part_ends(self) -> None:
+    def _on_part_end(self) -> None:
         if self._decoder is not None:
             rest = self._decoder.finish()
             self._decoder = None
-            self._take(rest, 0, len(rest))
+            self._consume(rest, 0, len(rest))
         if not self._part_is_file:
             self._memory_left -= self._part_bytes
         elif self._part_bytes <= self._file_memory_left:
-            # A larger file goes to Go's disk, and costs no memory.
+            # Go writes a larger file to disk, where it costs no memory.
             self._file_memory_left -= self._part_bytes
             self._memory_left -= self._part_bytes
 
 
 @cache_short_inputs
 def _form_data(disposition: bytes) -> tuple[bytes, bytes]:
-    """The field name and the file name in a Content-Disposition; empty where there is none."""
+    """Return the field name and the file name in a Content-Disposition; empty if missing."""
     try:
         kind, parameters = parse_media_type(disposition)
     except MediaTypeError:
@@ -190,6 +200,6 @@ def _form_data(disposition: bytes) -> tuple[bytes, bytes]:
 
 
 def _header_bytes(header: dict[bytes, list[bytes]]) -> int:
-    """What Go counts for a file part's header."""
+    """Return the memory that Go charges for the header of a file part."""
     values = itertools.chain.from_iterable(header.values())
     return HEADER_BYTES + ENTRY_BYTES * len(header) + sum(map(len, itertools.chain(header, values)))

@@ -1,4 +1,4 @@
-"""`encoding/json`: the bytes that Go writes for a value."""
+"""`encoding/json`: a value as the bytes that Go writes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
 )
-# Go escapes what HTML and JavaScript would take amiss, and prints U+FFFD, escaped, for each byte
-# that is not UTF-8; such bytes are lone surrogates here (`surrogateescape`).
+# Go escapes what is unsafe in HTML and JavaScript, and writes an escaped U+FFFD for each byte that
+# is not UTF-8; such bytes are lone surrogates here (`surrogateescape`).
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
 def marshal(value: Any) -> bytes:
-    """`json.Marshal`: compact, keys in the order given, HTML characters escaped."""
+    """Encode as `json.Marshal` does: compact, keys in insertion order, HTML characters escaped."""
     return _ESCAPED.sub(_escape, _ENCODER.encode(value)).encode()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# unicode.IsSpace, as UTF-8. Possessive: a long run of blanks must not be split in every way.
+# unicode.IsSpace, as UTF-8. Possessive, so that a long run of blanks cannot backtrack.
 _SPACE = (
     rb"(?:[\t\n\v\f\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
     rb"|\xe2\x81\x9f|\xe3\x80\x80)*+"
@@ -13,9 +13,9 @@ _TOKEN = rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
 _SPECIALS = rb'()<>@,;:\\"/[\]?='
 
 _MEDIA_TYPE = re.compile(rb"%b(%b(?:/%b)?)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE))
-# A quoted value may not hold a line end. A backslash escapes only the characters that need it:
-# elsewhere it is itself, since old browsers send Windows paths. The possessive `*+` keeps an
-# escaped quote from being taken back as the closing one.
+# A quoted value may not contain a line break. A backslash escapes special characters only, and is
+# literal elsewhere, since old browsers send Windows paths. The possessive `*+` prevents
+# backtracking that would take an escaped quote for the closing one.
 _PARAMETER = re.compile(
     rb'%b;%b(%b)%b=%b(?:(%b)|"((?:[^"\\\r\n]++|\\[%b]?+)*+)")'
     % (_SPACE, _SPACE, _TOKEN, _SPACE, _SPACE, _TOKEN, _SPECIALS)
@@ -25,19 +25,19 @@ _END = re.compile(rb"%b;?%b" % (_SPACE, _SPACE))
 _ESCAPED_BYTE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CHARSETS = (b"us-ascii", b"utf-8")
-# The one letter beyond ASCII that Go's strings.ToLower turns into an ASCII letter of our types.
 _DOTTED_I = "İ".encode()
+"""The only non-ASCII letter that Go's strings.ToLower turns into a letter of our media types."""
 
 
 class MediaTypeError(ValueError):
-    """The value is no media type, or one of its parameters is malformed or contradicts another."""
+    """The value is not a media type, or a parameter is malformed or has conflicting values."""
 
 
 def parse_media_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """The media type in lower case, and its parameters by lower-case name.
+    """Return the media type in lower case and its parameters by lower-case name.
 
-    RFC 2231 continuations and charsets are put together; where they cannot be, the parameter is
-    left out. Raises MediaTypeError.
+    RFC 2231 continuations are joined and charsets decoded; a parameter for which that fails is
+    dropped. Raises MediaTypeError.
     """
     head, _, _ = value.partition(b";")
     media_type = _MEDIA_TYPE.fullmatch(head.replace(_DOTTED_I, b"i"))
@@ -63,7 +63,7 @@ def parse_media_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 def _join(name: bytes, pieces: dict[bytes, bytes]) -> bytes | None:
-    """One parameter from its RFC 2231 pieces: `name*`, or `name*0`, `name*1*`, …"""
+    """Join the RFC 2231 pieces of a parameter: `name*`, or `name*0`, `name*1*` and so on."""
     if name + b"*" in pieces:
         return _decode_charset(pieces[name + b"*"])
     joined = []
@@ -81,7 +81,7 @@ def _join(name: bytes, pieces: dict[bytes, bytes]) -> bytes | None:
 
 
 def _decode_charset(value: bytes) -> bytes | None:
-    """The bytes of `charset'language'percent-encoded`; None where Go gives up."""
+    """Decode `charset'language'percent-encoded`; return None where Go gives up."""
     parts = value.split(b"'", 2)
     if len(parts) < 3 or parts[0].lower() not in _CHARSETS:
         return None

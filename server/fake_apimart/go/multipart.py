@@ -1,13 +1,12 @@
-"""`mime/multipart.Reader`: a multipart body, cut into parts as its bytes arrive.
+"""`mime/multipart.Reader`: an incremental parser that splits a multipart body into parts.
 
 A push parser behind python-multipart's `BaseParser` interface, with the grammar of Go's reader:
-what Go accepts (preambles, lines that end in LF alone, folded headers, blanks behind a boundary,
-a missing `--` at the end) is accepted, and what Go refuses is refused in Go's words.
+what Go accepts (preambles, lines that end in LF alone, folded headers, blanks after a boundary,
+a missing `--` at the end) is accepted, and what Go refuses is refused with Go's error text.
 
-The reader is always in one of the states below; `_STEPS` says what each does with the next bytes.
+It is a state machine; `_STEPS` maps each state to the method that parses the next bytes.
 Callbacks: `on_part_begin`, `on_headers_finished`, `on_part_data(data, start, end)`, `on_part_end`.
-Between the first two, `header` becomes the part's own; data reaches the callback without being
-copied.
+`header` is set between the first two; data is passed to the callback without a copy.
 """
 
 from __future__ import annotations
@@ -28,34 +27,34 @@ UNEXPECTED_EOF = "unexpected EOF"
 
 _LOGGER = logging.getLogger(__name__)
 _BLANKS = b" \t"
-_BEHIND_BOUNDARY = b" \t\r\n"
+_AFTER_BOUNDARY = b" \t\r\n"
 
 
 class State(IntEnum):
-    """What the next byte belongs to."""
+    """The construct that the next byte belongs to."""
 
     LINE = auto()
-    """A line outside of parts: preamble, or boundary delimiter."""
+    """A line outside of parts: preamble or boundary delimiter."""
     HEADER = auto()
     DATA = auto()
     END = auto()
-    """The final delimiter has been, or the end that Go takes for one; the rest is epilogue."""
+    """The epilogue, after the final delimiter or an end of input that Go accepts instead."""
 
 
-# Looked up as an attribute of its class, a member takes ten times as long.
+# Looking a member up as an attribute of its class takes ten times as long.
 LINE, HEADER, DATA, END = State
 
 
 class MultipartReader(BaseParser):
-    """Feed it with `write`, end it with `finalize`; both raise MultipartParseError in Go's words.
+    """Parses what `write` is given; `finalize` ends the input.
 
-    `header_bytes` and `header_entries` bound the next part's header; the owner may lower them
-    whenever a part begins. `skip()` in `on_headers_finished` drops the part's data.
+    Both raise MultipartParseError with Go's error text. `header_bytes` and `header_entries` bound
+    the header of the next part; the owner may lower them in `on_part_begin`.
     """
 
     def __init__(self, boundary: bytes, callbacks: dict[str, Callable[..., Any]]) -> None:
-        # In place of BaseParser's own: that looks up the logger for each form, under a lock. Before
-        # python-multipart 0.0.31 each callback writes to it.
+        # BaseParser's own __init__ is not called: it looks the logger up for each form, under a
+        # lock. Before python-multipart 0.0.31 each callback writes to the logger.
         self.logger = _LOGGER
         self.callbacks = callbacks  # type: ignore[assignment]
         if not boundary:
@@ -66,81 +65,81 @@ class MultipartReader(BaseParser):
         self.header_entries = 0
         self._dash_boundary = b"--" + boundary
         self._line_end = b"\r\n"
-        self._held = b""
+        self._pending = b""
         self._parts = 0
-        self._expecting_part = False
+        self._expect_new_part = False
         self._header_reader: MIMEHeaderReader | None = None
-        self._data_begun = False
+        self._data_started = False
         self._skipping = False
 
     def write(self, data: bytes | memoryview) -> int:
-        """Take the next bytes of the body; gives back how many, which is always all.
+        """Parse the next bytes of the body and return their number, as BaseParser does.
 
-        A view must show a bytearray, from its first byte on. What the parts' data is of it reaches
-        the callback in that bytearray.
+        A memoryview must start at byte 0 of a bytearray; the data of parts is passed to the
+        callback in that bytearray.
         """
-        rest = data if isinstance(data, bytes) else self._pass_view(data)
+        rest = data if isinstance(data, bytes) else self._write_view(data)
         if rest:
-            whole = self._held + rest if self._held else rest
-            position = self._run(whole, None)
-            self._held = b"" if self.state is END else whole[position:]
+            whole = self._pending + rest if self._pending else rest
+            position = self._advance(whole, None)
+            self._pending = b"" if self.state is END else whole[position:]
         return len(data)
 
-    def _pass_view(self, view: memoryview) -> bytes:
-        """Pass on what is plainly a part's data; gives back the rest of the view."""
-        if self.state is not DATA or not self._data_begun or self._held:
+    def _write_view(self, view: memoryview) -> bytes:
+        """Emit the leading bytes that can only be a part's data; return the rest of the view."""
+        if self.state is not DATA or not self._data_started or self._pending:
             return bytes(view)
-        # Views cannot be searched.
+        # A memoryview has no `find`.
         data = cast("bytearray", view.obj)
-        plain = self._before_delimiter(data, 0, len(view))
-        self._pass_data(data, 0, plain)
+        plain = self._delimiter_start(data, 0, len(view))
+        self._emit_data(data, 0, plain)
         return bytes(view[plain:])
 
     def finalize(self, error: str = EOF) -> None:
-        """The body ended with Go's error text `error`: EOF at its announced end."""
-        held, self._held = self._held, b""
-        self._run(held, error)
+        """Parse the end of the body; `error` is Go's error text, EOF at the announced end."""
+        pending, self._pending = self._pending, b""
+        self._advance(pending, error)
 
     def skip(self) -> None:
-        """Drop the data of the part whose header just ended, and what is wrong at its end."""
+        """Discard the part's data and any error at its end; call from `on_headers_finished`."""
         self._skipping = True
 
-    def _run(self, data: bytes, error: str | None) -> int:
-        """Take steps until none gets further; gives back how many bytes they used."""
+    def _advance(self, data: bytes, error: str | None) -> int:
+        """Run steps until none makes progress and return the bytes consumed."""
         position = 0
         while (state := self.state) is not END:
-            used = self._STEPS[state](self, data, position, error)
-            position += used
-            if not used and self.state is state:
+            consumed = self._STEPS[state](self, data, position, error)
+            position += consumed
+            if not consumed and self.state is state:
                 break
         return position
 
-    # Each step reads from `data` at `position` and gives back how many bytes it used. `error` is
-    # None while more may come. A step that used nothing and kept the state waits for more.
+    # Each step parses from `data` at `position` on and returns the bytes consumed. `error` is None
+    # while more may follow. A step that consumes nothing and keeps the state needs more input.
 
     def _line(self, data: bytes, position: int, error: str | None) -> int:
         end = data.find(b"\n", position, position + BUFFER_BYTES) + 1
         if not end:
-            return self._unfinished_line(data[position:], error)
+            return self._handle_unfinished_line(data[position:], error)
         if not self._parts and (skipped := self._skip_preamble(data, position)):
             return skipped
-        self._take_line(data[position:end])
+        self._handle_line(data[position:end])
         return end - position
 
-    def _unfinished_line(self, line: bytes, error: str | None) -> int:
-        # At its announced end a body and its last bytes arrive at once, so that a last line which
-        # just fills the buffer still ends in EOF.
+    def _handle_unfinished_line(self, line: bytes, error: str | None) -> int:
+        # Go sees the announced end of a body together with its last bytes, so that a last line
+        # that exactly fills the buffer still ends in EOF.
         if len(line) > BUFFER_BYTES or (len(line) == BUFFER_BYTES and error not in (None, EOF)):
             raise MultipartParseError("multipart: NextPart: bufio: buffer full")
         if error is None:
             return 0
-        if error == EOF and self._is_final(line):
+        if error == EOF and self._is_final_boundary(line):
             self.state = END
             return len(line)
         raise MultipartParseError(f"multipart: NextPart: {error}")
 
     def _skip_preamble(self, data: bytes, position: int) -> int:
-        """How many bytes of whole lines before the first boundary can be passed at once."""
+        """Return the bytes of whole lines that can be skipped before the first boundary."""
         if data.startswith(self._dash_boundary, position):
             return 0
         stop = data.find(b"\n" + self._dash_boundary, position) + 1
@@ -150,12 +149,12 @@ class MultipartReader(BaseParser):
             raise MultipartParseError("multipart: NextPart: bufio: buffer full")
         return stop - position
 
-    def _take_line(self, line: bytes) -> None:
-        if self._is_delimiter(line):
+    def _handle_line(self, line: bytes) -> None:
+        if self._is_boundary_delimiter(line):
             self._begin_part()
-        elif self._is_final(line):
+        elif self._is_final_boundary(line):
             self.state = END
-        elif self._expecting_part:
+        elif self._expect_new_part:
             raise MultipartParseError(
                 f"multipart: expecting a new Part; got line {strconv.quote(line)}"
             )
@@ -164,16 +163,16 @@ class MultipartReader(BaseParser):
                 f"multipart: unexpected line in Next(): {strconv.quote(line)}"
             )
 
-    def _is_delimiter(self, line: bytes) -> bool:
+    def _is_boundary_delimiter(self, line: bytes) -> bool:
         if not line.startswith(self._dash_boundary):
             return False
         rest = line[len(self._dash_boundary) :].lstrip(_BLANKS)
         if not self._parts and rest == b"\n":
-            # The first delimiter settles how lines end.
+            # The first delimiter decides the line ending of the whole body.
             self._line_end = b"\n"
         return rest == self._line_end
 
-    def _is_final(self, line: bytes) -> bool:
+    def _is_final_boundary(self, line: bytes) -> bool:
         final = self._dash_boundary + b"--"
         return line.startswith(final) and line[len(final) :].lstrip(_BLANKS) in (
             b"",
@@ -182,7 +181,7 @@ class MultipartReader(BaseParser):
 
     def _begin_part(self) -> None:
         self._parts += 1
-        self._expecting_part = False
+        self._expect_new_part = False
         self.callback("part_begin")
         self._header_reader = MIMEHeaderReader(self.header_bytes, self.header_entries)
         self.state = HEADER
@@ -190,78 +189,79 @@ class MultipartReader(BaseParser):
     def _header(self, data: bytes, position: int, error: str | None) -> int:
         reader = self._header_reader
         assert reader is not None
-        used = reader.feed(data, position) - position
+        consumed = reader.feed(data, position) - position
         if reader.done:
             self.header = reader.entries
-            self._skipping = self._data_begun = False
+            self._skipping = self._data_started = False
             self.state = DATA
             self.callback("headers_finished")
         elif error is not None:
             reader.finish(error)
             self.state = END
-        return used
+        return consumed
 
     def _data(self, data: bytes, position: int, error: str | None) -> int:
-        if not self._data_begun:
+        if not self._data_started:
             at_start = self._boundary_at_start(data, position, error)
             if at_start is not None:
                 return at_start
         delimiter = self._line_end + self._dash_boundary
-        # For each of many parts in one piece, the search from the end would go through the rest.
+        # Where a piece holds many parts, searching from its end would be quadratic.
         search = delimiters.find_from_end if self._parts == 1 else bytes.find
         found = search(data, delimiter, position, len(data))
         while found >= 0:
-            match = self._match_behind(data, found + len(delimiter), error)
+            match = self._match_after_prefix(data, found + len(delimiter), error)
             if match is None:
-                return self._pass_data(data, position, found)
+                return self._emit_data(data, position, found)
             if match:
-                used = self._pass_data(data, position, found)
+                consumed = self._emit_data(data, position, found)
                 self._end_part()
-                # The line end before it is a line of its own, behind which a part may begin.
-                self._expecting_part = True
-                return used + len(self._line_end)
+                # Go reads the line break before a delimiter as a line of its own, after which it
+                # expects a new part.
+                self._expect_new_part = True
+                return consumed + len(self._line_end)
             found = data.find(delimiter, found + len(delimiter))
-        plain = delimiters.held_back(data, position, len(data), delimiter)
-        used = self._pass_data(data, position, plain)
+        plain = delimiters.partial_match_start(data, position, len(data), delimiter)
+        consumed = self._emit_data(data, position, plain)
         if error is not None:
-            self._cut_data(error)
-        return used
+            self._raise_truncated(error)
+        return consumed
 
     def _boundary_at_start(self, data: bytes, position: int, error: str | None) -> int | None:
-        """What to do where a part's first bytes may be a boundary; None where they are not one."""
+        """Handle a boundary at a part's first byte; return the bytes consumed, None if not one."""
         rest = data[position : position + len(self._dash_boundary)]
         if rest == self._dash_boundary:
-            match = self._match_behind(data, position + len(rest), error)
+            match = self._match_after_prefix(data, position + len(rest), error)
             if match is None:
                 return 0
             if match:
                 self._end_part()
                 return 0
-            return self._pass_data(data, position, position + len(rest))
+            return self._emit_data(data, position, position + len(rest))
         if self._dash_boundary.startswith(rest):
             if error is not None:
-                self._cut_data(error)
+                self._raise_truncated(error)
             return 0
         return None
 
-    def _match_behind(self, data: bytes, position: int, error: str | None) -> bool | None:
-        """Whether what stands behind a boundary makes it one; None where more is needed."""
-        behind = data[position : position + 2]
-        if not behind:
+    def _match_after_prefix(self, data: bytes, position: int, error: str | None) -> bool | None:
+        """Return whether the bytes after a boundary make it one, or None if more are needed."""
+        following = data[position : position + 2]
+        if not following:
             return None if error is None else True
-        if behind == b"-":
+        if following == b"-":
             return None if error is None else False
-        return behind == b"--" or behind[0] in _BEHIND_BOUNDARY
+        return following == b"--" or following[0] in _AFTER_BOUNDARY
 
-    def _before_delimiter(self, data: Data, start: int, end: int) -> int:
-        """Where what may be a boundary begins, or may go on behind the end; else the end."""
+    def _delimiter_start(self, data: Data, start: int, end: int) -> int:
+        """Return where a delimiter begins, possibly one that is cut off at `end`; else `end`."""
         delimiter = self._line_end + self._dash_boundary
         found = delimiters.find_from_end(data, delimiter, start, end)
-        return found if found >= 0 else delimiters.held_back(data, start, end, delimiter)
+        return found if found >= 0 else delimiters.partial_match_start(data, start, end, delimiter)
 
-    def _pass_data(self, data: Data, start: int, end: int) -> int:
+    def _emit_data(self, data: Data, start: int, end: int) -> int:
         if end > start:
-            self._data_begun = True
+            self._data_started = True
             if not self._skipping:
                 self.callback("part_data", data, start, end)  # type: ignore[arg-type]
         return end - start
@@ -271,10 +271,10 @@ class MultipartReader(BaseParser):
         if not self._skipping:
             self.callback("part_end")
 
-    def _cut_data(self, error: str) -> NoReturn:
-        """The body ended within a part's data."""
+    def _raise_truncated(self, error: str) -> NoReturn:
+        """Raise the error for a body that ends within a part's data."""
         if self._skipping:
-            # Go drops what is wrong with a part that nobody reads, and meets the end again.
+            # Go discards the error of a part that is not read, and meets the end a second time.
             raise MultipartParseError(f"multipart: NextPart: {error}")
         raise MultipartParseError(UNEXPECTED_EOF if error == EOF else error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def base(path: bytes) -> bytes:
-    """The last element of a path: `/` where there are only slashes, `.` where there is nothing."""
+    """Return the last element of a path: `/` if it has only slashes, `.` if it is empty."""
     if not path:
         return b"."
     return path.rstrip(b"/").rpartition(b"/")[2] or b"/"

@@ -1,4 +1,4 @@
-"""`mime/quotedprintable`: a decoder that is fed as the bytes arrive."""
+"""`mime/quotedprintable`: an incremental decoder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fake_apimart.go import strconv
 
 EOF = "EOF"
 LINE_BYTES = 4096
+"""Size of Go's read buffer, which a line must fit into."""
 
 _BUFFER_FULL = "bufio: buffer full"
 _WHITE_SPACE = b"\n\r \t"
@@ -18,54 +19,56 @@ _TOKENS = re.compile(rb"=([0-9A-Fa-f]{2})|(=)|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f])
 
 
 class Decoder:
-    """Decodes line by line, in Go's reading of RFC 2045: `=` and a line end joins lines, an `=`
-    that escapes nothing stands for itself, bytes of 0x80 and more are taken as they are.
+    """Decodes line by line, with Go's deviations from RFC 2045.
+
+    An `=` before a line break joins the lines; one that escapes nothing is literal; bytes from 0x80
+    on are passed unchanged.
     """
 
     def __init__(self) -> None:
         self._line = b""
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes decoded so far from `data` and what came before. Raises DecodeError."""
+        """Decode the lines that `data` completes; keep the rest. Raises DecodeError."""
         lines = (self._line + data).split(b"\n")
         self._line = lines.pop()
         decoded = [_decode_within_buffer(line + b"\n") for line in lines]
         if len(self._line) > LINE_BYTES:
-            _fill_buffer(self._line)
+            _refuse_long_line(self._line)
         return b"".join(decoded)
 
     def finish(self, end: str = EOF) -> bytes:
-        """The rest, after the input ended with the error text `end`. Raises DecodeError."""
+        """Decode the rest after the input ended with the error text `end`. Raises DecodeError."""
         line, self._line = self._line, b""
         if len(line) == LINE_BYTES and end != EOF:
-            # A part's end comes with its last bytes. Any other comes behind them, when Go has found
-            # its buffer full already.
-            _fill_buffer(line)
+            # Go sees the end of a part together with its last bytes. It sees any other end after
+            # them, when it has found its buffer full already.
+            _refuse_long_line(line)
         return _decode_line(line, end) if line else b""
 
 
 def _decode_within_buffer(line: bytes) -> bytes:
     if len(line) > LINE_BYTES:
-        _fill_buffer(line)
+        _refuse_long_line(line)
     return _decode_line(line, None)
 
 
-def _fill_buffer(line: bytes) -> NoReturn:
-    """A line that fills Go's buffer is decoded, as far as it goes there, and no further."""
+def _refuse_long_line(line: bytes) -> NoReturn:
+    """Raise the DecodeError of a line that fills Go's buffer, or of an error within the buffer."""
     _decode_line(line[:LINE_BYTES], _BUFFER_FULL)
     raise DecodeError(_BUFFER_FULL)
 
 
 def _decode_line(whole: bytes, end: str | None) -> bytes:
-    """One line, decoded; `end` is what stopped the input behind it. Raises DecodeError."""
+    """Decode one line; `end` is the error that ended the input after it. Raises DecodeError."""
     line = whole.rstrip(_WHITE_SPACE)
     problem = None
     if line.endswith(b"="):
-        behind = whole[len(line) :].lstrip(b" \t")
+        following = whole[len(line) :].lstrip(b" \t")
         line = line[:-1]
-        joins = behind.startswith((b"\n", b"\r\n"))
-        if not joins and not (not behind and line and end == EOF):
-            problem = f"quotedprintable: invalid bytes after =: {strconv.quote(behind)}"
+        joins = following.startswith((b"\n", b"\r\n"))
+        if not joins and not (not following and line and end == EOF):
+            problem = f"quotedprintable: invalid bytes after =: {strconv.quote(following)}"
     elif whole.endswith(b"\r\n"):
         line += b"\r\n"
     elif whole.endswith(b"\n"):

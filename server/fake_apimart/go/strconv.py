@@ -1,8 +1,8 @@
-"""`strconv.Quote`: text as Go prints it with `%q`."""
+"""`strconv.Quote`: text as Go's `%q` prints it."""
 
 from __future__ import annotations
 
-_SHORT = {
+_SHORT_ESCAPES = {
     "\a": r"\a",
     "\b": r"\b",
     "\f": r"\f",
@@ -16,13 +16,13 @@ _SHORT = {
 
 
 def quote(text: bytes) -> str:
-    """`text` in double quotes, with Go's escapes for what does not print or is not UTF-8."""
+    """Return `text` in double quotes, with Go's escapes for what is not printable or not UTF-8."""
     characters = text.decode("utf-8", "surrogateescape")
     return '"' + "".join(map(_escape, characters)) + '"'
 
 
 def _escape(character: str) -> str:
-    short = _SHORT.get(character)
+    short = _SHORT_ESCAPES.get(character)
     if short is not None:
         return short
     if character.isprintable():

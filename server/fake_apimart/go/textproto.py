@@ -1,4 +1,4 @@
-"""`textproto.Reader.ReadMIMEHeader`: the header of one part, fed as the bytes arrive."""
+"""`textproto.Reader.ReadMIMEHeader`: an incremental parser of one part's header."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from fake_apimart.go import strconv
 EOF = "EOF"
 MESSAGE_TOO_LARGE = "multipart: message too large"
 
-# Go reads through a buffer of this size. A boundary's line must fit; a header's comes in pieces.
 BUFFER_BYTES = 4096
-# Go quotes no more than this of a first line that begins with a space.
+"""Size of Go's read buffer. The line of a boundary must fit; that of a header need not."""
 INITIAL_LINE_BYTES = 80
+"""Longest first line that begins with a blank: Go quotes no more of it in its error."""
 HEADER_BYTES = 400
+"""Go's estimated overhead of a header."""
 ENTRY_BYTES = 200
+"""Go's estimated overhead of each distinct name."""
 
 _BLANKS = re.compile(rb"[ \t]*")
-_WHITE = b" \t"
+_WHITESPACE = b" \t"
 _NAME = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~]+")
 _NAME_WITH_SPACES = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~ ]+")
-# Lines without anything to look twice at, up to the blank one. Possessive: nothing to try again.
+# The fast path: a whole header of plain lines, up to the blank one. Possessive, as backtracking
+# could not find another match.
 _PLAIN = re.compile(rb"((?:[!#$%&'*+\-.0-9A-Z^_`a-z|~]++: [ -~]++\r\n)++)\r\n")
-_BAD_VALUE_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_INVALID_VALUE_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MIMEHeaderReader:
-    """Reads `Name: value` lines, continued lines among them, up to a blank line.
+    """Parses `Name: value` lines, including folded ones, up to a blank line.
 
-    `max_bytes` bounds names, values and an overhead for each, `max_entries` the number of lines,
-    as Go counts them. After `done`, `entries` holds the values by canonical name, and the order
-    of each name's values is that of the lines.
+    `max_bytes` bounds the bytes of names and values with an overhead, `max_entries` the number of
+    lines, both as Go counts them. When it is `done`, `entries` holds the values by canonical name,
+    in the order of the lines.
     """
 
     def __init__(self, max_bytes: int, max_entries: int) -> None:
@@ -50,46 +53,45 @@ class MIMEHeaderReader:
         self._initial = True
 
     def feed(self, data: bytes, position: int) -> int:
-        """Read from `data` at `position`; gives back where reading stopped.
+        """Parse from `data` at `position` on and return the position at which it stopped.
 
-        Stops at the end of the data, or behind the blank line (`done`). Raises
+        That is the end of the data, or the position after the blank line (`done`). Raises
         MultipartParseError.
         """
         if self._initial and not self._physical and (plain := _PLAIN.match(data, position)):
             header = _plain_header(plain[1])
             if header.needed_bytes <= self._bytes_left and header.lines <= self._entries_left:
-                # The dict is the owner's to change, the values are those of all who send the same.
+                # The owner may change the dict; the lists are shared through the cache.
                 self.entries, self.done = header.entries.copy(), True
                 return plain.end()
         while position < len(data) and not self.done:
             if self._logical is not None and not self._physical:
-                position = self._continue(data, position)
+                position = self._continue_line(data, position)
                 continue
             end = data.find(b"\n", position) + 1
             self._physical += data[position : end or len(data)]
             position = end or len(data)
             if end:
-                self._take_line()
+                self._handle_line()
             else:
                 self._check_length(len(self._physical) - self._physical.endswith(b"\r"))
         return position
 
     def finish(self, error: str) -> None:
-        """The input ended, with Go's error text `error`. Raises MultipartParseError.
+        """Parse the end of the input; `error` is Go's error text. Raises MultipartParseError.
 
-        Go takes a line that was cut as a whole one, unless it had read all of it when it met the
-        error, and an end behind a line with EOF as the end of the form (the caller's `done` stays
-        false then).
+        Go takes a truncated line for a whole one, unless it had read all of it when it met the
+        error. EOF after a line ends the form without an error; `done` is then false.
         """
         if self._physical and (error == EOF or not _fills_buffers(self._physical)):
-            self._take_line()
+            self._handle_line()
         if self._logical is not None:
-            self._take_logical()
+            self._end_logical_line()
         if error != EOF:
             raise MultipartParseError(error)
 
-    def _continue(self, data: bytes, position: int) -> int:
-        """At the first bytes behind a line: blanks there mean that it goes on."""
+    def _continue_line(self, data: bytes, position: int) -> int:
+        """Parse the first bytes after a line: if they are blanks, the line is folded."""
         assert self._logical is not None
         blanks = _BLANKS.match(data, position)
         assert blanks is not None
@@ -101,13 +103,13 @@ class MIMEHeaderReader:
         if blanks.end() == len(data):
             return blanks.end()
         if not self._folding:
-            self._take_logical()
+            self._end_logical_line()
             return blanks.end()
-        # The folded line's own text, which may be nothing but its line end.
+        # The text of the continuation, which may be empty.
         end = data.find(b"\n", blanks.end()) + 1
         self._physical += data[blanks.end() : end or len(data)]
         if end:
-            self._take_line()
+            self._handle_line()
         return end or len(data)
 
     def _check_length(self, length: int) -> None:
@@ -119,13 +121,13 @@ class MIMEHeaderReader:
             return INITIAL_LINE_BYTES
         if self._logical is not None:
             return self._logical_limit - len(self._logical)
-        return self._limit()
+        return self._bytes_limit()
 
-    def _limit(self) -> int:
-        # Nothing left at all means no limit to Go's line reader: the next entry is refused then.
+    def _bytes_limit(self) -> int:
+        # Go's line reader takes a negative limit for none; the next entry is refused then.
         return self._bytes_left if self._bytes_left >= 0 else sys.maxsize
 
-    def _take_line(self) -> None:
+    def _handle_line(self) -> None:
         line = bytes(self._physical)
         if line.endswith(b"\n"):
             line = line[:-1].removesuffix(b"\r")
@@ -134,7 +136,7 @@ class MIMEHeaderReader:
         self._physical.clear()
         if self._logical is not None:
             self._folding = False
-            self._logical += line.strip(_WHITE)
+            self._logical += line.strip(_WHITESPACE)
         elif initial and line[:1] in (b" ", b"\t"):
             raise MultipartParseError(f"malformed MIME header initial line: {_text(line)}")
         elif not line:
@@ -144,23 +146,23 @@ class MIMEHeaderReader:
                 f"malformed MIME header: missing colon: {strconv.quote(line)}"
             )
         else:
-            self._logical = bytearray(line.strip(_WHITE))
-            self._logical_limit = self._limit() - len(self._logical)
+            self._logical = bytearray(line.strip(_WHITESPACE))
+            self._logical_limit = self._bytes_limit() - len(self._logical)
 
-    def _take_logical(self) -> None:
+    def _end_logical_line(self) -> None:
         assert self._logical is not None
         line, self._logical = bytes(self._logical), None
-        self._take_entry(line)
+        self._parse_entry(line)
 
-    def _take_entry(self, line: bytes) -> None:
+    def _parse_entry(self, line: bytes) -> None:
         sent_name, _, value = line.partition(b":")
         name = _canonical(sent_name)
         if name is None:
             raise MultipartParseError(f"malformed MIME header line: {_text(line)}")
-        if _BAD_VALUE_BYTE.search(value):
-            # Go has put the name in its canonical form by then, in the line itself.
+        if _INVALID_VALUE_BYTE.search(value):
+            # Go has canonicalized the name in the line itself by then.
             raise MultipartParseError(f"malformed MIME header line: {_text(name + b':' + value)}")
-        self._add(name, value.lstrip(_WHITE))
+        self._add(name, value.lstrip(_WHITESPACE))
 
     def _add(self, name: bytes, value: bytes) -> None:
         self._entries_left -= 1
@@ -175,19 +177,19 @@ class MIMEHeaderReader:
 
 
 def _fills_buffers(line: bytearray) -> bool:
-    """Whether Go has nothing left of an unfinished line once it has emptied its full buffers."""
+    """Return whether an unfinished line ends exactly where Go's last full buffer ends."""
     position = 0
     while len(line) - position >= BUFFER_BYTES:
-        # A CR at a buffer's end goes back, since LF may follow.
+        # Go puts a CR at a buffer's end back, since LF may follow.
         position += BUFFER_BYTES - line.endswith(b"\r", position, position + BUFFER_BYTES)
     return position == len(line)
 
 
 @cache_short_inputs
 def _canonical(name: bytes) -> bytes | None:
-    """`Content-Type` from any case of it; None where it is no name.
+    """Return the canonical form of a name, such as `Content-Type`; None if it is invalid.
 
-    A name with a space in it stays as it is.
+    Go leaves a name that contains a space unchanged.
     """
     if not _NAME.fullmatch(name):
         return name if _NAME_WITH_SPACES.fullmatch(name) else None
@@ -199,9 +201,9 @@ def _capitalized(name: bytes) -> bytes:
 
 
 class _PlainHeader(NamedTuple):
-    """A whole header that came at once, as nearly all do: nothing to put together.
+    """A header that arrived in one piece without folded lines, as nearly all do.
 
-    It fits where `needed_bytes` and `lines` are left; where less is, it may yet fit.
+    It is within the limits if `needed_bytes` and `lines` are left; with less it may still be.
     """
 
     entries: dict[bytes, list[bytes]]
@@ -215,7 +217,7 @@ def _plain_header(text: bytes) -> _PlainHeader:
     entries: dict[bytes, list[bytes]] = {}
     for line in lines:
         name, _, value = line.partition(b":")
-        entries.setdefault(_capitalized(name), []).append(value.strip(_WHITE))
+        entries.setdefault(_capitalized(name), []).append(value.strip(_WHITESPACE))
     return _PlainHeader(entries, len(text) + ENTRY_BYTES * len(entries), len(lines))
 
 

@@ -1,4 +1,4 @@
-"""`net/url`: escaping a path segment, and what is wrong with a query string."""
+"""`net/url`: escaping of a path segment, and the errors of a query string."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from urllib.parse import quote as percent_encode
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.go import strconv
 
-# url.PathEscape keeps the unreserved characters, which `percent_encode` knows itself, and these.
-_KEPT = "$&+:=@"
+_SAFE = "$&+:=@"
+"""What `url.PathEscape` keeps beside the unreserved characters, which `percent_encode` keeps."""
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 
 
 @cache_short_inputs
 def path_escape(segment: bytes) -> str:
-    """`url.PathEscape`: a segment percent-encoded for a URL path."""
-    return percent_encode(segment, safe=_KEPT)
+    """Percent-encode a path segment as `url.PathEscape` does."""
+    return percent_encode(segment, safe=_SAFE)
 
 
 def query_error(query: bytes) -> str | None:
-    """The error text of `url.ParseQuery`, or None where the query string is good.
+    """Return the error text of `url.ParseQuery`, or None if the query string is valid.
 
-    Pairs are read to the end whatever is wrong with one of them: a semicolon is reported wherever
-    it stands, of bad escapes the first.
+    An error does not end the parsing: a semicolon in any pair is reported, else the first bad
+    escape.
     """
     if not query:
         return None
