@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from fake_apimart_storage import Chunk, ObjectInfo, ObjectNotFound, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
-from fake_apimart_storage.directory_writer import INLINE_BYTES, MOST_AT_ONCE_BYTES
+from fake_apimart_storage.directory_writer import INLINE_BYTES, MAX_INLINE_WRITE_BYTES
 from fake_apimart_storage.incoming import WORKER_THREADS, Incoming
 from fake_apimart_storage.object_file import path_of, read_trailer, trailer, write_all
 from hypothesis import given, settings
@@ -42,7 +42,7 @@ async def main():
     writer = storage.writer(ObjectInfo("image/a", "image/png", 1, 2))
     for _ in range(4):
         await writer.write([bytes(300_000)])
-    await writer._written()
+    await writer._wait_for_job()
     print("writing", flush=True)
     await asyncio.sleep(60)
 
@@ -419,7 +419,7 @@ def test_disk_is_quick_until_a_write_took_long(
 def test_slow_disk_is_given_another_try_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fake_apimart_storage.incoming.SLOW_FOR_SECONDS", 0.5)
+    monkeypatch.setattr("fake_apimart_storage.incoming.SLOW_COOLDOWN_SECONDS", 0.5)
     incoming = Incoming(tmp_path)
     write_for(SLOW * 1.1, incoming)
     assert not incoming.is_quick
@@ -448,11 +448,11 @@ def test_much_at_once_is_left_to_a_thread_on_any_disk(tmp_path: Path) -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             assert isinstance(storage, DirectoryStorage)
             writer = storage.writer(info("image/1"))
-            await writer.write([bytes(MOST_AT_ONCE_BYTES + 1)])
+            await writer.write([bytes(MAX_INLINE_WRITE_BYTES + 1)])
             assert storage.incoming.large_writers == 1
             await writer.commit()
             assert storage.incoming.large_writers == 0
-            assert await read(storage, "image/1") == bytes(MOST_AT_ONCE_BYTES + 1)
+            assert await read(storage, "image/1") == bytes(MAX_INLINE_WRITE_BYTES + 1)
 
     run(body())
 
@@ -584,7 +584,7 @@ def test_commit_waits_for_the_batch_that_is_being_written(
 
     def let_others_pass(fd: int, chunks: Sequence[Chunk]) -> None:
         """Write a large batch once another has been written, or none comes."""
-        if sum(map(len, chunks)) > MOST_AT_ONCE_BYTES:
+        if sum(map(len, chunks)) > MAX_INLINE_WRITE_BYTES:
             overtaken.wait(0.3)
         write_all(fd, chunks)
         overtaken.set()
@@ -655,7 +655,7 @@ def test_commit_after_a_write_that_failed_leaves_nothing(
             writer = storage.writer(info("image/1"))
             await writer.write([bytes(200_000)])
             monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", fill_up)
-            await writer.write([bytes(MOST_AT_ONCE_BYTES + 1)])
+            await writer.write([bytes(MAX_INLINE_WRITE_BYTES + 1)])
             with pytest.raises(StorageError, match="No space left"):
                 await writer.commit()
             assert parts_in(tmp_path) == []

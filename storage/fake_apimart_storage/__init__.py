@@ -1,4 +1,8 @@
-"""Where fake-apimart keeps bytes: objects under keys, in memory, in a folder, or on S3."""
+"""Storage of immutable objects under keys: in memory, in a folder, or on S3.
+
+The interface, its implementations and the parsing of their locations belong here. Nothing here
+knows HTTP, the server, or what an object means to it.
+"""
 
 from fake_apimart_storage.interface import (
     Chunk,

@@ -1,6 +1,6 @@
-"""`dir:PATH`: one file per object, below PATH/objects, by the object's key.
+"""`dir:PATH`: one file per object below PATH/objects, at the path of the object's key.
 
-Uploads under way lie in PATH/incoming until they are whole. Several servers may share one PATH.
+Uploads in flight are in PATH/incoming until they are complete. Servers may share one PATH.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ from fake_apimart_storage.interface import (
 from fake_apimart_storage.object_file import path_of, read_trailer
 
 READ_BYTES = 256 * 1024
+"""Size of the chunks that a reader gets."""
 LIST_BATCH = 256
+"""Files whose trailers are read in one job of a worker thread."""
 PAUSE_SECONDS = 0.25
-"""After each batch that was looked at for what has expired: some twenty times what it took."""
+"""Pause after each batch of the search for expired objects, about 20 times what a batch takes."""
 
 
 class DirectoryObject(StoredObject):
+    """An open object file; small reads run in the event loop, others in the pool."""
+
     def __init__(self, fd: int, info: ObjectInfo, size: int, pool: ThreadPoolExecutor) -> None:
         self.info = info
         self.size = size
@@ -63,6 +67,8 @@ class DirectoryObject(StoredObject):
 
 
 class DirectoryStorage(Storage):
+    """Object files below `root`."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.location = f"dir:{root}"
@@ -90,7 +96,7 @@ class DirectoryStorage(Storage):
         try:
             info, size = read_trailer(fd, os.fstat(fd).st_size)
             if info.key != key:
-                # Two keys share a file name where the file system ignores case.
+                # On a case-insensitive file system two keys can share a file.
                 raise ObjectNotFound(key)
             return DirectoryObject(fd, info, size, self.incoming.pool)
         except BaseException as error:
@@ -123,8 +129,9 @@ class DirectoryStorage(Storage):
                     yield info
 
     async def delete_expired(self, now: float) -> int:
-        """As on every storage, but without hurry: among many files it would take a good part of
-        what the server can do.
+        """Do as every storage, but with pauses.
+
+        Otherwise a scan of many files would take a large share of the server's capacity.
         """
         deleted = 0
         async for batch in self._batches(""):
@@ -135,28 +142,29 @@ class DirectoryStorage(Storage):
             await asyncio.sleep(PAUSE_SECONDS)
         return deleted
 
-    async def _batches(self, below: str) -> AsyncGenerator[list[ObjectInfo]]:
-        """What lies in a folder, at any depth, some files at a time."""
+    async def _batches(self, folder: str) -> AsyncGenerator[list[ObjectInfo]]:
+        """Yield the objects in a folder, at any depth, in batches."""
         loop = asyncio.get_running_loop()
-        paths = self._object_files(below)
+        paths = self._object_files(folder)
         while True:
-            # Listing a large folder takes its time too.
+            # In a thread, since listing a large folder is slow too.
             batch = await loop.run_in_executor(self.incoming.pool, self._describe, paths)
             if not batch:
                 return
             yield [info for info in batch if info is not None]
 
-    def _object_files(self, below: str) -> Iterator[Path]:
-        for folder, _, names in os.walk(path_of(self.objects, below) if below else self.objects):
+    def _object_files(self, folder: str) -> Iterator[Path]:
+        root = path_of(self.objects, folder) if folder else self.objects
+        for parent, _, names in os.walk(root):
             for name in names:
-                yield Path(folder, name)
+                yield Path(parent, name)
 
     def _describe(self, paths: Iterator[Path]) -> list[ObjectInfo | None]:
         return [self._info_of(path) for path in itertools.islice(paths, LIST_BATCH)]
 
     @staticmethod
     def _info_of(path: Path) -> ObjectInfo | None:
-        """What a file says of itself; None where it is gone meanwhile, or none of ours."""
+        """Return a file's description, or None if it was deleted or is not an object file."""
         try:
             with path.open("rb", buffering=0) as file:
                 return read_trailer(file.fileno(), os.fstat(file.fileno()).st_size)[0]

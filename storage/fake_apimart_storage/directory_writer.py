@@ -1,10 +1,9 @@
-"""Writing one object into a folder: in the event loop while the disk is quick, else in threads.
+"""The writer of an object file: in the event loop while the disk is quick, else in threads.
 
-Up to INLINE_BYTES wait in memory, and are written when the object commits. Beyond that, what comes
-is written as it comes: to copy it into the operating system's memory takes less than to have a
-thread do it. Where that is not all, since a write took long, batches go to a worker thread from
-then on; at most one batch is being written and one collected. So do the steps that may take long
-on any disk: to close, publish or delete a large file.
+Up to INLINE_BYTES are buffered, and written when the object commits. More is written as it
+arrives: a copy to the page cache takes less time than a change of threads. Once a write was slow,
+batches go to a worker thread; at most one batch is being written while another is collected. Steps
+that may be slow on any disk (closing, publishing or deleting a large file) run in a thread too.
 """
 
 from __future__ import annotations
@@ -20,63 +19,68 @@ from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writ
 from fake_apimart_storage.object_file import trailer, write_all
 
 INLINE_BYTES = 128 * 1024
-MOST_AT_ONCE_BYTES = 2 * 1024 * 1024
+"""Largest object that is buffered whole and written in the event loop."""
+MAX_INLINE_WRITE_BYTES = 2 * 1024 * 1024
+"""Largest single write in the event loop."""
 MAX_CHUNKS = 64
+"""Pending chunks, beyond which they are joined."""
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class DirectoryWriter(Writer):
+    """Writes a temporary file, and renames it to `target` at the commit."""
+
     def __init__(self, info: ObjectInfo, target: str, incoming: Incoming) -> None:
         self._info = info
         self._target = target
         self._incoming = incoming
-        self._waiting: list[Chunk] = []
-        self._waiting_bytes = 0
+        self._pending: list[Chunk] = []
+        self._pending_bytes = 0
         self._temporary: str | None = None
         self._fd = -1
         self._job: Future[None] | None = None
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
-            self._waiting.append(chunk)
-            self._waiting_bytes += len(chunk)
-        if len(self._waiting) >= MAX_CHUNKS:
-            # A client that sends byte by byte must not cost an object per byte.
-            self._waiting = [b"".join(self._waiting)]
+            self._pending.append(chunk)
+            self._pending_bytes += len(chunk)
+        if len(self._pending) >= MAX_CHUNKS:
+            # A client that sends single bytes must not cost an object per byte.
+            self._pending = [b"".join(self._pending)]
         limit = INLINE_BYTES if self._job is None else self._incoming.batch_bytes
-        if self._waiting_bytes <= limit:
+        if self._pending_bytes <= limit:
             return
         is_quick = self._job is None and self._incoming.is_quick
-        if is_quick and self._waiting_bytes <= MOST_AT_ONCE_BYTES:
+        if is_quick and self._pending_bytes <= MAX_INLINE_WRITE_BYTES:
             self._write_now()
         else:
-            await self._hand_over()
+            await self._submit_pending()
 
     def _write_now(self) -> None:
         try:
             with self._incoming.measured():
-                self._append(self._taken())
+                self._append(self._take_pending())
         except OSError as error:
             raise StorageError(str(error)) from error
 
-    def _taken(self) -> list[Chunk]:
-        """What waits, which it then does no more."""
-        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+    def _take_pending(self) -> list[Chunk]:
+        """Return the pending chunks and reset the buffer."""
+        batch, self._pending, self._pending_bytes = self._pending, [], 0
         return batch
 
-    async def _hand_over(self) -> None:
-        """Give what waits to a worker thread, once the batch before it is written."""
-        await self._written()
-        self._start(self._append, self._taken())
+    async def _submit_pending(self) -> None:
+        """Submit the pending chunks to a worker thread, after the batch before is written."""
+        await self._wait_for_job()
+        self._submit(self._append, self._take_pending())
 
-    def _start(self, step: Callable[..., None], *arguments: object) -> None:
-        """Have a thread take a step; the one before it must have been `_written`."""
+    def _submit(self, step: Callable[..., None], *arguments: object) -> None:
+        """Run a step in a thread; the one before must have ended (`_wait_for_job`)."""
         if self._job is None:
             self._incoming.large_writers += 1
         self._job = self._incoming.pool.submit(step, *arguments)
 
-    async def _written(self) -> None:
+    async def _wait_for_job(self) -> None:
         if self._job is not None:
             try:
                 await asyncio.wrap_future(self._job)
@@ -85,19 +89,19 @@ class DirectoryWriter(Writer):
 
     async def commit(self) -> None:
         try:
-            await self._written()
-            if self._is_small:
+            await self._wait_for_job()
+            if self._is_buffered:
                 self._finish()
             else:
-                self._start(self._finish)
-                await self._written()
+                self._submit(self._finish)
+                await self._wait_for_job()
         except (OSError, StorageError) as error:
             await self.abort()
             raise StorageError(str(error)) from error
         self._release()
 
     async def abort(self) -> None:
-        if self._is_small:
+        if self._is_buffered:
             self._discard()
         else:
             job = self._incoming.pool.submit(self._discard_after, self._job)
@@ -105,8 +109,8 @@ class DirectoryWriter(Writer):
         self._release()
 
     @property
-    def _is_small(self) -> bool:
-        """Whether all of it waits still."""
+    def _is_buffered(self) -> bool:
+        """Whether no byte has been written or submitted yet."""
         return self._job is None and self._temporary is None
 
     def _release(self) -> None:
@@ -116,7 +120,7 @@ class DirectoryWriter(Writer):
 
     def _append(self, chunks: list[Chunk]) -> None:
         if self._temporary is None:
-            self._fd, self._temporary = self._incoming.healing(self._create)
+            self._fd, self._temporary = self._incoming.recreating_folder(self._create)
         write_all(self._fd, chunks)
 
     def _create(self) -> tuple[int, str]:
@@ -124,11 +128,11 @@ class DirectoryWriter(Writer):
         return os.open(path, _NEW_FILE, 0o644), path
 
     def _finish(self) -> None:
-        self._append([*self._waiting, trailer(self._info)])
-        self._waiting = []
+        self._append([*self._pending, trailer(self._info)])
+        self._pending = []
         os.close(self._fd)
         self._fd = -1
-        self._incoming.healing(self._publish)
+        self._incoming.recreating_folder(self._publish)
 
     def _publish(self) -> None:
         assert self._temporary is not None
@@ -141,12 +145,12 @@ class DirectoryWriter(Writer):
 
     def _discard_after(self, job: Future[None] | None) -> None:
         if job is not None:
-            # The pool starts jobs in order, so this can wait for the earlier without a deadlock.
+            # The pool starts jobs in order, so that waiting for an earlier one cannot deadlock.
             wait([job])
         self._discard()
 
     def _discard(self) -> None:
-        self._waiting = []
+        self._pending = []
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -1,7 +1,8 @@
-"""What every storage offers, in terms of keys and bytes. Nothing here knows of HTTP.
+"""The interface of every storage, in terms of keys and bytes. Nothing here knows HTTP.
 
-A storage keeps immutable objects: each is written once under a key of its own, becomes visible
-whole when its writer commits, and ends at `expires_at`. Times are Unix seconds, sizes bytes.
+A storage holds immutable objects. Each is written once under its own key, becomes visible
+atomically when its writer commits, and expires at `expires_at`. Times are Unix seconds, sizes
+bytes.
 """
 
 from __future__ import annotations
@@ -14,30 +15,31 @@ from typing import NamedTuple, Self
 
 Chunk = bytes | memoryview
 
-# Printable ASCII without the separators and the backslash, which some file systems take for one.
+# Printable ASCII without space, the separator `/`, and the backslash, which some file systems treat
+# as a separator too.
 _SEGMENT = re.compile(r"[!-.0-\[\]-~]+")
 
 
 class StorageError(Exception):
-    """The store failed: disk full, folder gone, no permission. The message names the cause."""
+    """The store failed, such as by a full disk or a missing permission; the message says how."""
 
 
 class ObjectNotFound(Exception):
-    """There is no object under this key."""
+    """No object has this key."""
 
 
 class InvalidKey(ValueError):
-    """The key is not of the form `segment/segment/…` in printable ASCII, or climbs with dots."""
+    """The key is not `segment/segment/…` in printable ASCII, or has a segment `.` or `..`."""
 
 
 class InvalidLocation(ValueError):
-    """A storage setting that names no usable storage; the message says what was expected."""
+    """A location that names no usable storage; the message says what was expected."""
 
 
 class ObjectInfo(NamedTuple):
-    """What is known of an object beside its bytes.
+    """The description of an object.
 
-    `created_at` and `expires_at` are Unix seconds; `metadata` is the caller's own, text to text.
+    `created_at` and `expires_at` are Unix seconds; `metadata` holds strings of the caller's.
     """
 
     key: str
@@ -48,7 +50,7 @@ class ObjectInfo(NamedTuple):
 
 
 class StoredObject(ABC):
-    """An open object. Its bytes stay readable until `close`, even if it is deleted meanwhile."""
+    """An open object; its bytes stay readable until `close`, even if it is deleted meanwhile."""
 
     info: ObjectInfo
     size: int
@@ -56,7 +58,7 @@ class StoredObject(ABC):
 
     @abstractmethod
     def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """The bytes from `start` up to `stop`, in order. Raises StorageError."""
+        """Yield the bytes from `start` up to `stop`, exclusive. Raises StorageError."""
 
     @abstractmethod
     async def close(self) -> None: ...
@@ -74,35 +76,35 @@ class StoredObject(ABC):
 
 
 class Writer(ABC):
-    """An object on its way in: `write` any number of times, then `commit` or `abort` once."""
+    """A new object: call `write` any number of times, then `commit` or `abort`."""
 
     @abstractmethod
     async def write(self, chunks: Iterable[Chunk]) -> None:
-        """Take chunks, in order, without copying them; returns once little enough is waiting.
+        """Append chunks without copying them; backpressure: wait while too much is pending.
 
-        Raises StorageError; the writer can then only be aborted.
+        Raises StorageError, after which the writer can only be aborted.
         """
 
     @abstractmethod
     async def commit(self) -> None:
-        """Make the object visible, whole. Raises StorageError, and then leaves nothing."""
+        """Make the object visible atomically. Raises StorageError, and then leaves nothing."""
 
     @abstractmethod
     async def abort(self) -> None:
-        """Leave nothing behind. Never raises; does nothing after a commit or an abort."""
+        """Discard the object. Never raises; does nothing after a commit or an abort."""
 
 
 class Storage(ABC):
-    """A place for objects. Open it before use, close it after."""
+    """A store of objects; open it before use, close it afterwards."""
 
     location: str
-    """How the place is written in the settings, without secrets."""
+    """The location in the form of the settings, without secrets."""
 
     @abstractmethod
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
-        """Make ready, and sweep what a crash left. Raises StorageError if it cannot be used.
+        """Prepare the store and sweep what a crash left. Raises StorageError if it is unusable.
 
-        `lifetimes` says for each prefix of keys how many seconds its objects live at the most, for
+        `lifetimes` maps prefixes of keys to the longest lifetime of their objects in seconds, for
         stores that delete by themselves.
         """
 
@@ -111,27 +113,27 @@ class Storage(ABC):
 
     @abstractmethod
     def writer(self, info: ObjectInfo) -> Writer:
-        """A writer for a new object. Touches nothing until the first write or commit."""
+        """Return a writer for a new object. Does no I/O before the first write or commit."""
 
     @abstractmethod
     async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
-        """The object under `key`. Raises ObjectNotFound, StorageError.
+        """Open the object under `key`. Raises ObjectNotFound, StorageError.
 
-        Without `with_bytes` no chunk will be asked for, which spares a remote store sending them.
+        Without `with_bytes` the caller reads no chunks, and a remote store need not send any.
         """
 
     @abstractmethod
     async def delete(self, key: str) -> None:
-        """Forget the object under `key`, if there is one. Raises StorageError."""
+        """Delete the object under `key`, if it exists. Raises StorageError."""
 
     @abstractmethod
     def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        """Every visible object whose key begins with `prefix`, in no order. Raises StorageError."""
+        """Yield each visible object whose key has `prefix`, in any order. Raises StorageError."""
 
     async def delete_expired(self, now: float) -> int:
-        """Delete every object whose `expires_at` is not after `now`, in Unix seconds.
+        """Delete the objects that have expired at `now` (Unix seconds) and return their number.
 
-        Gives back how many were deleted. Raises StorageError.
+        An object has expired at its `expires_at`. Raises StorageError.
         """
         expired = [info.key async for info in self.entries() if info.expires_at <= now]
         for key in expired:
@@ -140,18 +142,18 @@ class Storage(ABC):
 
 
 class PresigningStorage(Storage):
-    """A storage that clients can be sent to, with a URL that lets them read one object."""
+    """A storage that clients can read directly, by a presigned URL for one object."""
 
     @abstractmethod
     async def presigned_url(self, key: str, method: str, seconds: int) -> str:
-        """A URL that answers `method` for `key`, for `seconds` or as long as the store allows.
+        """Return a URL that allows `method` on `key`, for `seconds` or the store's maximum.
 
         Raises StorageError.
         """
 
 
 def check_key(key: str) -> list[str]:
-    """The segments of a key. Raises InvalidKey."""
+    """Split a key into its segments. Raises InvalidKey."""
     segments = key.split("/")
     for segment in segments:
         if segment in (".", "..") or not _SEGMENT.fullmatch(segment):

@@ -1,4 +1,4 @@
-"""From a storage's place, as a setting writes it, to the storage."""
+"""Creation of the storage that a location such as `dir:./data` names."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def _s3(rest: str, public_endpoint: str) -> Storage:
     return S3Storage(bucket, f"{prefix}/" if prefix else "", public_endpoint)
 
 
-# Each imports its module when chosen: a storage that is not used must not cost start-up time.
 STORAGES: dict[str, Callable[[str, str], Storage]] = {
     "memory://": _memory,
     "dir:": _directory,
     "s3://": _s3,
 }
+"""Factories by prefix. Each imports its module when called, to keep the server's start fast."""
 
 
 def storage_at(location: str, *, public_endpoint: str = "") -> Storage:
-    """The storage that a setting names: `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`.
+    """Return the storage at `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`, not yet open.
 
-    `public_endpoint` is the URL by which clients reach an S3 store, where it is not the server's.
+    `public_endpoint` is the URL by which clients reach an S3 store, if the server uses another.
     Raises InvalidLocation.
     """
-    for prefix, storage in STORAGES.items():
+    for prefix, factory in STORAGES.items():
         if location.startswith(prefix):
-            return storage(location.removeprefix(prefix), public_endpoint)
+            return factory(location.removeprefix(prefix), public_endpoint)
     raise InvalidLocation("expected memory://, dir:PATH or s3://BUCKET/PREFIX")

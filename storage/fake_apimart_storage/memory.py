@@ -1,4 +1,4 @@
-"""`memory://`: objects in this process, gone with it."""
+"""`memory://`: objects in the memory of this process, lost when it ends."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from fake_apimart_storage.interface import (
 )
 
 CHUNK_BYTES = 256 * 1024
+"""Size of the chunks that a reader gets."""
 
 
 class MemoryObject(StoredObject):
+    """An object whose bytes are in memory."""
+
     def __init__(self, info: ObjectInfo, data: bytearray) -> None:
         self.info = info
         self.size = len(data)
@@ -30,10 +33,12 @@ class MemoryObject(StoredObject):
             yield bytes(self._data[offset : min(offset + CHUNK_BYTES, stop)])
 
     async def close(self) -> None:
-        """Nothing is held that the garbage collector does not see."""
+        """Do nothing: there is no resource but memory."""
 
 
 class MemoryWriter(Writer):
+    """A writer that collects an object in memory."""
+
     def __init__(self, storage: MemoryStorage, info: ObjectInfo) -> None:
         check_key(info.key)
         self._storage = storage
@@ -52,22 +57,21 @@ class MemoryWriter(Writer):
 
 
 class MemoryStorage(Storage):
-    """Objects in a dict. Nothing survives the process; nothing can fail."""
+    """A dict of objects; no call raises StorageError."""
 
     location = "memory://"
 
     def __init__(self) -> None:
         self.objects: dict[str, MemoryObject] = {}
-        self._below: dict[str, dict[str, None]] = {}
-        """The keys below each folder, at any depth: what a world has is found without a look at
-        all others."""
+        self._keys_by_folder: dict[str, dict[str, None]] = {}
+        """The keys below each folder, at any depth, to list one world's objects without a scan."""
 
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
-        """Nothing to make ready."""
+        """Do nothing: there is nothing to prepare."""
 
     async def close(self) -> None:
         self.objects.clear()
-        self._below.clear()
+        self._keys_by_folder.clear()
 
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         return MemoryWriter(self, info)
@@ -79,31 +83,31 @@ class MemoryStorage(Storage):
             raise ObjectNotFound(key) from None
 
     def put(self, stored: MemoryObject) -> None:
-        """Make an object visible."""
+        """Add an object, which is visible from then on."""
         key = stored.info.key
         self.objects[key] = stored
         for folder in _folders(key):
-            self._below.setdefault(folder, {})[key] = None
+            self._keys_by_folder.setdefault(folder, {})[key] = None
 
     async def delete(self, key: str) -> None:
         if self.objects.pop(key, None) is None:
             return
         for folder in _folders(key):
-            keys = self._below[folder]
+            keys = self._keys_by_folder[folder]
             del keys[key]
             if not keys:
-                del self._below[folder]
+                del self._keys_by_folder[folder]
 
     async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         folder = prefix[: prefix.rfind("/") + 1]
-        for key in tuple(self._below.get(folder, ()) if folder else self.objects):
+        for key in tuple(self._keys_by_folder.get(folder, ()) if folder else self.objects):
             found = self.objects.get(key)
             if found is not None and key.startswith(prefix):
                 yield found.info
 
 
 def _folders(key: str) -> Iterator[str]:
-    """Those that a key lies in, the outermost first, each with its slash."""
+    """Yield the folders of a key, the outermost first, each with its trailing slash."""
     end = key.find("/")
     while end >= 0:
         yield key[: end + 1]

@@ -1,10 +1,10 @@
-"""How an object lies in one file: its bytes, then a trailer that says what they are.
+"""The file format of an object: its bytes, then a trailer with its description.
 
     the object's bytes | JSON of ObjectInfo | length of the JSON, 4 bytes | b"FAPIMART"
 
-One file means one atomic rename: bytes and description appear together or not at all. With the
-trailer behind the bytes nothing about the object must be known before its last byte, and a
-picture in the folder still opens in any viewer, since all four formats allow trailing bytes.
+With one file, one atomic rename publishes bytes and description together. With the trailer after
+the bytes, nothing about the object must be known before its last byte, and a picture in the folder
+still opens in any viewer, since all four formats allow trailing bytes.
 """
 
 from __future__ import annotations
@@ -22,30 +22,32 @@ from fake_apimart_storage.portable_name import portable_key
 _FOOTER = struct.Struct(">I8s")
 _MAGIC = b"FAPIMART"
 _TAIL_BYTES = 4096
+"""Bytes read at the end of a file at first; nearly all trailers fit."""
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _IOV_MAX = 1024
-_WRITES_AT_ONCE = hasattr(os, "writev")
+"""Chunks per `writev`, the limit of Linux and macOS."""
+_HAS_WRITEV = hasattr(os, "writev")
 
 
 def path_of(root: Path, key: str) -> str:
-    """The file of the object under `key`, below `root`. Raises InvalidKey.
+    """Return the path of the object file for `key` below `root`. Raises InvalidKey.
 
-    A segment that some file system would refuse becomes its `portable_name`.
+    A segment that some file system would refuse is replaced by its `portable_name`.
     """
-    # Text, because a Path takes as long to make as all the rest of this.
+    # A str, because creating a Path takes as long as all the rest of this.
     return f"{root}{os.sep}{portable_key(key)}"
 
 
 def trailer(info: ObjectInfo) -> bytes:
-    """The bytes that stand behind an object's own."""
+    """Return the trailer for an object's file."""
     text = _encode(info._asdict()).encode()
     return text + _FOOTER.pack(len(text), _MAGIC)
 
 
 def read_trailer(fd: int, file_bytes: int) -> tuple[ObjectInfo, int]:
-    """The description in an open object file of `file_bytes`, and the size of the object's bytes.
+    """Return the description in an open object file of `file_bytes`, and the object's size.
 
-    Raises StorageError where the file is none of ours or was damaged.
+    Raises StorageError if the file is not an object file or is damaged.
     """
     tail = _read_at(fd, max(0, file_bytes - _TAIL_BYTES), _TAIL_BYTES)
     if len(tail) < _FOOTER.size:
@@ -69,15 +71,15 @@ def _read_at(fd: int, offset: int, length: int) -> bytes:
 
 def write_all(fd: int, chunks: Sequence[Chunk]) -> None:
     """Append all chunks to an open file. Raises OSError."""
-    if not _WRITES_AT_ONCE:  # pragma: no cover - Windows
+    if not _HAS_WRITEV:  # pragma: no cover - Windows
         for chunk in chunks:
             _write_rest(fd, memoryview(chunk))
         return
     for first in range(0, len(chunks), _IOV_MAX):
         batch = chunks[first : first + _IOV_MAX]
-        wanted = sum(map(len, batch))
+        total = sum(map(len, batch))
         written = os.writev(fd, batch)
-        if written < wanted:
+        if written < total:
             _write_rest(fd, memoryview(b"".join(batch))[written:])
 
 

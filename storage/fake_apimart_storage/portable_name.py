@@ -1,4 +1,4 @@
-"""Names that every file system and every store takes, for names that some would refuse."""
+"""File names that are valid on every file system and store, for keys that are not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from fake_apimart_storage.interface import check_key
 
-# Within the 255 bytes that file systems allow; MinIO keeps objects in one.
+# Within the 255 bytes of a name on common file systems, which MinIO uses too.
 _NAME = r"[A-Za-z0-9_~$&+=@%-][A-Za-z0-9._~$&+=@%-]{0,198}(?<!\.)"
 _PORTABLE = re.compile(_NAME)
 _PORTABLE_KEY = re.compile(f"{_NAME}(?:/{_NAME})*")
@@ -16,17 +16,16 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 
 
 def portable_key(key: str) -> str:
-    """`key` with a portable name for each of its segments. Raises InvalidKey."""
+    """Return `key` with each segment replaced by its portable name. Raises InvalidKey."""
     if _PORTABLE_KEY.fullmatch(key):
         return key
     return "/".join(map(portable_name, check_key(key)))
 
 
 def portable_name(segment: str) -> str:
-    """`segment` itself where it is taken everywhere.
+    """Return `segment` if it is portable, else its beginning, a hash of it, and its suffix.
 
-    Otherwise its beginning and its suffix, with a hash of the whole between the two. What this
-    gives back is taken everywhere, so that doing it twice changes nothing more.
+    Idempotent: the result is portable.
     """
     if _PORTABLE.fullmatch(segment):
         return segment
