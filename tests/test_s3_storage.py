@@ -21,7 +21,7 @@ from fake_apimart_storage import ObjectInfo, ObjectNotFound, StorageError, stora
 from fake_apimart_storage.s3.bucket import MAX_SKEW_SECONDS, check_clock
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import Calls
-from fake_apimart_storage.s3.lifecycle import rules_with_ours
+from fake_apimart_storage.s3.lifecycle import merge_rules
 from fake_apimart_storage.s3.metadata import MAX_BYTES, from_metadata, to_metadata
 from fake_apimart_storage.s3.part import PART_BYTES
 from fake_apimart_storage.s3.storage import S3Storage
@@ -252,16 +252,16 @@ def test_lifecycle_rules_stand_beside_a_foreign_one(minio_store: Store, bucket: 
 
 @pytest.mark.parametrize(("lifetime", "days"), [(1, 4), (3 * DAY, 4), (3 * DAY + 1, 5)])
 def test_lifecycle_grants_a_day_more_than_the_lifetime(lifetime: int, days: int) -> None:
-    (rule,) = rules_with_ours([], {"image/": lifetime})
+    (rule,) = merge_rules([], {"image/": lifetime})
     assert rule["Expiration"] == {"Days": days}
 
 
 def test_lifecycle_that_says_all_already_is_left_alone() -> None:
-    rules = rules_with_ours([{"ID": "foreign"}], {"image/": DAY})
-    assert rules_with_ours(rules, {"image/": DAY}) == rules
+    rules = merge_rules([{"ID": "foreign"}], {"image/": DAY})
+    assert merge_rules(rules, {"image/": DAY}) == rules
     # As a store gives it back that drops the part about multipart uploads.
     kept = [{k: v for k, v in each.items() if not k.startswith("Abort")} for each in rules]
-    assert rules_with_ours(kept, {"image/": DAY}) == kept
+    assert merge_rules(kept, {"image/": DAY}) == kept
 
 
 def test_unfinished_upload_of_a_killed_server_is_never_visible(
@@ -497,9 +497,9 @@ def test_budget_lets_half_collected_parts_be_completed() -> None:
 
     async def collect(budget: Budget, part: object) -> None:
         for _ in range(part_bytes // 10):
-            await budget.take(part, 10, 5)
+            await budget.acquire(part, 10, 5)
             await asyncio.sleep(0)
-        budget.give_back(part, part_bytes)
+        budget.release(part, part_bytes)
 
     async def main() -> None:
         budget = Budget(250, reserve=part_bytes)
@@ -512,12 +512,12 @@ def test_budget_fails_those_that_wait_too_long_and_gives_their_turn_on() -> None
     async def main() -> None:
         budget = Budget(100, reserve=50)
         one, two, three = object(), object(), object()
-        await budget.take(one, 50, 1)
-        await budget.take(two, 40, 1)
+        await budget.acquire(one, 50, 1)
+        await budget.acquire(two, 40, 1)
         with pytest.raises(StorageError, match="too many uploads wait"):
-            await budget.take(three, 10, 0.1)
-        budget.give_back(two, 40)
-        await budget.take(three, 10, 0.1)
+            await budget.acquire(three, 10, 0.1)
+        budget.release(two, 40)
+        await budget.acquire(three, 10, 0.1)
 
     asyncio.run(main())
 
@@ -544,7 +544,7 @@ def test_failure_of_the_start_s_lifecycle_is_only_a_warning(
     def refuse(*_: object) -> None:
         raise OSError("not implemented")
 
-    monkeypatch.setattr("fake_apimart_storage.s3.bucket.rules_with_ours", refuse)
+    monkeypatch.setattr("fake_apimart_storage.s3.bucket.merge_rules", refuse)
     logger = logging.getLogger("fake_apimart.storage")
     monkeypatch.setattr(logger.parent, "propagate", True)
     run(moto_store, f"s3://{bucket}", nothing)

@@ -1,1 +1,4 @@
-"""`s3://BUCKET/PREFIX`: objects in any store that speaks S3, through boto3."""
+"""`s3://BUCKET/PREFIX`: objects in any S3-compatible store, through boto3.
+
+Everything that knows boto3 or S3 belongs here. What other storages need too does not.
+"""

@@ -1,4 +1,4 @@
-"""A bucket made ready at the server's start: there, reachable, and told to delete what is old."""
+"""Preparation of the bucket at the server's start: creation, checks, lifecycle, sweep."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from fake_apimart_storage.interface import StorageError
 from fake_apimart_storage.s3.calls import FAILURES
 from fake_apimart_storage.s3.client import Connection, is_amazon
 from fake_apimart_storage.s3.failure import cause_of, code_of
-from fake_apimart_storage.s3.lifecycle import rules_with_ours
+from fake_apimart_storage.s3.lifecycle import merge_rules
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_SKEW_SECONDS = 900
-"""What S3 itself tolerates; a presigned URL would be dead or not yet alive beyond it."""
+"""Clock skew that S3 tolerates; with more, presigned URLs would be expired or not yet valid."""
 
 ABANDONED_SECONDS = 86_400
-"""The age at which a multipart upload is taken for one whose server is dead."""
+"""Age from which the server of a multipart upload is presumed dead."""
 
 logger = logging.getLogger(__name__)
 
 
-def make_ready(
+def prepare_bucket(
     connection: Connection, bucket: str, prefix: str, lifetimes: Mapping[str, int]
 ) -> None:
-    """Create the bucket if it is missing, check what can be checked, set its lifecycle.
+    """Create the bucket if missing, check access and clock, set the lifecycle, sweep uploads.
 
-    Blocks. Raises StorageError, whose message is one line.
+    Blocks. Raises StorageError with a message of one line.
     """
     client = connection.client
     try:
         try:
-            answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
         except ClientError as error:
             if code_of(error) != "NoSuchBucket":
                 raise
             _create(connection, bucket)
-            answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except FAILURES as error:
         raise StorageError(f"{connection.endpoint}: {cause_of(error)}") from error
-    check_clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
+    check_clock(response["ResponseMetadata"]["HTTPHeaders"].get("date"))
     _set_lifecycle(client, bucket, {prefix + each: life for each, life in lifetimes.items()})
     _sweep(client, bucket, prefix)
 
@@ -54,7 +54,7 @@ def make_ready(
 def _create(connection: Connection, bucket: str) -> None:
     parameters: dict[str, Any] = {"Bucket": bucket}
     if is_amazon(connection.client.meta.endpoint_url) and connection.region != "us-east-1":
-        # Amazon alone wants the region named, and refuses its default one by name.
+        # Only Amazon requires the region, and it refuses the name of its default region.
         parameters["CreateBucketConfiguration"] = {"LocationConstraint": connection.region}
     try:
         connection.client.create_bucket(**parameters)
@@ -69,7 +69,7 @@ def _create(connection: Connection, bucket: str) -> None:
 
 
 def check_clock(date: str | None) -> None:
-    """Compare with the `Date` of an answer. Raises StorageError where they differ too much."""
+    """Compare the clock with the `Date` of a response. Raises StorageError if the skew is large."""
     if date is None:
         return
     skew = time.time() - parsedate_to_datetime(date).timestamp()
@@ -81,12 +81,12 @@ def check_clock(date: str | None) -> None:
 
 
 def _set_lifecycle(client: S3Client, bucket: str, lifetimes: Mapping[str, int]) -> None:
-    """Have the store delete what this server, if it is gone, no longer can."""
+    """Let the store expire objects, for the case that this server no longer runs."""
     try:
         rules = _rules(client, bucket)
-        wanted = rules_with_ours(rules, lifetimes)
-        if wanted != rules:
-            configuration: Any = {"Rules": wanted}
+        merged = merge_rules(rules, lifetimes)
+        if merged != rules:
+            configuration: Any = {"Rules": merged}
             client.put_bucket_lifecycle_configuration(
                 Bucket=bucket, LifecycleConfiguration=configuration
             )
@@ -108,12 +108,13 @@ def _rules(client: S3Client, bucket: str) -> list[Any]:
 
 
 def _sweep(client: S3Client, bucket: str, prefix: str) -> None:
-    """Abort multipart uploads that a crash left: some stores have no lifecycle rule for it.
+    """Abort multipart uploads that a crash left, as some stores have no lifecycle rule for them.
 
-    Another server on the same bucket may be uploading: only what is a day old is surely dead.
+    Another server on the same bucket may be uploading, so that only those of ABANDONED_SECONDS
+    count as dead.
     """
     try:
-        # MinIO finds uploads by a prefix only where it is a whole key.
+        # Without Prefix, since MinIO lists uploads by prefix only if that is a whole key.
         for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
             for upload in page.get("Uploads", ()):
                 age = time.time() - upload["Initiated"].timestamp()

@@ -1,4 +1,4 @@
-"""How much all uploads together may hold in memory on their way to the store."""
+"""The memory budget of all uploads in flight to the store."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from fake_apimart_storage.interface import StorageError
 
 
 class Budget:
-    """`limit` bytes for all parts that are collected or under way.
+    """A fair semaphore of `limit` bytes for all parts that are being collected or sent.
 
-    Parts go out whole, so that many which are half collected could use up the limit and wait for
-    each other for ever. Hence the last `reserve` bytes, as many as one part has, are for one part
-    at a time, which can then be completed, and frees what it held when the store has it.
+    Parts are sent whole, so that many half-collected parts could use up the limit and deadlock.
+    Hence only one part at a time, the owner, may use the last `reserve` bytes, the size of a part:
+    it can always be completed, and frees its bytes once the store has it.
     """
 
     def __init__(self, limit: int, reserve: int) -> None:
         self._free = limit
         self._reserve = reserve
         self._owner: object | None = None
-        self._waiting: deque[tuple[object, int, asyncio.Future[None]]] = deque()
+        self._waiters: deque[tuple[object, int, asyncio.Future[None]]] = deque()
 
-    async def take(self, part: object, size: int, seconds: float) -> None:
-        """Wait until `part` may hold `size` bytes more. Raises StorageError after `seconds`."""
-        if self._granted(part, size):
+    async def acquire(self, part: object, size: int, seconds: float) -> None:
+        """Wait until `part` may hold `size` more bytes. Raises StorageError after `seconds`."""
+        if self._try_acquire(part, size):
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (part, size, waiter)
-        self._waiting.append(entry)
+        self._waiters.append(entry)
         try:
             async with asyncio.timeout(seconds):
                 await waiter
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
                 self._free += size
-                self._wake()
+                self._wake_waiters()
             else:
                 with contextlib.suppress(ValueError):
-                    self._waiting.remove(entry)
+                    self._waiters.remove(entry)
             if isinstance(error, TimeoutError):
                 raise StorageError("too many uploads wait for the store") from error
             raise
 
-    def _granted(self, part: object, size: int) -> bool:
+    def _try_acquire(self, part: object, size: int) -> bool:
         if self._free - size < self._reserve and self._owner is not part:
             if self._owner is not None:
                 return False
@@ -52,18 +52,18 @@ class Budget:
         self._free -= size
         return True
 
-    def give_back(self, part: object, size: int) -> None:
-        """`part` no longer holds any of its `size` bytes."""
+    def release(self, part: object, size: int) -> None:
+        """Release all `size` bytes that `part` holds."""
         self._free += size
         if self._owner is part:
             self._owner = None
-        self._wake()
+        self._wake_waiters()
 
-    def _wake(self) -> None:
-        while self._waiting:
-            part, size, waiter = self._waiting[0]
-            if not waiter.done() and not self._granted(part, size):
+    def _wake_waiters(self) -> None:
+        while self._waiters:
+            part, size, waiter = self._waiters[0]
+            if not waiter.done() and not self._try_acquire(part, size):
                 return
-            self._waiting.popleft()
+            self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)

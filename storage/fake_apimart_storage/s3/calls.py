@@ -1,4 +1,4 @@
-"""Calls of boto3, which block, in threads of their own, with a deadline and one kind of error."""
+"""Blocking calls of boto3 in worker threads, with a timeout and StorageError for every failure."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ from fake_apimart_storage.interface import ObjectNotFound, StorageError
 from fake_apimart_storage.s3.failure import cause_of, code_of
 
 CALL_SECONDS = 15
-"""After so long without an answer a call has failed, wherever it is stuck."""
+"""Timeout of a call, wherever it hangs."""
 
 CALL_THREADS = 16
 PART_THREADS = 8
-"""Threads for parts alone, so that slow uploads leave some to everything else."""
+"""Threads for parts alone, so that slow uploads do not starve everything else."""
 
 FAILURES = (BotoCoreError, ClientError, HTTPClientError, OSError)
+"""What a call of boto3 raises if the store fails."""
 
 T = TypeVar("T")
 
 
 class Calls:
-    """Runs functions in worker threads, a limited number at once."""
+    """A pool of `threads` for calls, each with a timeout of `seconds`."""
 
     def __init__(self, threads: int = CALL_THREADS, seconds: float = CALL_SECONDS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="s3")
         self._seconds = seconds
 
     async def __call__(self, function: Callable[..., T], **parameters: Any) -> T:
-        """What `function` gives back. Raises StorageError, ObjectNotFound."""
+        """Run `function` and return its result. Raises StorageError, ObjectNotFound."""
         return await self.result(self.start(function, **parameters))
 
     def start(self, function: Callable[..., T], **parameters: Any) -> Future[T]:
-        """Begin a call; `result` waits for its end."""
+        """Start a call; `result` waits for its end."""
         return self._pool.submit(partial(function, **parameters))
 
     async def result(self, job: Future[T]) -> T:
-        """What a call that was begun gives back. Raises StorageError, ObjectNotFound.
+        """Wait for a call and return its result. Raises StorageError, ObjectNotFound.
 
-        A call that is given up on runs on; one that waits for a thread never runs.
+        After a timeout, a running call continues and a queued one never runs.
         """
-        waiting = asyncio.wrap_future(job)
-        # Nobody may be left to hear how it ended.
-        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        future = asyncio.wrap_future(job)
+        # Retrieve the exception, since nobody may be left to await the future.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             async with asyncio.timeout(self._seconds):
-                return await asyncio.shield(waiting)
+                return await asyncio.shield(future)
         except FAILURES as error:
             job.cancel()
             if code_of(error) == "NoSuchKey":
@@ -58,5 +59,5 @@ class Calls:
             raise StorageError(cause_of(error)) from error
 
     async def close(self) -> None:
-        """Wait for what runs, drop what waits."""
+        """Wait for running calls and cancel queued ones."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)

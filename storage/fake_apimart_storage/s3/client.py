@@ -1,4 +1,4 @@
-"""boto3's client for a store, set up from what all AWS tools read."""
+"""boto3's client for a store, configured from the environment and files of all AWS tools."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3
 READ_SECONDS = 5
 ATTEMPTS = 2
-"""With these a store that hangs is given up on within 13 seconds."""
+"""Together with the timeouts above, a call to a store that hangs fails within 13 seconds."""
 
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 class Connection:
-    """A client, one more that presigns for the name that clients know, and their credentials."""
+    """The client for the store, one that presigns URLs, and their credentials.
+
+    URLs are presigned for `public_endpoint`, if that is given, else for the client's endpoint.
+    `connections` is the size of the connection pool. Raises StorageError.
+    """
 
     def __init__(self, connections: int, public_endpoint: str = "") -> None:
         try:
@@ -49,7 +53,7 @@ class Connection:
         client = self._with_style("auto", connections, endpoint)
         if is_amazon(client.meta.endpoint_url):
             return client
-        # Only Amazon has a host name for each bucket.
+        # Only Amazon is sure to have a host name for each bucket.
         return self._with_style("path", connections, endpoint)
 
     def _with_style(
@@ -58,26 +62,26 @@ class Connection:
         config = Config(
             region_name=self.region,
             signature_version="s3v4",
-            # Hashing each body, here and in the store, costs a good tenth of a large upload.
+            # Hashing each body, here and in the store, takes over a tenth of a large upload.
             s3={"addressing_style": style, "payload_signing_enabled": False},
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             max_pool_connections=connections,
-            # Many stores refuse the checksums that boto3 adds by default.
+            # Many stores reject the checksums that boto3 adds by default.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
         return self._session.client("s3", endpoint_url=endpoint, config=config)
 
-    def credentials_last(self, seconds: int) -> bool:
-        """Whether the credentials, which may be temporary, are good for so long."""
+    def credentials_outlast(self, seconds: int) -> bool:
+        """Return whether the credentials, which may be temporary, stay valid for `seconds`."""
         refresh_needed = getattr(self._credentials, "refresh_needed", None)
         return refresh_needed is None or not refresh_needed(refresh_in=seconds)
 
 
 def is_amazon(endpoint: str) -> bool:
-    """Whether an endpoint is Amazon's own S3."""
+    """Return whether an endpoint is Amazon's own S3."""
     return (urlsplit(endpoint).hostname or "").endswith(_AMAZON)
 
 

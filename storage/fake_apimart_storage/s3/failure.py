@@ -1,4 +1,4 @@
-"""What went wrong with a store, in one line and without secrets."""
+"""The cause of a store's failure, in one line and without secrets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 from botocore.exceptions import ClientError
 
-# boto3 repeats the endpoint as it was given, with a password that may be in it.
+# The messages of boto3 contain the endpoint, whose user info may hold a password.
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
-_WORDS = {
+_CAUSES = {
     "InvalidAccessKeyId": "the access key id is unknown there (AWS_ACCESS_KEY_ID)",
     "SignatureDoesNotMatch": "the secret key is wrong (AWS_SECRET_ACCESS_KEY)",
     "NoSuchBucket": "there is no such bucket",
@@ -21,21 +21,21 @@ _WORDS = {
     "PermanentRedirect": "the bucket is in another region (AWS_REGION)",
     "IllegalLocationConstraintException": "the bucket is in another region (AWS_REGION)",
 }
-"""By S3's error code."""
+"""Explanations by S3's error code."""
 
 
 def code_of(error: BaseException) -> str:
-    """S3's own code of an error, or nothing where the store did not answer."""
+    """Return the error code of S3, or an empty string if the store sent no error."""
     return error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
 
 
 def cause_of(error: BaseException) -> str:
-    """The cause of an error of boto3, as one line."""
+    """Return the cause of a timeout or of an exception of boto3 in one line."""
     if isinstance(error, TimeoutError):
         return "the store did not answer in time"
     if not isinstance(error, ClientError):
         return _USERINFO.sub("//", " ".join(str(error).split())) or type(error).__name__
     code = code_of(error)
     message = " ".join(error.response["Error"].get("Message", "").split())
-    words = _WORDS.get(code)
-    return f"{words} ({code})" if words else f"{code}: {message}"
+    cause = _CAUSES.get(code)
+    return f"{cause} ({code})" if cause else f"{code}: {message}"

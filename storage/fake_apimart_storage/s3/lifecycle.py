@@ -1,4 +1,4 @@
-"""The lifecycle rules by which a bucket deletes what has long expired."""
+"""Lifecycle rules, by which the store itself deletes objects some days after they expired."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SHORTEST_DAYS = 4
+MIN_DAYS = 4
+"""Shortest lifetime that a rule is given, in days."""
 _SECONDS_PER_DAY = 86_400
-_ID = "fake-apimart:"
-# S3 allows no longer ids.
-_ID_CHARACTERS = 255
+_ID_PREFIX = "fake-apimart:"
+_MAX_ID_LENGTH = 255
+"""S3's limit."""
 
 Rule = dict[str, Any]
 
 
-def rule(prefix: str, lifetime: int) -> Rule:
-    """The rule for objects below `prefix`, which live `lifetime` seconds.
+def lifecycle_rule(prefix: str, lifetime: int) -> Rule:
+    """Return the rule for objects below `prefix`, which live `lifetime` seconds.
 
-    Days count from midnight in UTC, so that one more is granted.
+    Stores count days from midnight UTC, so the rule adds one day.
     """
-    days = max(SHORTEST_DAYS, math.ceil(lifetime / _SECONDS_PER_DAY) + 1)
+    days = max(MIN_DAYS, math.ceil(lifetime / _SECONDS_PER_DAY) + 1)
     return {
-        "ID": (_ID + prefix)[:_ID_CHARACTERS],
+        "ID": (_ID_PREFIX + prefix)[:_MAX_ID_LENGTH],
         "Filter": {"Prefix": prefix},
         "Status": "Enabled",
         "Expiration": {"Days": days},
@@ -30,14 +31,14 @@ def rule(prefix: str, lifetime: int) -> Rule:
     }
 
 
-def rules_with_ours(rules: Sequence[Rule], lifetimes: Mapping[str, int]) -> list[Rule]:
-    """`rules` with ours for each prefix, and everybody else's as they are."""
-    ours = {each["ID"]: each for each in (rule(*item) for item in lifetimes.items())}
-    result = [_stored(each, ours.pop(each.get("ID", ""), each)) for each in rules]
-    return result + list(ours.values())
+def merge_rules(rules: Sequence[Rule], lifetimes: Mapping[str, int]) -> list[Rule]:
+    """Return `rules` with ours added or replaced, and rules of others unchanged."""
+    ours = {rule["ID"]: rule for rule in (lifecycle_rule(*item) for item in lifetimes.items())}
+    merged = [_keep_if_equal(rule, ours.pop(rule.get("ID", ""), rule)) for rule in rules]
+    return merged + list(ours.values())
 
 
-def _stored(stored: Rule, wanted: Rule) -> Rule:
-    """`stored` where it says all that the store can keep of `wanted`."""
-    known = {name: wanted[name] for name in stored if name in wanted}
-    return stored if known == stored and "Expiration" in known else wanted
+def _keep_if_equal(stored: Rule, desired: Rule) -> Rule:
+    """Return `stored` if it equals `desired` in all fields that the store has kept."""
+    known = {name: desired[name] for name in stored if name in desired}
+    return stored if known == stored and "Expiration" in known else desired

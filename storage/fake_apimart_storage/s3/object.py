@@ -1,4 +1,4 @@
-"""Reading one object: its bytes as they come from the store, or a range of them."""
+"""The reader of an object: a stream of all its bytes, or of a range."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 READ_BYTES = 512 * 1024
+"""Size of the chunks that a reader gets; smaller objects are read at once."""
 
 
 class Store(Protocol):
-    """What an object needs of the storage that it is read from."""
+    """The part of S3Storage that an object needs."""
 
     client: S3Client
     calls: Calls
 
     def target(self, key: str) -> dict[str, str]:
-        """Bucket and key, as parameters of a call."""
+        """Return bucket and key as parameters of a call."""
 
 
 class S3Object(StoredObject):
-    def __init__(self, store: Store, info: ObjectInfo, answer: dict[str, Any]) -> None:
+    """An object whose `response`, of a GET of all or of its first byte, is open."""
+
+    def __init__(self, store: Store, info: ObjectInfo, response: dict[str, Any]) -> None:
         self.info = info
-        total = str(answer.get("ContentRange", "")).rpartition("/")[2]
-        self.size = int(total or answer["ContentLength"])
-        self.etag = answer["ETag"]
+        total = str(response.get("ContentRange", "")).rpartition("/")[2]
+        self.size = int(total or response["ContentLength"])
+        self.etag = response["ETag"]
         self._store = store
-        self._body = answer["Body"]
+        self._body = response["Body"]
         self._position = 0
 
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
@@ -42,19 +45,19 @@ class S3Object(StoredObject):
         if start != self._position:
             await self._open_at(start, stop)
         while self._position < stop:
-            wanted = min(READ_BYTES, stop - self._position)
-            chunk = await self._store.calls(partial(self._body.read, wanted))
+            length = min(READ_BYTES, stop - self._position)
+            chunk = await self._store.calls(partial(self._body.read, length))
             if not chunk:
                 raise StorageError(f"{self.info.key} ends before its size")
             self._position += len(chunk)
             yield chunk
 
     async def _open_at(self, start: int, stop: int) -> None:
-        """Ask for a part of the very same object, whatever has been put there meanwhile."""
+        """Get a range of the same object; fail if another has replaced it meanwhile."""
         self._body.close()
         target: Any = self._store.target(self.info.key)
         try:
-            answer = await self._store.calls(
+            response = await self._store.calls(
                 self._store.client.get_object,
                 **target,
                 Range=f"bytes={start}-{stop - 1}",
@@ -62,7 +65,7 @@ class S3Object(StoredObject):
             )
         except ObjectNotFound as error:
             raise StorageError(f"{self.info.key} is gone meanwhile") from error
-        self._body, self._position = answer["Body"], start
+        self._body, self._position = response["Body"], start
 
     async def close(self) -> None:
         self._body.close()

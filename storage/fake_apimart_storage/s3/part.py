@@ -1,4 +1,4 @@
-"""The bytes of one part on its way: filled as they arrive, then read by boto3 as a file."""
+"""The buffer of one part: filled as bytes arrive, then read by boto3 as a file."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import io
 import mmap
 
 PART_BYTES = 8 * 1024 * 1024
-"""All parts but the last are of one size: some stores demand it. S3 itself demands 5 MiB."""
+"""Size of all parts but the last; some stores require equal sizes, and S3 at least 5 MiB."""
 
 SEND_BYTES = 256 * 1024
+"""Least number of bytes per read of boto3."""
 _SMALL_BYTES = 64 * 1024
+"""Largest part on the heap."""
 
 
 class Part:
-    """Up to PART_BYTES, in pages of its own.
+    """A buffer of up to PART_BYTES in its own memory pages.
 
-    Many buffers that grow side by side on the heap leave it in pieces, several times their size.
-    Pages of its own go back to the system at once; small parts stay on the heap.
+    Many buffers that grow side by side fragment the heap to several times their size. Mapped pages
+    return to the system at once. Small parts are on the heap.
     """
 
     def __init__(self) -> None:
@@ -27,11 +29,11 @@ class Part:
 
     @property
     def room(self) -> int:
-        """How many bytes still fit."""
+        """Number of bytes that still fit."""
         return PART_BYTES - self.size
 
     def append(self, piece: memoryview) -> None:
-        """Take a copy of `piece`, which fits."""
+        """Append a copy of `piece`, which must fit."""
         if self._pages is None and self.size + len(piece) <= _SMALL_BYTES:
             self._small += piece
         else:
@@ -46,27 +48,27 @@ class Part:
         return self.size
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, and more of them than asked.
+        """Return the next bytes, at least SEND_BYTES even if `size` is less.
 
-        boto3 asks for 16 KiB at a time, and each would cost a system call and a change of threads.
+        boto3 asks for 16 KiB at a time, each of which would cost a system call and a thread switch.
         """
-        wanted = self.size if size < 0 else max(size, SEND_BYTES)
-        start, stop = self._position, min(self.size, self._position + wanted)
+        length = self.size if size < 0 else max(size, SEND_BYTES)
+        start, stop = self._position, min(self.size, self._position + length)
         self._position = max(start, stop)
         return bytes((self._small if self._pages is None else self._pages)[start:stop])
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """As files do."""
+        """Set the position, as a file does."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         self._position = base + offset
         return self._position
 
     def tell(self) -> int:
-        """As files do."""
+        """Return the position, as a file does."""
         return self._position
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self.size = 0
         self._small.clear()
         if self._pages is not None:

@@ -1,6 +1,6 @@
-"""`s3://BUCKET/PREFIX`: each object under its own key, its description as metadata.
+"""`s3://BUCKET/PREFIX`: each object under its own key, with its description as metadata.
 
-boto3 blocks, so that every call of it runs in a worker thread.
+boto3 blocks, so every call of it runs in a worker thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fake_apimart_storage.interface import (
     StorageError,
 )
 from fake_apimart_storage.portable_name import portable_key
-from fake_apimart_storage.s3.bucket import make_ready
+from fake_apimart_storage.s3.bucket import prepare_bucket
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import CALL_THREADS, PART_THREADS, Calls
 from fake_apimart_storage.s3.client import Connection
@@ -32,14 +32,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUDGET_BYTES = 160 * 1024 * 1024
-LONGEST_PRESIGNED = 7 * 86_400
-"""Seconds; S3 refuses to sign for longer."""
+"""Memory for the parts of all uploads in flight."""
+MAX_PRESIGNED_SECONDS = 7 * 86_400
+"""Longest validity that S3 accepts for a presigned URL."""
 
 _OPERATIONS = {"GET": "get_object", "HEAD": "head_object"}
 _LIST_BATCH = 16
+"""Objects whose descriptions are read concurrently."""
 
 
 class S3Storage(PresigningStorage):
+    """The objects below `prefix`, which is empty or ends with `/`, in a bucket."""
+
     client: S3Client
 
     def __init__(self, bucket: str, prefix: str, public_endpoint: str = "") -> None:
@@ -52,7 +56,7 @@ class S3Storage(PresigningStorage):
         self._public_endpoint = public_endpoint
         self._lifetimes: Mapping[str, int] = {}
         self._closing = asyncio.Event()
-        self._cleaning: set[asyncio.Task[None]] = set()
+        self._cleanups: set[asyncio.Task[None]] = set()
 
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
         self._lifetimes = lifetimes or {}
@@ -61,29 +65,29 @@ class S3Storage(PresigningStorage):
     def _connect(self) -> None:
         self._connection = Connection(CALL_THREADS + PART_THREADS, self._public_endpoint)
         self.client = self._connection.client
-        make_ready(self._connection, self._bucket, self._prefix, self._lifetimes)
+        prepare_bucket(self._connection, self._bucket, self._prefix, self._lifetimes)
 
     async def close(self) -> None:
         self._closing.set()
-        while self._cleaning:
-            await asyncio.wait(self._cleaning)
+        while self._cleanups:
+            await asyncio.wait(self._cleanups)
         await self.part_calls.close()
         await self.calls.close()
 
-    def in_background(self, cleaning: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(cleaning)
-        self._cleaning.add(task)
-        task.add_done_callback(self._cleaning.discard)
+    def run_in_background(self, cleanup: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(cleanup)
+        self._cleanups.add(task)
+        task.add_done_callback(self._cleanups.discard)
 
     async def pause(self, seconds: float) -> bool:
-        """Wait; whether the storage is still open then, as it always is where none is asked for."""
+        """Wait `seconds`; return False if the storage is closing, True in any case for 0."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
         return seconds == 0 or not self._closing.is_set()
 
     def target(self, key: str) -> dict[str, str]:
-        """Where the object under `key` is, as parameters of a call. Raises InvalidKey."""
-        return {"Bucket": self._bucket, "Key": self._prefix + _path(key)}
+        """Return bucket and key of an object as parameters of a call. Raises InvalidKey."""
+        return {"Bucket": self._bucket, "Key": self._prefix + portable_key(key)}
 
     def writer(self, info: ObjectInfo) -> S3Writer:
         return S3Writer(self, info)
@@ -91,36 +95,36 @@ class S3Storage(PresigningStorage):
     async def get(self, key: str, *, with_bytes: bool = True) -> S3Object:
         target: Any = self.target(key)
         if not with_bytes:
-            # A HEAD would do, but its errors have no code: no bucket looks like no object.
+            # Not HEAD, since its errors have no code: a missing bucket looks like a missing object.
             target["Range"] = "bytes=0-0"
         try:
-            answer = await self.calls(self._get, **target)
+            response = await self.calls(self._get, **target)
         except StorageError as error:
             if with_bytes or code_of(error.__cause__ or error) != "InvalidRange":
                 raise
             # The object is empty.
             return await self.get(key)
-        info = from_metadata(key, answer.get("ContentType", ""), answer["Metadata"])
-        return S3Object(self, info, answer)
+        info = from_metadata(key, response.get("ContentType", ""), response["Metadata"])
+        return S3Object(self, info, response)
 
     def _get(self, **target: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = dict(self.client.get_object(**target))
-        if answer["ContentLength"] <= READ_BYTES:
-            # Read at once, which spares a change of threads and frees the connection.
-            answer["Body"] = io.BytesIO(answer["Body"].read())
-        return answer
+        response: dict[str, Any] = dict(self.client.get_object(**target))
+        if response["ContentLength"] <= READ_BYTES:
+            # Read it here, which saves a thread switch and frees the connection.
+            response["Body"] = io.BytesIO(response["Body"].read())
+        return response
 
     async def delete(self, key: str) -> None:
         target: Any = self.target(key)
         await self.calls(self.client.delete_object, **target)
 
     async def presigned_url(self, key: str, method: str, seconds: int) -> str:
-        life = max(1, min(seconds, LONGEST_PRESIGNED))
-        return await self.calls(self._presign, key=key, method=method, seconds=life)
+        validity = max(1, min(seconds, MAX_PRESIGNED_SECONDS))
+        return await self.calls(self._presign, key=key, method=method, seconds=validity)
 
     def _presign(self, key: str, method: str, seconds: int) -> str:
-        # Temporary credentials take their URLs with them.
-        while seconds > 1 and not self._connection.credentials_last(seconds):
+        # A URL expires with the temporary credentials that signed it.
+        while seconds > 1 and not self._connection.credentials_outlast(seconds):
             seconds //= 2
         return self._connection.presigning.generate_presigned_url(
             _OPERATIONS[method], Params=self.target(key), ExpiresIn=seconds
@@ -143,7 +147,7 @@ class S3Storage(PresigningStorage):
             yield list(page.get("Contents", ()))
 
     async def _describe(self, key: str) -> ObjectInfo | None:
-        """An object's description; None where it is gone meanwhile, or none of ours."""
+        """Return an object's description, or None if it was deleted or is foreign."""
         try:
             async with await self.get(key, with_bytes=False) as stored:
                 return stored.info
@@ -151,11 +155,11 @@ class S3Storage(PresigningStorage):
             return None
 
     async def delete_expired(self, now: float) -> int:
-        """As on every storage, asking about those objects alone that are old enough."""
+        """Do as every storage, but read the descriptions of sufficiently old objects alone."""
         deleted = 0
         async for page in self._pages(""):
-            old = [each for each in page if self._may_have_expired(each, now)]
-            for info in await asyncio.gather(*(self._describe(_key(o, self._prefix)) for o in old)):
+            old = [_key(each, self._prefix) for each in page if self._may_have_expired(each, now)]
+            for info in await asyncio.gather(*map(self._describe, old)):
                 if info is not None and info.expires_at <= now:
                     await self.delete(info.key)
                     deleted += 1
@@ -164,13 +168,9 @@ class S3Storage(PresigningStorage):
     def _may_have_expired(self, listed: Any, now: float) -> bool:
         key = _key(listed, self._prefix)
         written = listed["LastModified"].timestamp()
-        lives = (life for prefix, life in self._lifetimes.items() if key.startswith(prefix))
-        life = next(lives, None)
-        return life is None or bool(written + life <= now)
-
-
-def _path(key: str) -> str:
-    return portable_key(key)
+        matching = (life for prefix, life in self._lifetimes.items() if key.startswith(prefix))
+        lifetime = next(matching, None)
+        return lifetime is None or bool(written + lifetime <= now)
 
 
 def _key(listed: Any, prefix: str) -> str:

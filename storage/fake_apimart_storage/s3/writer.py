@@ -1,4 +1,4 @@
-"""Writing one object: a small one in one PUT, a large one in parts while the rest arrives."""
+"""The writer of an object: one PUT if it is small, else a multipart upload while it arrives."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SETTLE_SECONDS = 1.0
-"""How long after a call without an answer the store may still be acting on it."""
+"""How long the store may still act on a call that got no response."""
 
-CLEANING_PAUSES = (0.0, 2.0, 10.0)
-"""Seconds before each attempt to leave nothing behind."""
+CLEANUP_DELAYS = (0.0, 2.0, 10.0)
+"""Seconds before each attempt to clean up."""
 
 SMALL_BYTES = 1024 * 1024
-PATIENCE_SECONDS = 13.0
-"""How long an object may wait for the store in all. With what is below, and while many wait for
-each other, the client still has its answer within 20 seconds."""
+"""Largest object that does not need a thread for parts."""
+WAIT_BUDGET_SECONDS = 13.0
+"""Total time that an object may wait for the store. With MIN_COMMIT_SECONDS, and while many objects
+wait for each other, the client still gets its answer within 20 seconds."""
 
-LEAST_SECONDS = 3.0
-"""What is left to the last calls of an object that has spent its time waiting for room."""
+MIN_COMMIT_SECONDS = 3.0
+"""Time for the last calls of an object that has spent its wait budget."""
 
 logger = logging.getLogger(__name__)
 
 
 class Store(Protocol):
-    """What a writer needs of the storage that it writes to."""
+    """The part of S3Storage that a writer needs."""
 
     client: S3Client
     calls: Calls
@@ -52,13 +53,13 @@ class Store(Protocol):
     budget: Budget
 
     def target(self, key: str) -> dict[str, str]:
-        """Bucket and key, as parameters of a call."""
+        """Return bucket and key as parameters of a call."""
 
-    def in_background(self, cleaning: Any) -> None:
-        """Run a coroutine that nobody waits for, before the storage closes."""
+    def run_in_background(self, cleanup: Any) -> None:
+        """Run a coroutine in a task, which `close` of the storage waits for."""
 
     async def pause(self, seconds: float) -> bool:
-        """Wait; whether the storage is still open then."""
+        """Wait `seconds`; return whether to go on, False if the storage is closing."""
 
     async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject: ...
 
@@ -66,6 +67,8 @@ class Store(Protocol):
 
 
 class S3Writer(Writer):
+    """Collects parts and sends each when it is full."""
+
     def __init__(self, store: Store, info: ObjectInfo) -> None:
         self._store = store
         self._info = info
@@ -75,7 +78,7 @@ class S3Writer(Writer):
         self._sending: list[asyncio.Task[str]] = []
         self._jobs: list[Future[Any]] = []
         self._committing = False
-        self._patience = PATIENCE_SECONDS
+        self._wait_left = WAIT_BUDGET_SECONDS
         self._ended = False
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
@@ -86,24 +89,24 @@ class S3Writer(Writer):
                 if not self._part.room:
                     self._send_part()
                 piece = rest[: self._part.room]
-                await self._take(len(piece))
+                await self._acquire(len(piece))
                 self._part.append(piece)
                 rest = rest[len(piece) :]
 
-    async def _take(self, size: int) -> None:
-        """Wait for room; all waiting of one object, for its last calls too, has one end."""
+    async def _acquire(self, size: int) -> None:
+        """Wait for memory; all waits of an object, and its last calls, share one wait budget."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        await self._store.budget.take(self._part, size, self._patience)
-        self._patience -= loop.time() - started
+        await self._store.budget.acquire(self._part, size, self._wait_left)
+        self._wait_left -= loop.time() - started
 
     def _raise_failure(self) -> None:
-        """Fail early: what is sent after a part that failed is lost labour."""
+        """Raise the error of a part that failed, since sending more would be futile."""
         for sending in self._sending:
             if sending.done():
                 sending.result()
 
-    def _described(self) -> dict[str, Any]:
+    def _object_parameters(self) -> dict[str, Any]:
         return {
             **self._target,
             "ContentType": self._info.content_type,
@@ -114,7 +117,7 @@ class S3Writer(Writer):
         part, self._part = self._part, Part()
         if self._creating is None:
             create = self._store.client.create_multipart_upload
-            self._creating = self._store.calls.start(create, **self._described())
+            self._creating = self._store.calls.start(create, **self._object_parameters())
             self._jobs.append(self._creating)
         sending = self._upload_part(part, len(self._sending) + 1, self._creating)
         self._sending.append(asyncio.create_task(sending))
@@ -123,7 +126,7 @@ class S3Writer(Writer):
         try:
             created = await self._store.calls.result(creating)
         except BaseException:
-            self._give_back(part)
+            self._release(part)
             raise
         upload_part = self._store.client.upload_part
         upload = {**self._target, "UploadId": created["UploadId"], "PartNumber": number}
@@ -133,23 +136,23 @@ class S3Writer(Writer):
     def _start(
         self, calls: Calls, function: Any, part: Part, parameters: dict[str, Any]
     ) -> Future[Any]:
-        """Begin to send `part`, which counts until the call has let go of it."""
+        """Start to send `part`, which holds its memory until the call has ended."""
         part.seek(0)
         job = calls.start(function, Body=part, ContentLength=part.size, **parameters)
         self._jobs.append(job)
         loop = asyncio.get_running_loop()
-        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._give_back, part))
+        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release, part))
         return job
 
-    def _give_back(self, part: Part) -> None:
+    def _release(self, part: Part) -> None:
         size = part.size
         part.release()
-        self._store.budget.give_back(part, size)
+        self._store.budget.release(part, size)
 
     async def commit(self) -> None:
         self._committing = True
         try:
-            async with asyncio.timeout(max(LEAST_SECONDS, self._patience)):
+            async with asyncio.timeout(max(MIN_COMMIT_SECONDS, self._wait_left)):
                 if self._creating is None:
                     await self._put()
                 else:
@@ -166,7 +169,7 @@ class S3Writer(Writer):
         part, self._part = self._part, Part()
         store = self._store
         calls = store.calls if part.size <= SMALL_BYTES else store.part_calls
-        job = self._start(calls, store.client.put_object, part, self._described())
+        job = self._start(calls, store.client.put_object, part, self._object_parameters())
         await calls.result(job)
 
     async def _complete(self, creating: Future[Any]) -> None:
@@ -187,12 +190,12 @@ class S3Writer(Writer):
         if self._ended:
             return
         self._ended = True
-        self._give_back(self._part)
+        self._release(self._part)
         if self._jobs:
-            self._store.in_background(self._clean())
+            self._store.run_in_background(self._clean_up_after_calls())
 
-    async def _clean(self) -> None:
-        """Leave nothing, however the calls that were begun may end."""
+    async def _clean_up_after_calls(self) -> None:
+        """Leave nothing behind, whatever the outcome of the calls that were started."""
         for sending in self._sending:
             sending.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
@@ -200,13 +203,13 @@ class S3Writer(Writer):
         outcomes = await asyncio.gather(*running, return_exceptions=True)
         await self._clean_up()
         if any(isinstance(each, BaseException) for each in outcomes):
-            # The store may yet act on a call that it never answered.
+            # The store may still act on a call that got no response.
             await asyncio.sleep(SETTLE_SECONDS)
             await self._clean_up()
 
     async def _clean_up(self) -> None:
-        for pause in CLEANING_PAUSES:
-            if not await self._store.pause(pause):
+        for delay in CLEANUP_DELAYS:
+            if not await self._store.pause(delay):
                 return
             try:
                 await self._abort_uploads()
@@ -218,7 +221,7 @@ class S3Writer(Writer):
                 return
 
     async def _abort_uploads(self) -> None:
-        """Abort by the key, since the answer that names an upload may have been lost."""
+        """Abort all uploads of the key, since the response with the upload's id may be lost."""
         if self._creating is None:
             return
         store, target = self._store, self._target
@@ -232,7 +235,7 @@ class S3Writer(Writer):
                     await store.calls(abort, **target, UploadId=upload["UploadId"])
 
     async def _delete_own(self) -> None:
-        """Delete what a call stored whose answer was lost, and never what was there before."""
+        """Delete the object if this writer stored it (its response may be lost), and no other."""
         with contextlib.suppress(ObjectNotFound):
             async with await self._store.get(self._info.key, with_bytes=False) as stored:
                 is_own = to_metadata(stored.info) == to_metadata(self._info)
