@@ -14,7 +14,7 @@ from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import TasksAnswer, UploadsAnswer
 from fake_apimart.control.target import TheTarget
-from fake_apimart.files.stored_file import file_of
+from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
@@ -29,12 +29,12 @@ UPLOADS = "/_fake/uploads/"
 async def list_uploads(target: TheTarget) -> Response:
     """The world's files in the order in which they came; the journal does not tell of it."""
     world = target.world_of_key
-    files = await target.service.index.of(world.name)
+    files = await target.service.index.files_of(world.name)
     return JSONResponse({"uploads": [_upload_to_json(stored, world) for stored in files]})
 
 
 def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
-    info, file = stored.info, file_of(stored.info)
+    info, file = stored.info, StoredFile.from_info(stored.info)
     return {
         "name": info.key.removeprefix(file_url.KEY_PREFIX),
         "path": f"/f/{info.key}",
@@ -66,7 +66,7 @@ async def read_upload(
     except ObjectNotFound:
         raise refusals.unknown(f"upload {name}") from None
     async with stored:
-        if file_of(stored.info).world != world.name:
+        if StoredFile.from_info(stored.info).world != world.name:
             raise refusals.unknown(f"upload {name}")
         content = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
     return Response(content, media_type=stored.info.content_type)

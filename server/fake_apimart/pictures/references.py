@@ -20,7 +20,7 @@ from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObje
 
 from fake_apimart.contract import errors, file_url
 from fake_apimart.contract.operations import FILE_PREFIXES
-from fake_apimart.files.stored_file import file_of
+from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.pictures.sizes import Size
 from fake_apimart.worlds.registry import Worlds
 
@@ -127,7 +127,7 @@ class ReferenceReader:
         if stored is None:
             return False
         await stored.close()
-        file = file_of(stored.info)
+        file = StoredFile.from_info(stored.info)
         return file.is_alive((await self._worlds.named(file.world)).clock.time_ns())
 
     async def _open(self, key: str, *, with_bytes: bool = True) -> StoredObject | None:

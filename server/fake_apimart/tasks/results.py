@@ -91,7 +91,7 @@ class Results:
         content = await asyncio.get_running_loop().run_in_executor(self._executor, draw, picture)
         media_type = f"image/{task.output_format}"
         file = StoredFile(task.world, completed, completed + LIFE_SECONDS)
-        info = file.info(key, media_type, self._clock.time_ns())
+        info = file.to_info(key, media_type, self._clock.time_ns())
         writer = self._storage.writer(info)
         try:
             await writer.write([content])

@@ -106,7 +106,7 @@ class Uploads:
         created_at = created_ns // _NANOSECONDS
         name = filename.decode("utf-8", "surrogateescape")
         file = StoredFile(world.name, created_at, created_at + self._settings.url_ttl_seconds, name)
-        return file.info(key, content_type, self._clock.time_ns())
+        return file.to_info(key, content_type, self._clock.time_ns())
 
     def _answer(
         self, exchange: Exchange, image: IncomingImage, info: ObjectInfo, created_at: int
