@@ -7,7 +7,7 @@ from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.request import GenerationRequest
 from fake_apimart.pictures.references import OwnUrls, ReferenceReader
-from fake_apimart.pictures.sizes import Size, UnusableSize, picture_size
+from fake_apimart.pictures.sizes import Size, InvalidSize, picture_size
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
@@ -91,7 +91,7 @@ def _size(parsed: GenerationRequest, reference: Size | None) -> Size:
     model = parsed.model
     try:
         return picture_size(parsed.size, parsed.resolution, model.ratios, reference)
-    except UnusableSize as error:
+    except InvalidSize as error:
         if model.id.startswith("gpt-image-2"):
             raise errors.build_request_failed(str(error)) from None
         raise errors.invalid_parameter(str(error)) from None

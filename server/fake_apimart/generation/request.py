@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from fake_apimart.contract import errors
 from fake_apimart.generation.input_schema import check, input_schema
 from fake_apimart.generation.models import Model, model_called
-from fake_apimart.pictures.references import check_form
+from fake_apimart.pictures.references import check_url
 from fake_apimart.worlds.outcome import Outcome, outcome_of
 
 
@@ -49,9 +49,9 @@ def parse_request(
     check(fields, schema)
     urls = tuple(_url(item) for item in fields.get("image_urls") or ())
     for number, url in enumerate(urls):
-        check_form(f"image_urls[{number}]", url, accepts_base64=accepts_base64)
+        check_url(f"image_urls[{number}]", url, accepts_base64=accepts_base64)
     if fields.get("mask_url"):
-        check_form("mask_url", fields["mask_url"], accepts_base64=accepts_base64)
+        check_url("mask_url", fields["mask_url"], accepts_base64=accepts_base64)
     webhook = fields.get("webhook") or None
     if webhook is not None and not webhook.startswith(("http://", "https://")):
         raise errors.invalid_parameter("webhook must be an http or https URL")
