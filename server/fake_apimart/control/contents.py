@@ -78,7 +78,7 @@ async def list_tasks(target: TheTarget) -> Response:
     world, service = target.world_of_key, target.service
     tasks = [task async for task in service.task_store.all_of(world)]
     tasks.sort(key=lambda task: task.id)
-    found = [_task_to_json(task, await service.tasks.look(task, world)) for task in tasks]
+    found = [_task_to_json(task, await service.tasks.state(task, world)) for task in tasks]
     return JSONResponse({"tasks": found})
 
 

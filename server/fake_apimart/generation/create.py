@@ -92,7 +92,7 @@ class Generations:
         await self._tasks.put(task, world)
         await self._accounts.add(task, world)
         if task.webhook:
-            self._callbacks.expect(task, world)
+            self._callbacks.schedule(task, world)
         return task.id
 
     async def _plan(self, exchange: Exchange, parsed: GenerationRequest) -> Task:

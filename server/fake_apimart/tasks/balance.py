@@ -1,4 +1,4 @@
-"""`GET /v1/balance` and its aliases: what a key has left, and what it has spent."""
+"""`GET /v1/balance` and its aliases: what a key has left and what it has spent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Balance:
         self._accounts = accounts
 
     async def get(self, exchange: Exchange) -> Response:
-        """Answer with amounts and credits. Raises StorageError."""
+        """Answer with both amounts, in currency and in credits. Raises StorageError."""
         remaining = await self._accounts.remaining(exchange.world)
         spent = await self._accounts.spent(exchange.world)
         return JSONResponse(
