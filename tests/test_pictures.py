@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fake_apimart.generation.models import MODELS, model_called
+from fake_apimart.generation.models import MODELS, find_model
 from fake_apimart.pictures.drawing import Picture, draw
 from fake_apimart.pictures.lettering import Lettering
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
@@ -21,7 +21,7 @@ from tests.generating import create, picture_at, poll, task_id_of, upload
 from tests.harness import JPEG, ServerThread
 
 GEMINI = MODELS[0]
-ANY = model_called("some-model", ())
+ANY = find_model("some-model", ())
 CHINESE = "将这张照片转换为吉卜力动画风格"
 
 
