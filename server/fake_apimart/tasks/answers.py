@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fake_apimart.contract import file_url
-from fake_apimart.contract.amounts import amount, credits_for
+from fake_apimart.contract.amounts import credits_for, round_amount
 from fake_apimart.tasks.results import LIFE_SECONDS
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
@@ -20,7 +20,7 @@ def task_data(task: Task, state: TaskState, base_url: str) -> dict[str, Any]:
     task are assumed.
     """
     data: dict[str, Any] = {
-        "cost": amount(task.cost),
+        "cost": round_amount(task.cost),
         "created": task.created,
         "estimated_time": task.estimated_time,
         "id": task.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from fake_apimart.contract.amounts import amount, credits_for
+from fake_apimart.contract.amounts import credits_for, round_amount
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.tasks.accounts import Accounts
@@ -23,9 +23,9 @@ class Balance:
         return JSONResponse(
             {
                 "success": True,
-                "remain_balance": amount(remaining),
+                "remain_balance": round_amount(remaining),
                 "remain_credits": credits_for(remaining),
-                "used_balance": amount(spent),
+                "used_balance": round_amount(spent),
                 "used_credits": credits_for(spent),
                 "unlimited_quota": False,
             }
