@@ -12,7 +12,7 @@ from fake_apimart.control.api import ROUTED
 from fake_apimart.flags import default_value
 from fake_apimart.generation.models import MODELS, Model
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
-from fake_apimart.tasks.state import MOVES, STATES
+from fake_apimart.tasks.state import STATES, TRANSITIONS
 from fake_apimart.worlds import journal
 from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
@@ -87,7 +87,7 @@ and Korean are part of the package.
 def tasks_page() -> str:
     """docs/tasks.md."""
     states = (
-        f"| `{word}` | {when} | {', '.join(MOVES[word]) or 'nothing'} |"
+        f"| `{word}` | {when} | {', '.join(TRANSITIONS[word]) or 'nothing'} |"
         for word, when in STATES.items()
     )
     markers = (f"- {form}" for form, _ in MARKERS.values())

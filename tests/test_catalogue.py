@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fake_apimart.contract.amounts import amount, credits_for
+from fake_apimart.contract.amounts import credits_for, round_amount
 
 from tests.conftest import StartServer
 from tests.generating import NOW, create, poll, task_id_of
@@ -141,4 +141,4 @@ def test_balance_is_remembered_over_a_restart(tmp_path: object, start_server: St
     ("value", "printed"), [(1.0, "1"), (0.1 + 0.2, "0.3"), (0.020572, "0.020572"), (0, "0")]
 )
 def test_amount_is_printed_as_go_prints_it(value: float, printed: str) -> None:
-    assert str(amount(value)) == printed
+    assert str(round_amount(value)) == printed

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from fake_apimart.http.large_body import (
     BUFFER_BYTES,
-    KEPT_BUFFERS,
     LARGE_BYTES,
+    MAX_POOLED_BUFFERS,
+    BufferPool,
     LargeBody,
-    ReceiveBuffers,
 )
 from fake_apimart_storage import Chunk
 
@@ -173,25 +173,25 @@ def test_no_more_is_read_at_once_than_fits_a_buffer() -> None:
 
 
 def test_buffer_that_is_looked_at_is_not_lent_again() -> None:
-    buffers = ReceiveBuffers()
-    lent = buffers.lend(100)
+    pool = BufferPool()
+    lent = pool.lease(100)
     assert len(lent) == 100
     part = lent[10:20]
     first = lent.obj
     lent.release()
-    assert buffers.lend(100).obj is not first
+    assert pool.lease(100).obj is not first
     part.release()
-    assert any(buffers.lend(200).obj is first for _ in range(3))
+    assert any(pool.lease(200).obj is first for _ in range(3))
 
 
 def test_buffers_beyond_the_kept_ones_are_made_and_forgotten() -> None:
-    buffers = ReceiveBuffers()
-    busy = [buffers.lend(BUFFER_BYTES) for _ in range(KEPT_BUFFERS)]
+    pool = BufferPool()
+    busy = [pool.lease(BUFFER_BYTES) for _ in range(MAX_POOLED_BUFFERS)]
     kept = {id(view.obj) for view in busy}
-    assert len(kept) == KEPT_BUFFERS
-    further = buffers.lend(100)
+    assert len(kept) == MAX_POOLED_BUFFERS
+    further = pool.lease(100)
     assert id(further.obj) not in kept
     assert len(further) == len(bytes(further.obj)) == 100
     for view in busy:
         view.release()
-    assert {id(buffers.lend(100).obj) for _ in range(2 * KEPT_BUFFERS)} == kept
+    assert {id(pool.lease(100).obj) for _ in range(2 * MAX_POOLED_BUFFERS)} == kept

@@ -79,7 +79,7 @@ def test_picture_is_known_by_16_bytes_and_never_by_less_than_its_signature(
 
     async def named() -> list[str]:
         image_type = ImageType()
-        return [await image_type.of(content[:length]) for length in range(17)]
+        return [await image_type.detect(content[:length]) for length in range(17)]
 
     names = asyncio.run(named())
     assert names[16] == content_type
@@ -90,7 +90,7 @@ def test_picture_is_known_by_16_bytes_and_never_by_less_than_its_signature(
 def test_only_the_first_bytes_count(client: httpx.Client) -> None:
     # The image of a disc is known by what stands far behind its beginning.
     disc = bytes(32_769) + b"CD001" + bytes(5_000)
-    by_all, by_head = (asyncio.run(ImageType().of(part)) for part in (disc, disc[:HEAD_BYTES]))
+    by_all, by_head = (asyncio.run(ImageType().detect(part)) for part in (disc, disc[:HEAD_BYTES]))
     assert by_all != by_head
     answer = client.post("/v1/uploads/images", files={"file": ("x.iso", disc)})
     message = answer.json()["error"]["message"]
@@ -113,7 +113,7 @@ from fake_apimart.uploads.image_type import SIGNATURES, ImageType
 
 async def main():
     image_type = ImageType()
-    names = {path.name: await image_type.of(path.read_bytes()[:4096])
+    names = {path.name: await image_type.detect(path.read_bytes()[:4096])
              for path in pathlib.Path(sys.argv[1]).iterdir()}
     assert "pylibmagic" in sys.modules
     print(json.dumps([name for name in names if names[name] in SIGNATURES]))

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fake_apimart.generation.models import MODELS, model_called
+from fake_apimart.generation.models import MODELS, find_model
 from fake_apimart.pictures.drawing import Picture, draw
 from fake_apimart.pictures.lettering import Lettering
-from fake_apimart.pictures.sizes import UnusableSize, picture_size
+from fake_apimart.pictures.sizes import InvalidSize, picture_size
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from PIL import Image, ImageDraw
@@ -21,7 +21,7 @@ from tests.generating import create, picture_at, poll, task_id_of, upload
 from tests.harness import JPEG, ServerThread
 
 GEMINI = MODELS[0]
-ANY = model_called("some-model", ())
+ANY = find_model("some-model", ())
 CHINESE = "将这张照片转换为吉卜力动画风格"
 
 
@@ -75,7 +75,7 @@ def test_unknown_model_takes_any_ratio_within_reason(ratio: str) -> None:
     "size", ["1:9", "9:1", "0:1", "1:0", "4097x1", "x", "1:1:1", "", "\u0661:\u0661"]
 )
 def test_size_that_cannot_be_is_refused(size: str) -> None:
-    with pytest.raises(UnusableSize, match="size"):
+    with pytest.raises(InvalidSize, match="size"):
         picture_size(size, "1k", ANY.ratios, None)
 
 

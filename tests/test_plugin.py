@@ -312,4 +312,4 @@ def test_nothing_is_left_running_once_the_run_was_killed(
 
 def test_fixtures_are_listed_with_what_they_are_for(pytester: pytest.Pytester) -> None:
     listed = run(pytester, "--fixtures")
-    listed.stdout.fnmatch_lines(["apimart -- *", "*A fresh world on it:*"])
+    listed.stdout.fnmatch_lines(["apimart -- *", "*Provide a fresh world:*"])

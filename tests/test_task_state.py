@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from fake_apimart.tasks.state import MOVES, STATES, Polls, TaskState, state_of
+from fake_apimart.tasks.state import STATES, TRANSITIONS, Polls, TaskState, state_of
 from fake_apimart.tasks.task import Task
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ steps = st.lists(st.integers(0, 40_000), min_size=1, max_size=30)
 def test_status_never_goes_back(planned: Task, steps: list[int]) -> None:
     states = polled(planned, steps)
     for before, after in pairwise(states):
-        assert after.status == before.status or after.status in MOVES[before.status]
+        assert after.status == before.status or after.status in TRANSITIONS[before.status]
 
 
 @given(planned=tasks, steps=steps)
@@ -116,8 +116,8 @@ def test_progress_of_a_task_that_is_paced_in_polls_waits_for_the_last(
 
 
 def test_moves_lead_from_words_to_words() -> None:
-    assert MOVES.keys() == STATES.keys()
-    assert all(set(following) <= STATES.keys() for following in MOVES.values())
+    assert TRANSITIONS.keys() == STATES.keys()
+    assert all(set(following) <= STATES.keys() for following in TRANSITIONS.values())
 
 
 def test_clock_before_the_creation_shows_a_pending_task() -> None:

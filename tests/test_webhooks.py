@@ -101,7 +101,7 @@ class CountsLooks(MemoryStorage):
 def test_task_paced_in_polls_does_not_call_back_before_a_poll_ends_it(
     receiver: http.server.HTTPServer, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(webhooks, "CHECK_INTERVAL_SECONDS", 0.01)
     storage = CountsLooks()
     server = start_server(on=storage, task_seconds=0, task_polls=1)
     task_id = task_id_of(create(server, webhook=url_of(receiver)))
@@ -139,7 +139,7 @@ def test_nobody_there_is_tried_again(
 def test_too_many_callbacks_are_not_kept(
     server: ServerThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(webhooks, "MOST_WAITING", 0)
+    monkeypatch.setattr(webhooks, "MAX_PENDING", 0)
     with caplog.at_level("WARNING", "fake_apimart.tasks.callbacks"):
         create(server, webhook="http://127.0.0.1:9/")
         wait_until(lambda: "are waiting already" in caplog.text, "the warning")

@@ -1,6 +1,6 @@
-"""How true each behaviour is: what it is, and where it is known from.
+"""The fidelity table: each emulated behaviour, and the sources that it is known from.
 
-docs/fidelity.md and `fake-apimart fidelity` are made from this table.
+docs/fidelity.md and the command `fake-apimart fidelity` are generated from it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SOURCES = {
 
 
 class Behaviour(NamedTuple):
-    """One thing that the server does, and its sources, strongest first."""
+    """A behaviour of the server and its sources, strongest first."""
 
     what: str
     sources: tuple[str, ...]
@@ -173,7 +173,7 @@ NOT_EMULATED = (
 
 
 def markdown() -> str:
-    """The whole as a Markdown page."""
+    """Return the fidelity page in Markdown."""
     parts = ["# How true it is", _introduction()]
     for title, behaviours in BEHAVIOURS.items():
         rows = (f"| {each.what} | {', '.join(each.sources)} |" for each in behaviours)

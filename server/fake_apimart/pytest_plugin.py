@@ -1,8 +1,8 @@
 """The pytest plugin: the fixtures `apimart` and `apimart_server`.
 
-With pytest-xdist the controller binds a port, which all workers use; its server is started by the
-first who connects. It stands outside `testing`, which is imported by the first test that needs it:
-every pytest run where this is installed pays for the import of this module.
+With pytest-xdist the controller binds a port for all workers, and the first connection starts the
+server. This module is outside `testing`, which is imported by the first test that needs it, because
+every pytest run in an environment with this package imports the plugin.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORLDS = pytest.StashKey[Any]()
 
 @pytest.fixture(scope="session")
 def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
-    """One fake APIMart for all tests, or the one that FAKE_APIMART_URL names."""
+    """Provide one fake APIMart for all tests, or the one that FAKE_APIMART_URL names."""
     from fake_apimart.testing.server import Server
 
     worker: dict[str, Any] = getattr(pytestconfig, "workerinput", {})
@@ -35,7 +35,7 @@ def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
 
 @pytest.fixture
 def apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
-    """A fresh world on it: unmodified clients find it by `apimart.base_url` and `.api_key`."""
+    """Provide a fresh world: unmodified clients find it by `apimart.base_url` and `.api_key`."""
     from fake_apimart.testing.client import FakeAPIMart
 
     world = FakeAPIMart(apimart_server.url)
@@ -46,7 +46,7 @@ def apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """A test that passes otherwise fails for the rules that it left unused."""
+    """Fail a test that passed but left rules unused."""
     result = yield
     for world in item.stash.get(_WORLDS, []):
         world.check_rules()
@@ -55,7 +55,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist where the shared server is."""
+    """Pass the shared server's URL to a worker of pytest-xdist."""
     config: pytest.Config = node.config
     if os.environ.get(URL_VARIABLE):
         return
@@ -67,7 +67,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last worker is gone."""
+    """Stop the shared server, after the last worker has ended."""
     shared = config.stash.get(_SHARED, None)
     if shared is not None:
         shared.close()

@@ -1,4 +1,4 @@
-"""Asking a server whether it is ready, for container health checks and scripts that wait."""
+"""A readiness check of a running server, for container health checks and scripts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from urllib.parse import urlsplit
 from fake_apimart.gateway import health
 
 _TIMEOUT_SECONDS = 2.0
-_PAUSE_SECONDS = 0.1
+_RETRY_INTERVAL_SECONDS = 0.1
 
 
 def wait_until_ready(url: str, seconds: float) -> str | None:
-    """Ask the server at `url` until it answers, for `seconds`; what is wrong, None when ready."""
+    """Probe the server at `url` for up to `seconds`; return None once ready, else the problem."""
     deadline = time.monotonic() + seconds
-    while (problem := _ask(url)) and time.monotonic() < deadline:
-        time.sleep(_PAUSE_SECONDS)
+    while (problem := _probe(url)) and time.monotonic() < deadline:
+        time.sleep(_RETRY_INTERVAL_SECONDS)
     return problem
 
 
-def _ask(url: str) -> str | None:
+def _probe(url: str) -> str | None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", health.PATH)

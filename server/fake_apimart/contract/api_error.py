@@ -1,32 +1,32 @@
-"""A refusal of the API, and the forms in which the vendor's layers write one."""
+"""An error of the API, and the shapes in which the vendor's layers write errors."""
 
 from __future__ import annotations
 
 from enum import Enum
 
 INVALID_REQUEST = "invalid_request_error"
-"""The commonest type of an error."""
+"""The most common `type` of an error."""
 
 
 class Shape(Enum):
-    """The forms in which the vendor's layers state an error; for JSON, its keys in their order."""
+    """The shape of an error, by the layer that writes it; for JSON, its keys in order."""
 
     PAGE = ("message", "type")
     """The upload page's own errors."""
     DOCUMENTED = ("code", "message", "type")
-    """The table of statuses in the documentation; `code` is the status."""
+    """The errors in the documentation's table of statuses; `code` is the status."""
     GATEWAY = ("code", "message", "param", "type")
-    """The gateway in front of all handlers."""
+    """Errors of the gateway in front of all handlers."""
     ROUTER = ("message", "type", "param", "code")
-    """The gateway's answer where no route matches."""
+    """The gateway's error if no route matches."""
     S3 = ()
-    """The XML of the store that file URLs lead to."""
+    """The XML errors of the store that serves file URLs."""
 
 
 class ApiError(Exception):
-    """A refusal: HTTP status, message and type, and what the shape asks for beside them.
+    """An error to answer with: HTTP status, message, type, and what else its shape contains.
 
-    `names_request` puts the request's id behind the message.
+    `names_request` appends the request id to the message.
     """
 
     def __init__(

@@ -1,33 +1,35 @@
-"""The API key in a request's head (page); one reading of it for who accepts it and who hides it."""
+"""The API key of a request (page), parsed in one place for authentication and for redaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 HEADER = "authorization"
-HIDDEN = "***"
+REDACTED = "***"
 _SCHEME = "bearer"
 
 
-def _parts(authorization: str) -> tuple[str, str]:
-    """Scheme and key as they were sent."""
+def _split(authorization: str) -> tuple[str, str]:
+    """Return the scheme and the key as they were sent."""
     scheme, _, key = authorization.partition(" ")
     return scheme, key.strip()
 
 
 def bearer_key(authorization: str) -> str:
-    """The key in an `Authorization: Bearer <key>`; empty where there is none.
+    """Return the key in the header value `Bearer <key>`, or an empty string without one.
 
-    The scheme's name is good in any case (assumed).
+    The scheme is case-insensitive (assumed).
     """
-    scheme, key = _parts(authorization)
+    scheme, key = _split(authorization)
     return key if scheme.lower() == _SCHEME else ""
 
 
 def redacted(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by lower-case name, without the key or whatever stands in its place."""
-    shown = dict(headers)
-    if HEADER in shown:
-        scheme, key = _parts(shown[HEADER])
-        shown[HEADER] = f"{scheme} {HIDDEN}" if key and bearer_key(shown[HEADER]) == key else HIDDEN
-    return shown
+    """Return headers, whose names are lower case, with the key or what is in its place redacted."""
+    result = dict(headers)
+    authorization = result.get(HEADER)
+    if authorization is not None:
+        scheme, key = _split(authorization)
+        has_key = key and bearer_key(authorization) == key
+        result[HEADER] = f"{scheme} {REDACTED}" if has_key else REDACTED
+    return result

@@ -1,7 +1,7 @@
-"""The URL of an uploaded file, and the key under which the storage holds it.
+"""The URL of an uploaded file and its key in the storage.
 
-`{base}/f/image/{digits}-{hex}-{name}` (page). The digits count down as time goes on, so that the
-newest file sorts first (live). The storage key is what follows `/f/`.
+The URL is `{base}/f/image/{digits}-{hex}-{name}` (page). The digits count down with time, so that
+the newest file sorts first (live). The storage key is what follows `/f/`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,43 @@ from fake_apimart.go.url import path_escape
 
 KEY_PREFIX = "image/"
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
-# Names that a URL or a folder would take for something else (assumed).
+# In a URL or a directory these names would have another meaning (assumed).
 _UNUSABLE_NAMES = (b"/", b".", b"..")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How a dialect forms what stands before a file's name."""
+class KeyFormat:
+    """The format of what a dialect puts before a file's name."""
 
     countdown_from: int
     token: Callable[[Randomness], str]
 
 
-FORMS = {
-    "page": Form(9_999_999_999_999, lambda randomness: randomness.hex(8)),
-    "live": Form(9_999_999_999_999_999, Randomness.uuid4),
+KEY_FORMATS = {
+    "page": KeyFormat(9_999_999_999_999, lambda randomness: randomness.hex(8)),
+    "live": KeyFormat(9_999_999_999_999_999, Randomness.uuid4),
 }
-"""By dialect: 13 digits and 8 hexadecimal ones (page), or 16 digits and a UUID4 (live)."""
+"""By dialect: 13 digits and 8 hexadecimal digits (page), or 16 digits and a UUID4 (live)."""
 
 
 def new_key(dialect: str, created_ns: int, randomness: Randomness, filename: bytes) -> str:
-    """A key for a new file called `filename`, uploaded `created_ns` ns after the Unix epoch."""
-    form = FORMS[dialect]
-    digits = form.countdown_from - created_ns // _NANOSECONDS_PER_MILLISECOND
+    """Return a key for a new file called `filename`, created at `created_ns` Unix nanoseconds."""
+    key_format = KEY_FORMATS[dialect]
+    digits = key_format.countdown_from - created_ns // _NANOSECONDS_PER_MILLISECOND
     name = path_escape(b"file" if filename in _UNUSABLE_NAMES else filename)
-    return f"{KEY_PREFIX}{digits}-{form.token(randomness)}-{name}"
+    return f"{KEY_PREFIX}{digits}-{key_format.token(randomness)}-{name}"
 
 
 def url_of(key: str, base: str) -> str:
-    """The URL of the file under `key`, at the base URL `base`."""
+    """Return the URL of the file under `key`, below the base URL `base`."""
     return f"{base}/f/{key}"
 
 
 def key_at(raw_path: bytes) -> str:
-    """The key that a file URL's path leads to, however the client wrote its escapes."""
+    """Return the storage key for the path of a file URL, with percent escapes normalized.
+
+    Raises ValueError for any other path.
+    """
     for prefix in FILE_PREFIXES:
         if raw_path.startswith(prefix.encode()):
             return KEY_PREFIX + path_escape(unquote_to_bytes(raw_path[len(prefix) :]))

@@ -1,4 +1,4 @@
-"""A JSON answer in the very bytes that the vendor's server writes."""
+"""A JSON response with the same bytes as the vendor's server writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONTENT_TYPE = (b"content-type", b"application/json; charset=utf-8")
 
 
 class JSONResponse(Response):
-    """`content` as Go's `encoding/json` writes it, keys in the order given (live/go)."""
+    """A response of JSON as Go's `encoding/json` writes it, keys in the order given (live/go)."""
 
     def __init__(
         self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None
@@ -21,7 +21,7 @@ class JSONResponse(Response):
         self.status_code = status
         self.background = None
         self.body = marshal(content)
-        # Starlette's own way to the same takes as long as the JSON itself.
+        # Set here because Starlette's own `init_headers` takes as long as writing the JSON.
         self.raw_headers = [(b"content-length", b"%d" % len(self.body)), _CONTENT_TYPE]
         for name, value in (headers or {}).items():
             self.headers.append(name, value)

@@ -1,4 +1,4 @@
-"""The id in `X-Oneapi-Request-Id`, which every answer of the API carries (live)."""
+"""The request id in `X-Oneapi-Request-Id`, a header of every answer of the API (live)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from fake_apimart.common.randomness import Randomness
 
 HEADER = "X-Oneapi-Request-Id"
 SCOPE_KEY = "fake_apimart.contract.request_id"
+"""Where the ASGI scope holds the request id."""
 
-_NANOSECONDS = 1_000_000_000
+_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 def new_request_id(now_ns: int, randomness: Randomness) -> str:
-    """UTC to the second, the nanoseconds within it without padding, 8 alphanumerics.
+    """Return UTC to the second, the nanoseconds within it without padding, and 8 alphanumerics.
 
-    `now_ns` is nanoseconds since the Unix epoch; example `20260919182056471923385yBRUUrTx`.
+    `now_ns` is in Unix nanoseconds. Example: `20260919182056471923385yBRUUrTx`.
     """
-    seconds, nanoseconds = divmod(now_ns, _NANOSECONDS)
-    return f"{_stamp(seconds)}{nanoseconds}{randomness.alphanumerics(8)}"
+    seconds, nanoseconds = divmod(now_ns, _NANOSECONDS_PER_SECOND)
+    return f"{_timestamp(seconds)}{nanoseconds}{randomness.alphanumerics(8)}"
 
 
 @functools.lru_cache(maxsize=4)
-def _stamp(seconds: int) -> str:
+def _timestamp(seconds: int) -> str:
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))

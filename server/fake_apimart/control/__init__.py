@@ -1,5 +1,5 @@
 """The control API below `/_fake/`, and the OpenAPI document and page of the whole server.
 
-A module for each resource that tests drive. What a call changes belongs to the room of that thing;
-no rule of the vendor's contract belongs here.
+Belongs here: a module for each resource that tests control, access checks, and refusals. Does not:
+the behaviour that a request changes (the room of that resource), and the vendor's contract.
 """

@@ -1,4 +1,4 @@
-"""`/_fake/uploads`, `/_fake/tasks`: what a world has, whatever its clock and its rules say."""
+"""`/_fake/uploads`, `/_fake/tasks`: the contents of a world, regardless of its clock and rules."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fake_apimart.contract.operations import FILE_PREFIXES
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import TasksAnswer, UploadsAnswer
-from fake_apimart.control.target import TheTarget
-from fake_apimart.files.stored_file import file_of
+from fake_apimart.control.target import TargetDep
+from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
@@ -26,15 +26,15 @@ UPLOADS = "/_fake/uploads/"
 
 
 @router.get("/uploads", response_model=UploadsAnswer)
-async def list_uploads(target: TheTarget) -> Response:
-    """The world's files in the order in which they came; the journal does not tell of it."""
+async def list_uploads(target: TargetDep) -> Response:
+    """List the world's files, oldest first; this is not journaled."""
     world = target.world_of_key
-    files = await target.service.index.of(world.name)
+    files = await target.service.index.files_of(world.name)
     return JSONResponse({"uploads": [_upload_to_json(stored, world) for stored in files]})
 
 
 def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
-    info, file = stored.info, file_of(stored.info)
+    info, file = stored.info, StoredFile.from_info(stored.info)
     return {
         "name": info.key.removeprefix(file_url.KEY_PREFIX),
         "path": f"/f/{info.key}",
@@ -47,39 +47,39 @@ def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
     }
 
 
-_BYTES = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+_BYTES_RESPONSE = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/uploads/{name:path}", response_class=Response, responses={200: _BYTES})
+@router.get("/uploads/{name:path}", response_class=Response, responses={200: _BYTES_RESPONSE})
 async def read_upload(
     name: Annotated[str, Path(description="As in the list, or in the file's URL.")],
     request: Request,
-    target: TheTarget,
+    target: TargetDep,
 ) -> Response:
-    """A file's bytes, even where its URL has expired."""
+    """Return a file's bytes, even if its URL has expired."""
     world = target.world_of_key
-    # As it was sent, since a file's name may itself hold what looks like an escape.
-    sent = exchange_of(request.scope).paths.raw_path.removeprefix(UPLOADS.encode())
-    key = file_url.key_at(FILE_PREFIXES[0].encode() + sent)
+    # Not `name`, which is decoded: a file name may contain what looks like a percent escape.
+    raw_name = exchange_of(request.scope).paths.raw_path.removeprefix(UPLOADS.encode())
+    key = file_url.key_at(FILE_PREFIXES[0].encode() + raw_name)
     try:
         stored = await target.service.storage.get(key)
     except ObjectNotFound:
         raise refusals.unknown(f"upload {name}") from None
     async with stored:
-        if file_of(stored.info).world != world.name:
+        if StoredFile.from_info(stored.info).world != world.name:
             raise refusals.unknown(f"upload {name}")
         content = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
     return Response(content, media_type=stored.info.content_type)
 
 
 @router.get("/tasks", response_model=TasksAnswer)
-async def list_tasks(target: TheTarget) -> Response:
-    """The world's tasks, oldest first, as they stand; asking counts as no poll."""
+async def list_tasks(target: TargetDep) -> Response:
+    """List the world's tasks in their current state, oldest first, without counting a poll."""
     world, service = target.world_of_key, target.service
     tasks = [task async for task in service.task_store.all_of(world)]
     tasks.sort(key=lambda task: task.id)
-    found = [_task_to_json(task, await service.tasks.look(task, world)) for task in tasks]
-    return JSONResponse({"tasks": found})
+    content = [_task_to_json(task, await service.tasks.state(task, world)) for task in tasks]
+    return JSONResponse({"tasks": content})
 
 
 def _task_to_json(task: Task, state: TaskState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`/_fake/requests`: what was asked, and waiting until it is."""
+"""`/_fake/requests`: the journal of requests, and waiting for requests."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
-from fake_apimart.control.target import Target, TheTarget
+from fake_apimart.control.target import Target, TargetDep
 from fake_apimart.service.service import Service
 from fake_apimart.worlds.journal import MAX_ENTRIES, Entry
 
 router = APIRouter(prefix="/_fake/requests", tags=["control: requests"], route_class=ControlRoute)
 
-LONGEST_WAIT = 300.0
+MAX_WAIT_SECONDS = 300.0
 
 
-class Wanted:
-    """Which entries are asked for."""
+class EntryFilter:
+    """The query parameters that select entries of the journal."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Wanted:
         self._since = since
 
     def includes(self, entry: Entry) -> bool:
+        """Return whether `entry` is selected."""
         return (
             entry.id > self._since
             and self._operation in (None, entry.operation)
@@ -44,38 +45,40 @@ class Wanted:
         )
 
 
-TheWanted = Annotated[Wanted, Depends()]
+EntryFilterDep = Annotated[EntryFilter, Depends()]
 
 
 @router.get("", response_model=RequestsAnswer)
 async def list_requests(
-    wanted: TheWanted,
-    target: TheTarget,
+    entry_filter: EntryFilterDep,
+    target: TargetDep,
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES, description="The latest.")] = MAX_ENTRIES,
 ) -> Response:
-    """The journal of the key's world, or all journals; newest last."""
-    entries = [await _to_json(each, target.service) for each in _matching(wanted, target)[-limit:]]
+    """List the journal of the key's world, or of all worlds; newest last."""
+    entries = [
+        await _to_json(each, target.service) for each in _matching(entry_filter, target)[-limit:]
+    ]
     return JSONResponse({"requests": entries})
 
 
 @router.get("/wait", response_model=WaitAnswer)
 async def wait_for_requests(
-    wanted: TheWanted,
-    target: TheTarget,
+    entry_filter: EntryFilterDep,
+    target: TargetDep,
     count: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 1,
-    timeout: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds.")] = 5.0,  # noqa: ASYNC109
+    timeout: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds.")] = 5.0,  # noqa: ASYNC109
 ) -> Response:
-    """The same, once there are `count` of them, or when time is up; `satisfied` says which."""
+    """Wait until `count` requests match or the timeout expires; `satisfied` tells which."""
     stopping = target.service.stopping
     world = target.world_or_server
-    found = _matching(wanted, target)
-    # It is not idle: nobody may push it out under those who wait.
+    found = _matching(entry_filter, target)
+    # Counts as a request in the world, so that the world is not evicted while a client waits.
     world.running += 1
     try:
         async with asyncio.timeout(timeout):
             while len(found) < count and not stopping.is_set() and not world.gone:
                 await target.service.worlds.wait_for_change(stopping)
-                found = _matching(wanted, target)
+                found = _matching(entry_filter, target)
     except TimeoutError:
         pass
     finally:
@@ -84,20 +87,20 @@ async def wait_for_requests(
     return JSONResponse({"requests": entries, "satisfied": len(found) >= count})
 
 
-def _matching(wanted: Wanted, target: Target) -> list[Entry]:
-    journals = (world.journal.matching(wanted.includes) for world in target.worlds)
+def _matching(entry_filter: EntryFilter, target: Target) -> list[Entry]:
+    journals = (world.journal.matching(entry_filter.includes) for world in target.worlds)
     return list(heapq.merge(*journals, key=lambda entry: entry.id))
 
 
 async def _to_json(entry: Entry, service: Service) -> dict[str, Any]:
-    stored = entry.operation == "uploads.create" and entry.file_key is not None
-    if stored and entry.sha256 is None:
+    is_stored = entry.operation == "uploads.create" and entry.file_key is not None
+    if is_stored and entry.sha256 is None:
         entry.sha256 = await _sha256(str(entry.file_key), service)
     return entry.to_json()
 
 
 async def _sha256(key: str, service: Service) -> str | None:
-    """Of a stored file; None where it is gone by now."""
+    """Return the hexadecimal digest of a stored file, or None if it is gone or unreadable."""
     try:
         stored = await service.storage.get(key)
     except (ObjectNotFound, StorageError):

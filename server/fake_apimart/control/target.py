@@ -1,4 +1,4 @@
-"""Whose world a control call is about."""
+"""The target of a control request: one world, or the whole server."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fake_apimart.worlds.world import World
 
 
 class Target:
-    """The service that a call came to, and the world of the call's key.
+    """The service that received a request, and the world of the request's key.
 
-    `world` is None where the call is about the whole server.
+    `world` is None if the request is about the whole server.
     """
 
     def __init__(self, service: Service, world: World | None) -> None:
@@ -25,24 +25,24 @@ class Target:
 
     @property
     def world_or_server(self) -> World:
-        """The world of the call's key, or the server's own."""
+        """The world of the request's key, or the server's own."""
         return self.world or self.service.worlds.server
 
     @property
     def world_of_key(self) -> World:
-        """The world of the call's key. Raises `no_bearer_key`."""
+        """The world of the request's key. Raises `no_bearer_key`."""
         if self.world is None:
             raise refusals.no_bearer_key()
         return self.world
 
     @property
     def worlds(self) -> list[World]:
-        """The world of the call's key, or all of them, the server's own among them."""
+        """The world of the request's key, or all worlds, the server's own included."""
         return [self.world] if self.world else [self.service.worlds.server, *self.service.worlds]
 
 
 def service_of(request: Request) -> Service:
-    """Return the service that a call came to. Raises LifespanNotRun."""
+    """Return the service that received a request. Raises LifespanNotRun."""
     service: Service | None = request.app.service
     if service is None:
         raise LifespanNotRun
@@ -50,11 +50,11 @@ def service_of(request: Request) -> Service:
 
 
 async def target_of(request: Request) -> Target:
-    """Return what a call is about. Raises StorageError."""
+    """Return the target of a request. Raises StorageError."""
     service = service_of(request)
     key = bearer_key(request.headers.get(HEADER, ""))
     return Target(service, await service.worlds.by_key(key) if key else None)
 
 
-# Each dependency costs a control call a good part of what it costs in all: so there is this one.
-TheTarget = Annotated[Target, Depends(target_of)]
+# One dependency rather than several: each is a considerable part of the cost of a request.
+TargetDep = Annotated[Target, Depends(target_of)]

@@ -1,4 +1,4 @@
-"""`/_fake/world` and `/_fake/reset`: what holds in a world, and beginning it anew."""
+"""`/_fake/world` and `/_fake/reset`: the settings of a world, and resets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
 from fake_apimart.control.body import Body, example
-from fake_apimart.control.target import TheTarget
+from fake_apimart.control.target import TargetDep
 from fake_apimart.service.service import Service
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.world import World
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=Control
 _SETTINGS = tuple(field.name for field in dataclasses.fields(WorldSettings))
 
 
-def _rate(value: str) -> str:
+def _check_rate(value: str) -> str:
     if value:
         try:
             parse_rate(value)
@@ -33,13 +33,13 @@ def _rate(value: str) -> str:
     return value
 
 
-def _setting(name: str) -> Any:
-    """A setting as Settings has it, which may be null."""
+def _field(name: str) -> Any:
+    """Return a field for a setting with its type and checks in Settings, and null allowed."""
     field = Settings.model_fields[name]
-    checks = [AfterValidator(_rate)] if name == "rate_limit" else field.metadata
-    kind: Any = Annotated[field.annotation, *checks] if checks else field.annotation
+    checks = [AfterValidator(_check_rate)] if name == "rate_limit" else field.metadata
+    field_type: Any = Annotated[field.annotation, *checks] if checks else field.annotation
     description = f"{field.description} null for the server's."
-    return kind | None, Field(default=None, description=description)
+    return field_type | None, Field(default=None, description=description)
 
 
 class _Changes(Body):
@@ -52,13 +52,13 @@ else:
     WorldChanges = create_model(
         "WorldChanges",
         __base__=_Changes,
-        **{name: _setting(name) for name in _SETTINGS},
+        **{name: _field(name) for name in _SETTINGS},
     )
 
 
 @router.get("/world", response_model=WorldAnswer)
-async def get_world(target: TheTarget) -> Response:
-    """What holds in the key's world; or in the server, and how many worlds there are."""
+async def get_world(target: TargetDep) -> Response:
+    """Return the settings of the key's world; or the server's, with the number of worlds."""
     return _answer(target.world_or_server, target.service)
 
 
@@ -76,26 +76,26 @@ def _answer(world: World, service: Service) -> Response:
 
 
 @router.patch("/world", response_model=WorldAnswer)
-async def change_world(changes: WorldChanges, target: TheTarget) -> Response:
-    """Set how the world's tasks go, what it has to spend, how often it may call."""
+async def change_world(changes: WorldChanges, target: TargetDep) -> Response:
+    """Set how the world's tasks proceed, its balance, and its rate limit."""
     world = target.world_or_server
-    kept = {**world.overrides, **changes.model_dump(exclude_unset=True)}
-    world.overrides = {name: value for name, value in kept.items() if value is not None}
+    merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
+    world.overrides = {name: value for name, value in merged.items() if value is not None}
     await target.service.worlds.save(world)
     return _answer(world, target.service)
 
 
 @router.delete("/world", response_model=RemovedAnswer)
-async def remove_world(target: TheTarget) -> Response:
-    """The world is gone altogether, until its key is used again."""
+async def remove_world(target: TargetDep) -> Response:
+    """Remove the world; it is created anew when its key is used again."""
     world = target.world_of_key
     await target.service.reset.remove(world)
     return JSONResponse({"removed": world.name})
 
 
 @router.post("/reset", response_model=ResetAnswer)
-async def reset(target: TheTarget) -> Response:
-    """Forget uploads, tasks, faults, journal, clock, settings: of the world, or of all."""
+async def reset(target: TargetDep) -> Response:
+    """Delete uploads, tasks, faults, journal, clock and settings of the world, or of all worlds."""
     service = target.service
     if target.world is None:
         await service.reset.everything()
@@ -105,16 +105,16 @@ async def reset(target: TheTarget) -> Response:
 
 
 @router.post("/reset/journal", response_model=WorldAnswer)
-async def reset_journal(target: TheTarget) -> Response:
-    """Forget what was asked, nothing else."""
+async def reset_journal(target: TargetDep) -> Response:
+    """Clear the journal, and nothing else."""
     for world in target.worlds:
         target.service.worlds.clear_journal(world)
     return _answer(target.world_or_server, target.service)
 
 
 @router.post("/reset/faults", response_model=WorldAnswer)
-async def reset_faults(target: TheTarget) -> Response:
-    """Forget the rules, but for those that a key's name says."""
+async def reset_faults(target: TargetDep) -> Response:
+    """Remove the rules, except those that a key's name implies."""
     for world in target.worlds:
         world.faults.clear()
     return _answer(target.world_or_server, target.service)

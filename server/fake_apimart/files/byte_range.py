@@ -6,16 +6,16 @@ import re
 
 from fake_apimart.contract import errors
 
-_SINGLE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
+_SINGLE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 
 
 def byte_range(header: str, size: int) -> range | None:
-    """The offsets that `header` asks for in a file of `size` bytes; None for all of it.
+    """Return the offsets that `header` requests of a file of `size` bytes, or None for all of it.
 
-    What is malformed, and several ranges at once, give the whole file, as S3 does. Raises
-    `invalid_range` where no byte of the file is asked for.
+    A malformed header and multiple ranges select the whole file, as on S3. Raises `invalid_range`
+    if the range is not satisfiable.
     """
-    match = _SINGLE.fullmatch(header)
+    match = _SINGLE_RANGE.fullmatch(header)
     if match is None or match.groups() == ("", ""):
         return None
     first, last = match.groups()

@@ -1,4 +1,4 @@
-"""`GET` and `HEAD` of a file: the very bytes that were uploaded, as an S3 bucket serves them."""
+"""`GET` and `HEAD` of a file: the bytes exactly as uploaded, served as an S3 bucket does."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from starlette.types import Receive, Scope, Send
 
 from fake_apimart.contract import errors, file_url
 from fake_apimart.files.byte_range import byte_range
-from fake_apimart.files.stored_file import StoredFile, file_of
+from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
-_NANOSECONDS = 1_000_000_000
+_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 logger = logging.getLogger(__name__)
 
 
 class Files:
-    """The operation `files.get`: public, a key sent along is ignored (page)."""
+    """The operation `files.get`: public; an API key in the request is ignored (page)."""
 
     def __init__(
         self, storage: Storage, worlds: Worlds, admission: Admission, delivery: str
@@ -43,16 +43,16 @@ class Files:
         self._redirects = delivery == "redirect"
 
     async def get(self, exchange: Exchange) -> Response:
-        """The file, a part of it, that it has not changed, or where the store has it.
+        """Answer with the file, a range of it, 304, or a redirect to the store.
 
         Raises `access_denied`, `invalid_range`, `file_unavailable`.
         """
         stored = await self._open(exchange)
         try:
-            file = file_of(stored.info)
+            file = StoredFile.from_info(stored.info)
             world = await self._worlds.by_name(file.world)
             await self._admission.enter(exchange, world)
-            seconds = _seconds_left(file, world)
+            seconds = _remaining_seconds(file, world)
             if self._redirects:
                 await stored.close()
                 return await self._redirect(exchange.method, stored.info.key, seconds)
@@ -85,15 +85,15 @@ class Files:
 
 
 class FileResponse(Response):
-    """The bytes of a stored object from `wanted.start` up to `wanted.stop`, which it closes."""
+    """An answer that streams the offsets `content_range` of a stored object, and closes it."""
 
     def __init__(
-        self, stored: StoredObject, wanted: range, status: int, headers: dict[str, str]
+        self, stored: StoredObject, content_range: range, status: int, headers: dict[str, str]
     ) -> None:
         self.status_code = status
         self.init_headers(headers)
         self._stored = stored
-        self._wanted = wanted
+        self._content_range = content_range
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._stored:
@@ -104,30 +104,31 @@ class FileResponse(Response):
                     "headers": self.raw_headers,
                 }
             )
-            if scope["method"] == "HEAD" or not self._wanted:
+            if scope["method"] == "HEAD" or not self._content_range:
                 await send({"type": "http.response.body", "body": b""})
                 return
             try:
                 await self._send_bytes(send)
             except StorageError as error:
-                # The answer has begun; only cutting the connection says that it is not whole. Its
-                # head leaves with the first of the body, be it nothing.
+                # The head may still be buffered, since it is sent with the first chunk of the body:
+                # flush it. As no last chunk follows, the server then closes the connection, which
+                # is the only way left to tell the client that the body is incomplete.
                 await send({"type": "http.response.body", "body": b"", "more_body": True})
                 logger.error("cannot read a file to its end: %s", error)
 
     async def _send_bytes(self, send: Send) -> None:
-        left = len(self._wanted)
-        async for chunk in self._stored.chunks(self._wanted.start, self._wanted.stop):
-            left -= len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+        remaining = len(self._content_range)
+        async for chunk in self._stored.chunks(self._content_range.start, self._content_range.stop):
+            remaining -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": remaining > 0})
 
 
-def _seconds_left(file: StoredFile, world: World) -> int:
-    """How long the file is still to be had. Raises `access_denied`."""
+def _remaining_seconds(file: StoredFile, world: World) -> int:
+    """Return the seconds until the file expires. Raises `access_denied` if it has expired."""
     now_ns = world.clock.time_ns()
     if not file.is_alive(now_ns):
         raise errors.access_denied()
-    return file.expires_at - math.ceil(now_ns / _NANOSECONDS)
+    return file.expires_at - math.ceil(now_ns / _NANOSECONDS_PER_SECOND)
 
 
 def _answer(exchange: Exchange, stored: StoredObject, file: StoredFile) -> Response:
@@ -137,23 +138,23 @@ def _answer(exchange: Exchange, stored: StoredObject, file: StoredFile) -> Respo
         "Last-Modified": formatdate(file.created_at, usegmt=True),
         "X-Content-Type-Options": "nosniff",
     }
-    status, wanted = HTTPStatus.OK, range(stored.size)
-    if _is_unchanged(exchange, stored.etag, file.created_at):
-        status, wanted = HTTPStatus.NOT_MODIFIED, range(0)
-        return FileResponse(stored, wanted, status, headers)
-    asked = exchange.header(b"range")
-    if asked is not None and _is_current(exchange.header(b"if-range"), headers):
-        part = byte_range(asked, stored.size)
+    status, content_range = HTTPStatus.OK, range(stored.size)
+    if _is_not_modified(exchange, stored.etag, file.created_at):
+        status, content_range = HTTPStatus.NOT_MODIFIED, range(0)
+        return FileResponse(stored, content_range, status, headers)
+    range_header = exchange.header(b"range")
+    if range_header is not None and _matches_if_range(exchange.header(b"if-range"), headers):
+        part = byte_range(range_header, stored.size)
         if part is not None:
-            status, wanted = HTTPStatus.PARTIAL_CONTENT, part
+            status, content_range = HTTPStatus.PARTIAL_CONTENT, part
             headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
-    headers["Content-Length"] = str(len(wanted))
+    headers["Content-Length"] = str(len(content_range))
     headers["Content-Type"] = stored.info.content_type
-    return FileResponse(stored, wanted, status, headers)
+    return FileResponse(stored, content_range, status, headers)
 
 
-def _is_unchanged(exchange: Exchange, etag: str, created_at: int) -> bool:
-    """Whether the client has the file already (RFC 9110, section 13.2.2)."""
+def _is_not_modified(exchange: Exchange, etag: str, created_at: int) -> bool:
+    """Return whether the client's cached copy is valid (RFC 9110, section 13.2.2)."""
     etags = exchange.header(b"if-none-match")
     if etags is not None:
         candidates = [each.strip().removeprefix("W/") for each in etags.split(",")]
@@ -167,6 +168,6 @@ def _is_unchanged(exchange: Exchange, etag: str, created_at: int) -> bool:
         return False
 
 
-def _is_current(condition: str | None, headers: dict[str, str]) -> bool:
-    """Whether an `If-Range` names the file as it is; so does its absence."""
-    return condition is None or condition in (headers["ETag"], headers["Last-Modified"])
+def _matches_if_range(if_range: str | None, headers: dict[str, str]) -> bool:
+    """Return whether an `If-Range` condition matches the file; a missing one matches."""
+    return if_range is None or if_range in (headers["ETag"], headers["Last-Modified"])

@@ -1,7 +1,7 @@
-"""Which files each world has uploaded, for those who ask about a world and not about a file.
+"""An index of uploaded files by world, for requests about a world rather than about one file.
 
-Nothing is kept until somebody asks; then the storage is looked through once, and from there on
-this server notes what it takes itself.
+The index is lazy: the first query scans the storage, and from then on each upload to this server
+is added as it is stored.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from typing import NamedTuple
 from fake_apimart_storage import ObjectNotFound, Storage, StoredObject
 
 from fake_apimart.contract import file_url
-from fake_apimart.files.stored_file import file_of
+from fake_apimart.files.stored_file import StoredFile
 
 
-class _Found(NamedTuple):
-    """What is kept of a file while all are put in order; whole descriptions would be ten times
-    as large.
-    """
+class _ScannedFile(NamedTuple):
+    """What sorting needs of a file; a whole ObjectInfo takes ten times the memory."""
 
     created_at: int
     key: str
@@ -29,22 +27,22 @@ class _Found(NamedTuple):
 
 
 class FileIndex:
-    """Keys of uploaded files by world, in the order in which they came."""
+    """Keys of uploaded files by world, oldest upload first."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._keys: defaultdict[str, dict[str, None]] | None = None
-        self._scanning = asyncio.Lock()
+        self._scan_lock = asyncio.Lock()
 
     def add(self, world: str, key: str) -> None:
-        """A file was stored."""
+        """Add a file that has been stored."""
         if self._keys is not None:
             self._keys[world][key] = None
 
-    async def of(self, world: str) -> list[StoredObject]:
-        """The files of a world that the storage still has, all closed. Raises StorageError."""
-        keys = (await self._scanned()).get(world, {})
-        found = []
+    async def files_of(self, world: str) -> list[StoredObject]:
+        """Return a world's files that are still in the storage, all closed. Raises StorageError."""
+        keys = (await self._load()).get(world, {})
+        files = []
         for key in tuple(keys):
             try:
                 stored = await self._storage.get(key, with_bytes=False)
@@ -52,37 +50,38 @@ class FileIndex:
                 keys.pop(key, None)
             else:
                 await stored.close()
-                found.append(stored)
-        return found
+                files.append(stored)
+        return files
 
     async def take(self, world: str) -> list[str]:
-        """The keys of a world's files, which are forgotten here. Raises StorageError."""
-        return list((await self._scanned()).pop(world, {}))
+        """Remove a world from the index and return the keys of its files. Raises StorageError."""
+        return list((await self._load()).pop(world, {}))
 
     def clear(self) -> None:
-        """Forget all; the storage will be looked through again."""
+        """Drop the index; the next query scans the storage again."""
         self._keys = None
 
-    async def _scanned(self) -> defaultdict[str, dict[str, None]]:
-        async with self._scanning:
+    async def _load(self) -> defaultdict[str, dict[str, None]]:
+        async with self._scan_lock:
             if self._keys is not None:
                 return self._keys
+            # Set before the scan, so that uploads that arrive meanwhile are added too.
             keys = self._keys = defaultdict(dict)
             try:
-                found = [each async for each in self._uploads()]
+                files = [each async for each in self._scan()]
             except BaseException:
                 self._keys = None
                 raise
-            # The digits in a key count down, and the storage's times are in seconds.
-            found.sort(key=lambda each: each.key, reverse=True)
-            found.sort(key=lambda each: each.created_at)
-            for each in found:
+            # The storage's times are whole seconds; within one, the countdown in the key decides.
+            files.sort(key=lambda each: each.key, reverse=True)
+            files.sort(key=lambda each: each.created_at)
+            for each in files:
                 keys[each.world][each.key] = None
             return keys
 
-    async def _uploads(self) -> AsyncIterator[_Found]:
+    async def _scan(self) -> AsyncIterator[_ScannedFile]:
         async for info in self._storage.entries(file_url.KEY_PREFIX):
-            file = file_of(info)
+            file = StoredFile.from_info(info)
             if file.name is not None:
-                # Many files are of few worlds.
-                yield _Found(info.created_at, info.key, sys.intern(file.world))
+                # Many files share few worlds: intern the name to save memory.
+                yield _ScannedFile(info.created_at, info.key, sys.intern(file.world))

@@ -1,7 +1,7 @@
-"""A file as the storage holds it: whose it is, and when it began and ends by its world's clock.
+"""The metadata of a stored file: its world, and its creation and expiry by that world's clock.
 
-The storage's own times are the machine's: by them files are deleted, so that a world whose clock is
-set back sees its files again.
+The times of the storage itself are real time. Deletion goes by those, so that a world whose clock
+is set back sees its files again.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ WORLD = "world"
 CREATED_AT = "created-at"
 EXPIRES_AT = "expires-at"
 
-_NANOSECONDS = 1_000_000_000
+_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 class StoredFile(NamedTuple):
-    """`created_at` and `expires_at` are Unix seconds by the clock of `world`.
+    """A file of a world; `created_at` and `expires_at` are Unix seconds by the world's clock.
 
-    `name` is that of the uploaded file; None of a file that the server has made itself.
+    `name` is that of the uploaded file, or None for a file that the server itself has generated.
     """
 
     world: str
@@ -29,12 +29,19 @@ class StoredFile(NamedTuple):
     expires_at: int
     name: str | None = None
 
-    def is_alive(self, now_ns: int) -> bool:
-        """Whether the file is still to be had at this instant of its world's."""
-        return now_ns < self.expires_at * _NANOSECONDS
+    @classmethod
+    def from_info(cls, info: ObjectInfo) -> StoredFile:
+        """Read a file's metadata from that of its stored object."""
+        metadata = info.metadata
+        return cls(
+            metadata.get(WORLD, ""),
+            int(metadata.get(CREATED_AT, info.created_at)),
+            int(metadata.get(EXPIRES_AT, info.expires_at)),
+            metadata.get(NAME),
+        )
 
-    def info(self, key: str, content_type: str, now_ns: int) -> ObjectInfo:
-        """How it is to be stored, at `now_ns` nanoseconds after the Unix epoch in reality."""
+    def to_info(self, key: str, content_type: str, now_ns: int) -> ObjectInfo:
+        """Return the metadata to store under `key`; `now_ns` is real time in Unix nanoseconds."""
         metadata = {
             WORLD: self.world,
             CREATED_AT: str(self.created_at),
@@ -42,17 +49,10 @@ class StoredFile(NamedTuple):
         }
         if self.name is not None:
             metadata = {NAME: self.name, **metadata}
-        stored_at = now_ns // _NANOSECONDS
-        life = self.expires_at - self.created_at
-        return ObjectInfo(key, content_type, stored_at, stored_at + life, metadata)
+        stored_at = now_ns // _NANOSECONDS_PER_SECOND
+        lifetime = self.expires_at - self.created_at
+        return ObjectInfo(key, content_type, stored_at, stored_at + lifetime, metadata)
 
-
-def file_of(info: ObjectInfo) -> StoredFile:
-    """What is known of the file that is stored like this."""
-    metadata = info.metadata
-    return StoredFile(
-        metadata.get(WORLD, ""),
-        int(metadata.get(CREATED_AT, info.created_at)),
-        int(metadata.get(EXPIRES_AT, info.expires_at)),
-        metadata.get(NAME),
-    )
+    def is_alive(self, now_ns: int) -> bool:
+        """Return whether the file has not expired at `now_ns`, by its world's clock."""
+        return now_ns < self.expires_at * _NANOSECONDS_PER_SECOND

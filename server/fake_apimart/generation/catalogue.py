@@ -1,4 +1,4 @@
-"""What clients ask on the way: the models, and their schemas."""
+"""The model catalogue: the list of models, and the input schema of each."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.generation.idempotency import HEADER, LIFE_SECONDS, REPLAYED_HEADER
 from fake_apimart.generation.input_schema import input_schema
-from fake_apimart.generation.models import Model, known_models
+from fake_apimart.generation.models import Model, list_models
 
 OPERATION = "image_generation"
+"""The only value of `operation` for which there are schemas."""
 _MODELS_CREATED = 1_626_777_600
 _SCHEMA_VERSION = "2026-07-30"
 
@@ -23,17 +24,18 @@ class Catalogue:
     """The operations `models.list` and `models.schema`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._models = {model.id: model for model in known_models(settings.models)}
+        self._models = {model.id: model for model in list_models(settings.models)}
 
     async def models(self, exchange: Exchange) -> Response:
-        """`GET /v1/models` (live)."""
-        data = [_listed(model) for model in self._models.values()]
+        """Answer `GET /v1/models` (live)."""
+        data = [_model_entry(model) for model in self._models.values()]
         return JSONResponse({"data": data, "object": "list", "success": True})
 
     async def schema(self, exchange: Exchange) -> Response:
-        """`GET /v1/models/{model}/schema` and `GET /v1/model-schema?model=` (live).
+        """Answer `GET /v1/models/{model}/schema` and `GET /v1/model-schema?model=` (live).
 
-        Raises `invalid_parameter` without a model, `unknown_model` (assumed).
+        Raises `invalid_parameter` without a model or for another operation, and `unknown_model`
+        (assumed).
         """
         name = exchange.parameters.get("model") or exchange.query("model")
         if not name:
@@ -45,7 +47,7 @@ class Catalogue:
         return JSONResponse(_schema_answer(self._models[name]))
 
 
-def _listed(model: Model) -> dict[str, Any]:
+def _model_entry(model: Model) -> dict[str, Any]:
     return {
         "id": model.id,
         "object": "model",

@@ -1,4 +1,4 @@
-"""`POST /v1/images/generations`: a task out of a request."""
+"""`POST /v1/images/generations`: create a task."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-MOST_UNREAD = 20
-"""How many unknown fields the journal tells of."""
+MAX_UNREAD_FIELDS = 20
+"""How many unknown fields of a request the journal lists."""
 
 
 class Generations:
@@ -47,7 +47,7 @@ class Generations:
         self._callbacks = callbacks
 
     async def create(self, exchange: Exchange) -> Response:
-        """A new task, or the one that the request's Idempotency-Key stands for.
+        """Answer with a new task, or with the one that the request's Idempotency-Key belongs to.
 
         Raises the ApiErrors of each step, ClientDisconnect, StorageError.
         """
@@ -55,16 +55,16 @@ class Generations:
         key = idempotency_key_of(exchange)
         body = await self._read(exchange)
         if key is None:
-            return self._answer(exchange, await self._make(exchange, body))
-        async with self._idempotency.turn(world, key):
-            known = await self._idempotency.task_id(world, key, body)
-            if known is not None:
-                answer = self._answer(exchange, known)
+            return self._answer(exchange, await self._create_task(exchange, body))
+        async with self._idempotency.lock(world, key):
+            task_id = await self._idempotency.find_task_id(world, key, body)
+            if task_id is not None:
+                answer = self._answer(exchange, task_id)
                 answer.headers[REPLAYED_HEADER] = "true"
                 return answer
-            made = await self._make(exchange, body)
-            await self._idempotency.remember(world, key, body, made)
-        return self._answer(exchange, made)
+            task_id = await self._create_task(exchange, body)
+            await self._idempotency.save(world, key, body, task_id)
+        return self._answer(exchange, task_id)
 
     async def _read(self, exchange: Exchange) -> bytes:
         body = LimitedBody(exchange.body, MAX_BODY_BYTES)
@@ -74,16 +74,16 @@ class Generations:
             raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
         return content
 
-    async def _make(self, exchange: Exchange, body: bytes) -> str:
-        """Plan and keep a new task; gives back its id."""
+    async def _create_task(self, exchange: Exchange, body: bytes) -> str:
+        """Plan and store a new task, and return its id."""
         world = exchange.world
         parsed = parse_request(
             body,
             offered=self._settings.models,
             accepts_base64=self._settings.accept_base64,
-            outcome=world.settings.outcome,
+            default_outcome=world.settings.outcome,
         )
-        exchange.entry.unread = list(parsed.unread[:MOST_UNREAD])
+        exchange.entry.unread = list(parsed.unread[:MAX_UNREAD_FIELDS])
         if await self._accounts.remaining(world) <= 0:
             raise errors.insufficient_balance()
         exchange.fire(Step.BALANCE)
@@ -92,7 +92,7 @@ class Generations:
         await self._tasks.put(task, world)
         await self._accounts.add(task, world)
         if task.webhook:
-            self._callbacks.expect(task, world)
+            self._callbacks.schedule(task, world)
         return task.id
 
     async def _plan(self, exchange: Exchange, parsed: GenerationRequest) -> Task:

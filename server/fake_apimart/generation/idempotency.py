@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same key and the same body give the same task (docs)."""
+"""`Idempotency-Key`: a retry with the same key and body gets the same task (docs)."""
 
 from __future__ import annotations
 
@@ -22,67 +22,68 @@ _HEADER_NAME = HEADER.lower().encode()
 REPLAYED_HEADER = "Idempotency-Replayed"
 KEY_PREFIX = "idempotency/"
 LIFE_SECONDS = 86_400
-LONGEST_KEY = 191
+"""How long a key stands for its task, by the world's clock (docs)."""
+MAX_KEY_CHARACTERS = 191
 
-_NANOSECONDS = 1_000_000_000
-_KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
+_NANOSECONDS_PER_SECOND = 1_000_000_000
+_VALID_KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_CHARACTERS}}}")
 
 
 def idempotency_key_of(exchange: Exchange) -> str | None:
-    """Return the key that a request was sent with, if any. Raises `invalid_parameter`."""
+    """Return the key of a request, or None without one. Raises `invalid_parameter`."""
     key = exchange.header(_HEADER_NAME)
-    if key is not None and not _KEY.fullmatch(key):
-        message = f"{HEADER} must be 1 to {LONGEST_KEY} visible ASCII characters"
+    if key is not None and not _VALID_KEY.fullmatch(key):
+        message = f"{HEADER} must be 1 to {MAX_KEY_CHARACTERS} visible ASCII characters"
         raise errors.invalid_parameter(message)
     return key
 
 
 class Idempotency:
-    """Which task each key stands for, for 24 hours, within the world that used it."""
+    """Stores which task each key stands for. The scope of a key is the world that used it."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
-        self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
-    async def turn(self, world: World, key: str) -> AsyncIterator[None]:
-        """Of two requests with the same key, the second waits: both are to get one task."""
+    async def lock(self, world: World, key: str) -> AsyncIterator[None]:
+        """Serialize concurrent requests with the same key, so that all get the same task."""
         name = _record_key(world, key)
-        lock, waiting = self._turns.get(name, (asyncio.Lock(), 0))
-        self._turns[name] = lock, waiting + 1
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = lock, users + 1
         try:
             async with lock:
                 yield
         finally:
-            lock, waiting = self._turns.pop(name)
-            if waiting > 1:
-                self._turns[name] = lock, waiting - 1
+            lock, users = self._locks.pop(name)
+            if users > 1:
+                self._locks[name] = lock, users - 1
 
-    async def task_id(self, world: World, key: str, body: bytes) -> str | None:
-        """The task that `key` stands for already.
+    async def find_task_id(self, world: World, key: str, body: bytes) -> str | None:
+        """Return the id of the task that `key` stands for, or None if the key is new or expired.
 
-        Raises `idempotency_key_reused` where that had another body, StorageError.
+        Raises `idempotency_key_reused` if the key was used with another body, StorageError.
         """
         text = await read_json(self._storage, _record_key(world, key), self._clock.time_ns())
         if text is None:
             return None
         digest, task_id, used_ns = json.loads(text)
-        if world.clock.time_ns() >= used_ns + LIFE_SECONDS * _NANOSECONDS:
+        if world.clock.time_ns() >= used_ns + LIFE_SECONDS * _NANOSECONDS_PER_SECOND:
             return None
         if digest != _digest(body):
             raise errors.idempotency_key_reused()
         return str(task_id)
 
-    async def remember(self, world: World, key: str, body: bytes, task_id: str) -> None:
-        """From now on `key` stands for `task_id`. Raises StorageError."""
+    async def save(self, world: World, key: str, body: bytes, task_id: str) -> None:
+        """Store that `key` with this `body` stands for `task_id`. Raises StorageError."""
         name = _record_key(world, key)
         text = json.dumps([_digest(body), task_id, world.clock.time_ns()]).encode()
         await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
         await world.discard_if_gone(self._storage, name)
 
     async def forget(self, world: str) -> None:
-        """Delete what was remembered for a world. Raises StorageError."""
+        """Delete all keys of a world. Raises StorageError."""
         keys = [entry.key async for entry in self._storage.entries(f"{KEY_PREFIX}{world}/")]
         for key in keys:
             await self._storage.delete(key)

@@ -1,7 +1,7 @@
-"""The models: one table, from which requests are checked and schemas are made.
+"""The model table, from which schemas are made and against which requests are validated.
 
-Ids are the page's and the documentation's, gpt-image-2's ratios, prices and 16 references too
-(docs); the rest is assumed.
+The ids are from the page and the documentation; so are gpt-image-2's ratios, prices and limit of
+16 references (docs). The rest is assumed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ GPT_RATIOS = (*GEMINI_RATIOS, "2:1", "1:2", "3:1", "1:3", "9:21")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model. Without ratios, any ratio between 1:8 and 8:1 is good."""
+    """One model. If `ratios` is empty, any ratio from 1:8 to 8:1 is allowed."""
 
     id: str
     ratios: tuple[str, ...]
     resolutions: tuple[str, ...]
-    most_images: int
-    most_references: int
+    max_images: int
+    max_references: int
     prices: Mapping[str, float]
-    """What one image costs, by resolution."""
+    """The price of one image, by resolution."""
     estimated_time: int = 100
-    """Seconds, as tasks state it."""
+    """What tasks of this model state, in seconds."""
 
 
 _GPT_PRICES = {"1k": 0.006, "2k": 0.012, "4k": 0.018}
@@ -41,16 +41,16 @@ MODELS = (
 _BY_ID = {model.id: model for model in MODELS}
 
 
-def model_called(name: str, offered: Collection[str]) -> Model:
-    """The model of a request. Any name is taken, unless `offered` lists some.
+def find_model(name: str, offered: Collection[str]) -> Model:
+    """Return the model called `name`; an unknown name gets default properties.
 
-    Raises `model_not_found`.
+    Raises `model_not_found` if `offered` is not empty and does not contain the name.
     """
     if offered and name not in offered:
         raise errors.model_not_found(name)
     return _BY_ID.get(name) or Model(name, (), RESOLUTIONS, 4, 16, _GPT_PRICES)
 
 
-def known_models(offered: Collection[str]) -> list[Model]:
-    """The models that are listed: those of `offered`, or all of the table."""
-    return [model_called(name, offered) for name in sorted(offered)] if offered else list(MODELS)
+def list_models(offered: Collection[str]) -> list[Model]:
+    """Return the models to list: those named in `offered`, or the whole table if it is empty."""
+    return [find_model(name, offered) for name in sorted(offered)] if offered else list(MODELS)

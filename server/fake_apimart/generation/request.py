@@ -1,4 +1,4 @@
-"""A generation request: from the bytes of its body to something that can be planned with."""
+"""A generation request: parsing and validating the body."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from fake_apimart.contract import errors
-from fake_apimart.generation.input_schema import check, input_schema
-from fake_apimart.generation.models import Model, model_called
-from fake_apimart.pictures.references import check_form
+from fake_apimart.generation.input_schema import input_schema, validate
+from fake_apimart.generation.models import Model, find_model
+from fake_apimart.pictures.references import check_url
 from fake_apimart.worlds.outcome import Outcome, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What was asked for, checked but for what depends on the references."""
+    """A validated request, except for the references and for `size`, which may depend on them."""
 
     model: Model
     prompt: str
@@ -29,34 +29,25 @@ class GenerationRequest:
     webhook: str | None
     outcome: Outcome
     unread: tuple[str, ...] = ()
-    """Fields that nothing reads."""
+    """The names of fields that are ignored."""
 
 
 def parse_request(
-    body: bytes, *, offered: Collection[str], accepts_base64: bool, outcome: Outcome
+    body: bytes, *, offered: Collection[str], accepts_base64: bool, default_outcome: Outcome
 ) -> GenerationRequest:
-    """Read and check a body. JSON whatever its Content-Type says; unknown fields are ignored.
+    """Parse and validate a body, as JSON whatever its Content-Type is.
 
-    `outcome` is how tasks go unless the request says otherwise. Raises `invalid_parameter`,
-    `model_not_found`, `build_request_failed`.
+    Unknown fields are ignored. The request may override `default_outcome`. Raises
+    `invalid_parameter`, `model_not_found`, `build_request_failed`.
     """
     fields = _parse_json(body)
-    name = fields.get("model")
-    # What is no name at all is for the schema to refuse.
-    named = name if isinstance(name, str) and name.strip() else ""
-    model = model_called(named, offered if named else ())
+    model = _model_of(fields, offered)
     schema = input_schema(model)
-    check(fields, schema)
-    urls = tuple(_url(item) for item in fields.get("image_urls") or ())
-    for number, url in enumerate(urls):
-        check_form(f"image_urls[{number}]", url, accepts_base64=accepts_base64)
-    if fields.get("mask_url"):
-        check_form("mask_url", fields["mask_url"], accepts_base64=accepts_base64)
-    webhook = fields.get("webhook") or None
-    if webhook is not None and not webhook.startswith(("http://", "https://")):
-        raise errors.invalid_parameter("webhook must be an http or https URL")
-    own_outcome = outcome_of(fields["prompt"], fields.get("metadata"), outcome)
-    if own_outcome.moderated:
+    validate(fields, schema)
+    image_urls = _image_urls_of(fields, accepts_base64=accepts_base64)
+    webhook = _webhook_of(fields)
+    outcome = outcome_of(fields["prompt"], fields.get("metadata"), default_outcome)
+    if outcome.moderated:
         raise errors.content_moderation_failed()
     return GenerationRequest(
         model=model,
@@ -66,34 +57,56 @@ def parse_request(
         resolution=(fields.get("resolution") or model.resolutions[0]).lower(),
         output_format=(fields.get("output_format") or "png").lower(),
         seed=fields.get("seed"),
-        image_urls=urls,
+        image_urls=image_urls,
         webhook=webhook,
-        outcome=own_outcome,
+        outcome=outcome,
         unread=tuple(name for name in fields if name not in schema["properties"]),
     )
 
 
-def _url(item: str | dict[str, str]) -> str:
-    return item if isinstance(item, str) else item["url"]
+def _model_of(fields: dict[str, Any], offered: Collection[str]) -> Model:
+    name = fields.get("model")
+    if isinstance(name, str) and name.strip():
+        return find_model(name, offered)
+    # Any model's schema will refuse a missing name or one that is not a string.
+    return find_model("", ())
+
+
+def _image_urls_of(fields: dict[str, Any], *, accepts_base64: bool) -> tuple[str, ...]:
+    """Return the URLs of `image_urls`, and check them and `mask_url`."""
+    items: list[str | dict[str, str]] = fields.get("image_urls") or []
+    urls = tuple(item if isinstance(item, str) else item["url"] for item in items)
+    for number, url in enumerate(urls):
+        check_url(f"image_urls[{number}]", url, accepts_base64=accepts_base64)
+    if fields.get("mask_url"):
+        check_url("mask_url", fields["mask_url"], accepts_base64=accepts_base64)
+    return urls
+
+
+def _webhook_of(fields: dict[str, Any]) -> str | None:
+    webhook: str | None = fields.get("webhook") or None
+    if webhook is not None and not webhook.startswith(("http://", "https://")):
+        raise errors.invalid_parameter("webhook must be an http or https URL")
+    return webhook
 
 
 def _parse_json(body: bytes) -> dict[str, Any]:
     try:
-        # Go prints U+FFFD for what is not UTF-8, and knows neither NaN nor Infinity.
+        # Like Go: U+FFFD replaces what is not UTF-8, and NaN and Infinity are not JSON.
         fields = json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise errors.invalid_parameter(f"the body is not valid JSON: {error}") from None
     if not isinstance(fields, dict):
         raise errors.invalid_parameter("the body must be a JSON object")
-    return {key: _printable(value) for key, value in fields.items()}
+    return {key: _replace_surrogates(value) for key, value in fields.items()}
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def _printable(value: Any) -> Any:
-    """Text with U+FFFD for half of a surrogate pair, as Go reads such escapes."""
+def _replace_surrogates(value: Any) -> Any:
+    """Replace each unpaired surrogate in text by U+FFFD, as Go does with such escapes."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value

@@ -1,9 +1,9 @@
-"""The rest of a large body, received into memory that is used again.
+"""Zero-copy receiving of the rest of a large body, into a pool of buffers.
 
-A connection's usual protocol is given a new object for each read, into which the event loop copies
-what it read. A LargeBody takes its place until the body's last byte, and reads nothing behind it.
-New memory for each read would cost more than the read: what Python has just given back, the
-operating system hands out again page by page.
+For a plain asyncio.Protocol the event loop allocates a bytes object for each read. A LargeBody is a
+BufferedProtocol that replaces it up to the last byte of the body and reads nothing beyond. The
+buffers are reused, since allocating memory for each read costs more than the read itself: Python
+has just returned it to the operating system, which maps it again page by page.
 """
 
 from __future__ import annotations
@@ -15,45 +15,47 @@ from collections.abc import Callable
 
 from fake_apimart_storage import Chunk
 
-# On Windows asyncio reads as much as it likes, and copies it out.
+# On Windows asyncio reads into memory of its own, of any size, and copies from it.
 LARGE_BYTES = 256 * 1024 if sys.platform != "win32" else sys.maxsize
-"""A body is large where so many bytes are still to come."""
+"""A body is large if at least so many bytes of it are still to be received."""
 
 BUFFER_BYTES = 1024 * 1024
-KEPT_BUFFERS = 16
-"""As many are kept; whoever needs more has them made, and thrown away."""
+MAX_POOLED_BUFFERS = 16
+"""How many buffers the pool keeps; further ones are allocated on demand and not reused."""
 
-_LOOKED_AT = 4
+_MAX_CANDIDATES = 4
+"""How many pooled buffers a lease checks before it allocates another."""
 
 
-class ReceiveBuffers:
-    """Buffers of up to BUFFER_BYTES, for any thread. One that somebody still has a memoryview of is
-    not lent again.
+class BufferPool:
+    """A thread-safe pool of buffers of BUFFER_BYTES each.
+
+    There is no release: a buffer is free again once no memoryview of it exists.
     """
 
     def __init__(self) -> None:
-        self._kept: deque[bytearray] = deque()
+        self._buffers: deque[bytearray] = deque()
 
-    def lend(self, size: int) -> memoryview:
-        """`size` bytes that nobody looks at; what they hold is left from before."""
-        for _ in range(min(_LOOKED_AT, len(self._kept))):
-            # The one that was lent longest ago is the likeliest to be back. While it is looked at,
-            # no other thread finds it.
-            buffer = self._kept.popleft()
-            lent = memoryview(buffer)[:size] if _is_free(buffer) else None
-            self._kept.append(buffer)
-            if lent is not None:
-                return lent
-        if len(self._kept) >= KEPT_BUFFERS:
+    def lease(self, size: int) -> memoryview:
+        """Return `size` bytes, at most BUFFER_BYTES, of a free buffer; their content is stale."""
+        for _ in range(min(_MAX_CANDIDATES, len(self._buffers))):
+            # The least recently leased buffer is the most likely to be free. It is removed during
+            # the check, so that no other thread can lease it.
+            buffer = self._buffers.popleft()
+            view = memoryview(buffer)[:size] if _is_free(buffer) else None
+            self._buffers.append(buffer)
+            if view is not None:
+                return view
+        if len(self._buffers) >= MAX_POOLED_BUFFERS:
             return memoryview(bytearray(size))
         buffer = bytearray(BUFFER_BYTES)
-        lent = memoryview(buffer)[:size]
-        self._kept.append(buffer)
-        return lent
+        view = memoryview(buffer)[:size]
+        self._buffers.append(buffer)
+        return view
 
 
 def _is_free(buffer: bytearray) -> bool:
-    """Whether there is no memoryview of it: Python refuses to change the size of what one shows."""
+    """Return whether no memoryview of `buffer` exists: if one did, it could not be resized."""
     try:
         buffer.append(0)
     except BufferError:
@@ -62,54 +64,55 @@ def _is_free(buffer: bytearray) -> bool:
     return True
 
 
-_BUFFERS = ReceiveBuffers()
+_POOL = BufferPool()
 
 
 class LargeBody(asyncio.BufferedProtocol):
-    """In place of the `usual` protocol: the next `left` bytes, chunk by chunk to `on_chunk`.
+    """A protocol that takes the place of `original` for the next `remaining` bytes of a body.
 
-    Not more than `at_once` bytes are read at once. A chunk that is a memoryview shows a bytearray,
-    from its first byte on.
+    They are passed to `on_chunk` in chunks of at most `max_read_bytes`. A chunk that is a
+    memoryview starts at the first byte of a bytearray.
     """
 
     def __init__(
         self,
         transport: asyncio.Transport,
-        usual: asyncio.Protocol,
-        left: int,
-        at_once: int,
+        original: asyncio.Protocol,
+        remaining: int,
+        max_read_bytes: int,
         on_chunk: Callable[[Chunk], None],
     ) -> None:
         self._transport = transport
-        self._usual = usual
-        self._left = left
-        self._at_once = min(at_once, BUFFER_BYTES)
+        self._original = original
+        self._remaining = remaining
+        self._max_read_bytes = min(max_read_bytes, BUFFER_BYTES)
         self._on_chunk = on_chunk
         self._buffer: memoryview | None = None
 
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._buffer is None:
-            self._buffer = _BUFFERS.lend(min(self._at_once, self._left))
+            self._buffer = _POOL.lease(min(self._max_read_bytes, self._remaining))
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         assert self._buffer is not None
         chunk: Chunk = self._buffer[:nbytes]
         self._buffer = None
-        self._left -= nbytes
-        if not self._left:
-            self._transport.set_protocol(self._usual)
-        # A client that sends little at a time must not cost a buffer for each bit.
-        self._on_chunk(chunk if nbytes >= self._at_once // 2 else bytes(chunk))
+        self._remaining -= nbytes
+        if not self._remaining:
+            self._transport.set_protocol(self._original)
+        # A small chunk is copied: a client that sends little at a time must not occupy a buffer for
+        # each of its chunks.
+        self._on_chunk(chunk if nbytes >= self._max_read_bytes // 2 else bytes(chunk))
 
     def eof_received(self) -> bool | None:
-        return self._usual.eof_received()
+        return self._original.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._usual.connection_lost(exc)
+        self._original.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        self._usual.pause_writing()
+        self._original.pause_writing()
 
     def resume_writing(self) -> None:
-        self._usual.resume_writing()
+        self._original.resume_writing()

@@ -1,7 +1,7 @@
-"""Drawing a result: a background, the model's name, the prompt, small copies of the references.
+"""Drawing of a result: a background, the model's name, the prompt, thumbnails of the references.
 
-The picture is composed of palette indices in one byte per pixel, which is several times faster
-than RGB, and depends on nothing but its arguments: the same request gives the same bytes.
+The canvas holds palette indices, one byte per pixel, which is several times faster than RGB. The
+drawing is deterministic: the same request gives the same bytes.
 """
 
 from __future__ import annotations
@@ -15,27 +15,31 @@ from PIL import Image, ImageDraw
 
 from fake_apimart.pictures.lettering import Lettering
 
-# The palette: a colour cube for the references, then greys for letters, then the background.
+# The palette is a colour cube for the thumbnails, then greys for text, then the background.
 _CUBE_SIDE = 6
-_CUBE = _CUBE_SIDE**3
+_CUBE_COLOURS = _CUBE_SIDE**3
 _GREYS = 16
-_STEPS = 256 - _CUBE - _GREYS
+_BACKGROUND_COLOURS = 256 - _CUBE_COLOURS - _GREYS
 _PANEL_GREY = 24
+"""The brightness of the panel behind the text, from 0 to 255."""
 _THUMBNAIL_SHARE = 0.18
-_MOST_THUMBNAILS = 8
-_SMALLEST_THUMBNAIL = 8
-_SMALLEST_PANEL = 16
+"""The longest side of a thumbnail, as a share of the picture's height."""
+_MAX_THUMBNAILS = 8
+_MIN_THUMBNAIL_SIDE = 8
+"""In pixels; no thumbnails are drawn where they would be smaller."""
+_MIN_PANEL_SIDE = 16
+"""In pixels; no text is drawn where its panel would be smaller."""
 
-_SAVE = {
+_ENCODERS = {
     "png": ("PNG", {"compress_level": 1}),
     "jpeg": ("JPEG", {"quality": 85}),
     "webp": ("WEBP", {"quality": 75, "method": 0}),
 }
-"""By `output_format`: Pillow's name, and settings that favour speed."""
+"""By `output_format`: Pillow's name of the format, and encoder options that favour speed."""
 
 
 class Picture(NamedTuple):
-    """What is to be drawn. `variation` tells the images of one task apart."""
+    """What to draw; `variation` distinguishes the images of one task."""
 
     width: int
     height: int
@@ -48,30 +52,33 @@ class Picture(NamedTuple):
 
 
 def draw(picture: Picture) -> bytes:
-    """The encoded picture. Runs for up to some hundred milliseconds: not in an event loop."""
+    """Draw and encode a picture.
+
+    Takes up to a few hundred milliseconds: do not call it in an event loop.
+    """
     canvas = _background(picture)
     margin = max(4, min(picture.width, picture.height) // 24)
     top = _paste_references(canvas, picture.references, margin)
-    _write(canvas, picture, margin, top)
+    _draw_text(canvas, picture, margin, top)
     canvas.putpalette(_palette(picture))
-    name, settings = _SAVE[picture.output_format]
+    format_name, options = _ENCODERS[picture.output_format]
     encoded = io.BytesIO()
-    image = canvas if name == "PNG" else canvas.convert("RGB")
-    image.save(encoded, name, **settings)
+    image = canvas if format_name == "PNG" else canvas.convert("RGB")
+    image.save(encoded, format_name, **options)
     return encoded.getvalue()
 
 
 def _digest(picture: Picture) -> bytes:
-    """Bytes that differ from request to request."""
-    told = repr((picture.model, picture.prompt, picture.seed, picture.variation))
-    return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).digest()
+    """Hash what the background depends on."""
+    inputs = repr((picture.model, picture.prompt, picture.seed, picture.variation))
+    return hashlib.blake2b(inputs.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def _background(picture: Picture) -> Image.Image:
-    """Bands of the background's colours, across or upright, as the request has it."""
-    first = _CUBE + _GREYS
-    bands = Image.new("L", (1, _STEPS))
-    bands.putdata(range(first, first + _STEPS))
+    """Draw bands of the background's colours, horizontal or vertical depending on the request."""
+    first = _CUBE_COLOURS + _GREYS
+    bands = Image.new("L", (1, _BACKGROUND_COLOURS))
+    bands.putdata(range(first, first + _BACKGROUND_COLOURS))
     if _digest(picture)[0] % 2:
         bands = bands.transpose(Image.Transpose.ROTATE_90)
     return bands.resize((picture.width, picture.height), Image.Resampling.NEAREST)
@@ -81,8 +88,8 @@ def _palette(picture: Picture) -> list[int]:
     digest = _digest(picture)
     start, end = digest[1:4], digest[4:7]
     background = [
-        start[channel] + (end[channel] - start[channel]) * step // (_STEPS - 1)
-        for step in range(_STEPS)
+        start[channel] + (end[channel] - start[channel]) * step // (_BACKGROUND_COLOURS - 1)
+        for step in range(_BACKGROUND_COLOURS)
         for channel in range(3)
     ]
     greys = [255 * step // (_GREYS - 1) for step in range(_GREYS) for _ in range(3)]
@@ -95,11 +102,11 @@ def _cube() -> list[int]:
 
 
 def _paste_references(canvas: Image.Image, references: Sequence[bytes], margin: int) -> int:
-    """Put small copies in a row at the top; gives back where the rest may begin."""
-    shown = references[:_MOST_THUMBNAILS]
-    across = canvas.width // max(1, len(shown)) - 2 * margin
-    side = int(min(canvas.height * _THUMBNAIL_SHARE, across))
-    if not shown or side < _SMALLEST_THUMBNAIL:
+    """Paste thumbnails in a row at the top; return the y coordinate below them, in pixels."""
+    shown = references[:_MAX_THUMBNAILS]
+    available_width = canvas.width // max(1, len(shown)) - 2 * margin
+    side = int(min(canvas.height * _THUMBNAIL_SHARE, available_width))
+    if not shown or side < _MIN_THUMBNAIL_SIDE:
         return margin
     palette = Image.new("P", (1, 1))
     palette.putpalette(_cube())
@@ -115,13 +122,13 @@ def _paste_references(canvas: Image.Image, references: Sequence[bytes], margin: 
     return margin * 2 + side
 
 
-def _write(canvas: Image.Image, picture: Picture, margin: int, top: int) -> None:
-    """The model's name and the prompt, on a dark panel that keeps them readable."""
+def _draw_text(canvas: Image.Image, picture: Picture, margin: int, top: int) -> None:
+    """Draw the model's name and the prompt, on a dark panel that keeps them readable."""
     box = (canvas.width - 2 * margin, canvas.height - top - margin)
-    if min(box) < _SMALLEST_PANEL:
+    if min(box) < _MIN_PANEL_SIDE:
         return
     lettering = Lettering.fitting(f"{picture.model}\n{picture.prompt}", box, padding=margin // 2)
     panel = Image.new("L", (box[0], min(box[1], lettering.height)), _PANEL_GREY)
     lettering.draw(ImageDraw.Draw(panel))
-    greys = [_CUBE + value * (_GREYS - 1) // 255 for value in range(256)]
+    greys = [_CUBE_COLOURS + value * (_GREYS - 1) // 255 for value in range(256)]
     canvas.paste(panel.point(greys), (margin, top))

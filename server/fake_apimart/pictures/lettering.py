@@ -1,7 +1,7 @@
-"""Setting text in a box, in a size that fits, with a font for each script.
+"""Layout of text in a box: font size, line breaks, and a font for each script.
 
-DejaVu Sans has Latin, Greek, Cyrillic and more, Droid Sans Fallback has Chinese, Japanese and
-Korean; both lie beside this module with their licences.
+DejaVu Sans covers Latin, Greek, Cyrillic and more; Droid Sans Fallback covers Chinese, Japanese and
+Korean. Both are next to this module, with their licences.
 """
 
 from __future__ import annotations
@@ -16,32 +16,43 @@ from pathlib import Path
 from PIL import ImageDraw, ImageFont
 
 FONTS = Path(__file__).parent / "fonts"
-LONGEST_TEXT = 800
-_LARGEST_SHARE = 14
-_SMALLEST = 8
+MAX_TEXT_CHARACTERS = 800
+"""Longer text is truncated."""
+_MAX_SIZE_DIVISOR = 14
+"""The largest font size is the shorter side of the box divided by this."""
+_MIN_SIZE = 8
+"""The smallest font size in pixels; at this size text may overflow its box."""
 _LINE_HEIGHT = 1.35
-_SHRINK = 0.84
+"""The distance between baselines, as a multiple of the font size."""
+_BASELINE = 0.8
+"""Where the baseline lies within a line, as a share of the line's height."""
+_SHRINK_FACTOR = 0.84
+"""By how much the font size shrinks with each attempt to fit the text."""
 
 _EAST_ASIAN = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef"
     "\U00020000-\U0003ffff]"
 )
-# East Asian text may break anywhere, other text at blanks; a word too long breaks where it must.
+# East Asian text may break between any two characters, other text at white space. A word wider
+# than the line is split by `_split_word`.
 _WORD = re.compile(f"{_EAST_ASIAN.pattern}|[^\\s{_EAST_ASIAN.pattern[1:-1]}]+|\\s+")
 
 Run = tuple[str, ImageFont.FreeTypeFont]
+"""Consecutive characters of one line that share a font."""
 
 
 @functools.lru_cache(maxsize=32)
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    # Worker threads share fonts, which Pillow allows; the basic layout needs no further library.
+    # Pillow allows threads to share a font. The basic layout needs no optional library.
     return ImageFont.truetype(str(FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _runs(text: str, size: int) -> Iterator[Run]:
-    """Pieces of one line, each with the font that has its characters."""
-    for is_asian, characters in itertools.groupby(text, lambda each: bool(_EAST_ASIAN.match(each))):
-        name = "DroidSansFallback.ttf" if is_asian else "DejaVuSans.ttf"
+    """Split one line into runs, each with the font that covers its script."""
+    for is_east_asian, characters in itertools.groupby(
+        text, lambda each: bool(_EAST_ASIAN.match(each))
+    ):
+        name = "DroidSansFallback.ttf" if is_east_asian else "DejaVuSans.ttf"
         yield "".join(characters), _font(name, size)
 
 
@@ -51,7 +62,7 @@ def _width(text: str, size: int) -> float:
 
 @dataclass(frozen=True)
 class Lettering:
-    """Lines of text in one size, in pixels."""
+    """Laid-out lines of text; the font `size` and the `padding` around the text are in pixels."""
 
     lines: list[str]
     size: int
@@ -59,27 +70,32 @@ class Lettering:
 
     @classmethod
     def fitting(cls, text: str, box: tuple[int, int], padding: int) -> Lettering:
-        """`text` as large as fits into a `box` of width and height; its end is cut if need be."""
-        text = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
-        size = max(_SMALLEST, min(box) // _LARGEST_SHARE)
+        """Lay out `text` in the largest font size that fits into `box`, its width and height.
+
+        Text of more than MAX_TEXT_CHARACTERS is truncated; text too long for the smallest font size
+        overflows the box.
+        """
+        text = text if len(text) <= MAX_TEXT_CHARACTERS else text[:MAX_TEXT_CHARACTERS] + "…"
+        size = max(_MIN_SIZE, min(box) // _MAX_SIZE_DIVISOR)
         while True:
             lines = _wrap(text, size, box[0] - 2 * padding)
             lettering = cls(lines, size, padding)
-            # The first line is a name, which is not to be broken.
+            # The first paragraph is a model's name, which should not be broken over two lines.
             fits = lettering.height <= box[1] and text.startswith(lines[0] + "\n")
-            if fits or size <= _SMALLEST:
+            if fits or size <= _MIN_SIZE:
                 return lettering
-            size = max(_SMALLEST, int(size * _SHRINK))
+            size = max(_MIN_SIZE, int(size * _SHRINK_FACTOR))
 
     @property
     def height(self) -> int:
+        """The height of the text with its padding, in pixels."""
         return 2 * self.padding + int(len(self.lines) * self.size * _LINE_HEIGHT)
 
     def draw(self, draw: ImageDraw.ImageDraw) -> None:
-        """Write the lines from the top left, in white."""
+        """Draw the lines from the top left, in white."""
         for number, line in enumerate(self.lines):
             x: float = self.padding
-            baseline = self.padding + int((number + 0.8) * self.size * _LINE_HEIGHT)
+            baseline = self.padding + int((number + _BASELINE) * self.size * _LINE_HEIGHT)
             for run, font in _runs(line, self.size):
                 draw.text((x, baseline), run, fill=255, font=font, anchor="ls")
                 x += font.getlength(run)
@@ -90,22 +106,22 @@ def _wrap(text: str, size: int, width: float) -> list[str]:
 
 
 def _wrap_line(text: str, size: int, width: float) -> list[str]:
-    lines, line, used = [], "", 0.0
+    lines, line, line_width = [], "", 0.0
     for word in _WORD.findall(text):
-        for piece in _broken(word, size, width):
-            wide = _width(piece, size)
-            if line and used + wide > width:
+        for piece in _split_word(word, size, width):
+            piece_width = _width(piece, size)
+            if line and line_width + piece_width > width:
                 lines.append(line)
-                line, used = "", 0.0
+                line, line_width = "", 0.0
                 if piece.isspace():
                     continue
             line += piece
-            used += wide
+            line_width += piece_width
     return [*lines, line]
 
 
-def _broken(word: str, size: int, width: float) -> list[str]:
-    """A word in pieces that fit the width."""
+def _split_word(word: str, size: int, width: float) -> list[str]:
+    """Split a word into pieces that fit `width`; one that fits is a single piece."""
     if _width(word, size) <= width:
         return [word]
     length = max(1, int(len(word) * width / _width(word, size)) - 1)

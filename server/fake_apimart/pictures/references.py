@@ -1,7 +1,8 @@
-"""The pictures that a request refers to: which of them are ours, and whether they are any good.
+"""The reference images of a request: which are stored on this server, and whether they decode.
 
-A URL whose path names a file that we hold is ours, whatever its host: in compose the same file is
-reached by two names. Other hosts are taken on trust, and never asked for anything (assumed).
+A URL whose path is that of a file stored here counts as ours whatever its host, since under Docker
+Compose the same file is reached by two host names. URLs of other hosts are assumed to be good and
+are never fetched (assumed).
 """
 
 from __future__ import annotations
@@ -20,37 +21,46 @@ from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObje
 
 from fake_apimart.contract import errors, file_url
 from fake_apimart.contract.operations import FILE_PREFIXES
-from fake_apimart.files.stored_file import file_of
+from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.pictures.sizes import Size
 from fake_apimart.worlds.registry import Worlds
 
-MOST_PIXELS = 2**26
-MOST_AT_ONCE = 4
-REMEMBERED_FILES = 10_000
-LONGEST_SHOWN = 200
-GONE = "cannot be read"
-BROKEN = "is no picture that decodes"
+MAX_PIXELS = 2**26
+"""A larger image counts as a decompression bomb."""
+MAX_CONCURRENT_CHECKS = 4
+"""How many references all requests together read and decode at the same time."""
+CACHED_FILES = 10_000
+"""How many files' sizes are cached."""
+MAX_SHOWN_CHARACTERS = 200
+"""How much of a URL an error message shows."""
+UNREADABLE = "cannot be read"
+UNDECODABLE = "is no picture that decodes"
 
-_DRAFT = (64, 64)
+_DRAFT_SIZE = (64, 64)
+"""A JPEG is decoded at the smallest scale that gives at least this size, in pixels."""
 
 
 class OwnUrls(NamedTuple):
-    """By which hosts this server is reached, and which paths may stand before those of files."""
+    """How this server's own URLs are recognised: by host, and by path prefix (root path)."""
 
     hosts: frozenset[str]
     roots: frozenset[str]
 
 
 class References(NamedTuple):
-    """What was found out: keys of our own files, the first one's size, and what is wrong."""
+    """The outcome of checking a request's references: all are good, or `failure` says why not.
+
+    `keys` are the storage keys of those that are our own files, in the request's order;
+    `first_size` is that of the first whose size is known.
+    """
 
     keys: tuple[str, ...] = ()
     first_size: Size | None = None
     failure: str | None = None
 
 
-def check_form(name: str, url: str, *, accepts_base64: bool) -> None:
-    """Hold a URL to what is taken at all. Raises `invalid_parameter`."""
+def check_url(name: str, url: str, *, accepts_base64: bool) -> None:
+    """Check the scheme of the URL in the field `name`. Raises `invalid_parameter`."""
     if url.startswith("data:"):
         if not accepts_base64:
             raise errors.invalid_parameter(
@@ -61,8 +71,11 @@ def check_form(name: str, url: str, *, accepts_base64: bool) -> None:
         raise errors.invalid_parameter(f"{name} must be an http or https URL")
 
 
-class _Looked(NamedTuple):
-    """One reference: its size where it decodes, its key where it is ours, else what is wrong."""
+class _Check(NamedTuple):
+    """The check of one reference: its size if it was decoded, its key if it is ours, or a problem.
+
+    All are None for a URL of another host, which is not checked.
+    """
 
     size: Size | None = None
     key: str | None = None
@@ -70,9 +83,9 @@ class _Looked(NamedTuple):
 
 
 class ReferenceReader:
-    """Finds references in the storage and looks whether they decode, in worker threads.
+    """Reads references from the storage and decodes them in worker threads.
 
-    Files never change, so that what was once found out about one is remembered.
+    Files are immutable, so the size of each is cached; the oldest entries are evicted.
     """
 
     def __init__(self, storage: Storage, worlds: Worlds, executor: Executor) -> None:
@@ -80,54 +93,56 @@ class ReferenceReader:
         self._worlds = worlds
         self._executor = executor
         self._sizes: OrderedDict[str, Size | None] = OrderedDict()
-        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
     async def read(self, urls: Sequence[str], own: OwnUrls) -> References:
-        """Look at each of `urls`; the first that is no good is named. Raises StorageError."""
-        different = list(dict.fromkeys(urls))
-        found = await asyncio.gather(*(self._look(url, own) for url in different))
-        looked = [found[different.index(url)] for url in urls]
-        for number, (url, each) in enumerate(zip(urls, looked, strict=True)):
-            if each.problem is not None:
-                shown = url if len(url) <= LONGEST_SHOWN else f"{url[:LONGEST_SHOWN]}…"
-                return References(failure=f"image_urls[{number}] {each.problem}: {shown}")
-        sizes = [each.size for each in looked if each.size is not None]
-        keys = tuple(each.key for each in looked if each.key is not None)
+        """Check `urls`; a failure names the first that is not good. Raises StorageError."""
+        unique = list(dict.fromkeys(urls))
+        results = await asyncio.gather(*(self._check(url, own) for url in unique))
+        by_url = dict(zip(unique, results, strict=True))
+        checks = [by_url[url] for url in urls]
+        for number, (url, check) in enumerate(zip(urls, checks, strict=True)):
+            if check.problem is not None:
+                return References(failure=f"image_urls[{number}] {check.problem}: {_shorten(url)}")
+        sizes = [check.size for check in checks if check.size is not None]
+        keys = tuple(check.key for check in checks if check.key is not None)
         return References(keys, sizes[0] if sizes else None)
 
-    async def _look(self, url: str, own: OwnUrls) -> _Looked:
+    async def _check(self, url: str, own: OwnUrls) -> _Check:
         async with self._slots:
             if url.startswith("data:"):
-                content = _data_of(url)
-                return _Looked(problem=GONE) if content is None else await self._decode(content)
-            key = _key_of(url, own)
+                content = _decode_data_url(url)
+                return await self._decode(content)
+            key = _own_key(url, own)
             if key is not None and await self._is_alive(key):
-                return (await self._remembered(key))._replace(key=key)
-            return _Looked(problem=GONE if urlsplit(url).netloc in own.hosts else None)
+                return (await self._check_file(key))._replace(key=key)
+            return _Check(problem=UNREADABLE if urlsplit(url).netloc in own.hosts else None)
 
-    async def _remembered(self, key: str) -> _Looked:
+    async def _check_file(self, key: str) -> _Check:
         if key in self._sizes:
             size = self._sizes[key]
-            return _Looked(size, problem=None if size else BROKEN)
+            return _Check(size, problem=None if size else UNDECODABLE)
         content = await self.content(key)
-        looked = _Looked(problem=GONE) if content is None else await self._decode(content)
-        self._sizes[key] = looked.size
-        if len(self._sizes) > REMEMBERED_FILES:
+        check = await self._decode(content)
+        self._sizes[key] = check.size
+        if len(self._sizes) > CACHED_FILES:
             self._sizes.popitem(last=False)
-        return looked
+        return check
 
-    async def _decode(self, content: bytes) -> _Looked:
+    async def _decode(self, content: bytes | None) -> _Check:
+        if content is None:
+            return _Check(problem=UNREADABLE)
         loop = asyncio.get_running_loop()
-        size = await loop.run_in_executor(self._executor, size_of_picture, content)
-        return _Looked(size, problem=None if size else BROKEN)
+        size = await loop.run_in_executor(self._executor, decoded_size, content)
+        return _Check(size, problem=None if size else UNDECODABLE)
 
     async def _is_alive(self, key: str) -> bool:
-        """Whether the file can be had, by the clock of the world that it belongs to."""
+        """Return whether the file exists and has not expired by its world's clock."""
         stored = await self._open(key, with_bytes=False)
         if stored is None:
             return False
         await stored.close()
-        file = file_of(stored.info)
+        file = StoredFile.from_info(stored.info)
         return file.is_alive((await self._worlds.by_name(file.world)).clock.time_ns())
 
     async def _open(self, key: str, *, with_bytes: bool = True) -> StoredObject | None:
@@ -137,7 +152,7 @@ class ReferenceReader:
             return None
 
     async def content(self, key: str) -> bytes | None:
-        """The bytes under `key`; None where there are none. Raises StorageError."""
+        """Return the bytes stored under `key`, or None if there are none. Raises StorageError."""
         stored = await self._open(key)
         if stored is None:
             return None
@@ -145,18 +160,22 @@ class ReferenceReader:
             return b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
 
 
-def _key_of(url: str, own: OwnUrls) -> str | None:
-    """Return the key that a URL's path leads to, if it is that of a file."""
+def _shorten(url: str) -> str:
+    return url if len(url) <= MAX_SHOWN_CHARACTERS else f"{url[:MAX_SHOWN_CHARACTERS]}…"
+
+
+def _own_key(url: str, own: OwnUrls) -> str | None:
+    """Return the storage key that a URL stands for, or None if its path is not that of a file."""
     path = urlsplit(url).path
     for root in own.roots:
-        below = path.removeprefix(root)
-        if path.startswith(root) and below.startswith(FILE_PREFIXES):
-            return file_url.key_at(below.encode())
+        file_path = path.removeprefix(root)
+        if path.startswith(root) and file_path.startswith(FILE_PREFIXES):
+            return file_url.key_at(file_path.encode())
     return None
 
 
-def _data_of(url: str) -> bytes | None:
-    """The bytes of a `data:` URI; None where it is none in base64."""
+def _decode_data_url(url: str) -> bytes | None:
+    """Return the bytes of a base64 `data:` URL, or None if it is malformed or not base64."""
     head, comma, text = url.partition(",")
     if not comma or not head.endswith(";base64"):
         return None
@@ -166,20 +185,20 @@ def _data_of(url: str) -> bytes | None:
         return None
 
 
-def size_of_picture(content: bytes) -> Size | None:
-    """The size of a picture that decodes whole and is no decompression bomb; else None."""
-    # Imported here because it costs start-up time.
+def decoded_size(content: bytes) -> Size | None:
+    """Return an image's size, or None if it does not decode or is a decompression bomb."""
+    # Imported here because it slows the start.
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(content)) as image:
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 return None
             size = image.size
-            # A JPEG is read to its end all the same, but in a small size, several times faster.
-            image.draft("RGB", _DRAFT)
+            # In draft mode a JPEG is still read to its end, but is several times faster to decode.
+            image.draft("RGB", _DRAFT_SIZE)
             image.load()
             return size
     except Exception:  # noqa: BLE001
-        # Pillow's decoders raise whatever their parsing runs into, SyntaxError included.
+        # Pillow's decoders let any exception of their parsing through, even SyntaxError.
         return None

@@ -65,7 +65,7 @@ class Service:
         references = ReferenceReader(storage, self.worlds, self._drawing)
         results = Results(storage, clock, self._drawing, references)
         self.tasks = Tasks(settings, self.task_store, results)
-        self._callbacks = Callbacks(self.tasks.ended)
+        self._callbacks = Callbacks(self.tasks.finished_data)
         self._uploads = Uploads(settings, storage, clock, randomness, self.index)
         self._files = Files(storage, self.worlds, self._admission, settings.delivery)
         self._health = Health(storage)

@@ -1,4 +1,4 @@
-"""What one world has spent, and the tasks that may yet cost it something."""
+"""What one world has spent, and its tasks that may still cost something."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from fake_apimart.tasks.task import Task
 
 
 class Account:
-    """What is spent for good, and what is not yet decided."""
+    """The amount that is spent for good, and the tasks whose cost is not yet decided."""
 
     def __init__(self) -> None:
         self.spent = 0.0
-        self.known: set[str] = set()
+        self.known_ids: set[str] = set()
         self.running: list[tuple[int, str, Task]] = []
-        """A heap by the instant of the planned end: only tasks that are due are looked at."""
+        """A heap ordered by planned end, so that only tasks that are due are checked."""
         self.overdue: list[Task] = []
-        """Those that wait for polls beyond it."""
+        """Tasks that are past their planned end and still wait for polls."""
 
     def add(self, task: Task) -> None:
-        if task.id not in self.known:
-            self.known.add(task.id)
+        """Add a task, unless it is in the account already."""
+        if task.id not in self.known_ids:
+            self.known_ids.add(task.id)
             heapq.heappush(self.running, (task.planned_end_ms, task.id, task))
 
     def take_due(self, now_ms: int) -> list[Task]:
-        """The tasks that may have ended by now; those that have not are to be put back."""
+        """Remove and return the tasks that may have ended by `now_ms`, in Unix milliseconds.
+
+        The caller must put those that have not ended into `overdue`.
+        """
         due, self.overdue = self.overdue, []
         while self.running and self.running[0][0] <= now_ms:
             due.append(heapq.heappop(self.running)[2])

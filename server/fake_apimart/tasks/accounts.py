@@ -1,7 +1,7 @@
 """What each world has spent: the cost of its completed tasks.
 
-Derived from the tasks themselves, like their state. A world's tasks are listed once, when it is
-first asked about; from then on this server keeps account of those that it takes itself.
+It is derived from the tasks themselves, like their state. A world's tasks are listed from the
+storage on first use; from then on this server adds the tasks that it creates itself.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
 class Accounts:
-    """The accounts of all worlds."""
+    """The accounts of all worlds, each loaded on first use."""
 
     def __init__(self, tasks: TaskStore) -> None:
         self._tasks = tasks
         self._accounts: WeakKeyDictionary[World, Account] = WeakKeyDictionary()
 
     async def add(self, task: Task, world: World) -> None:
-        """Keep account of a new task. Raises StorageError."""
+        """Add a new task to the account of its world. Raises StorageError."""
         (await self._account(world)).add(task)
 
     async def spent(self, world: World) -> float:
-        """What the tasks that have completed by now cost. Raises StorageError."""
+        """Return the cost of the tasks that have completed by now. Raises StorageError."""
         account = await self._account(world)
         now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
         due = account.take_due(now_ms)
@@ -47,7 +47,7 @@ class Accounts:
         return account.spent
 
     async def remaining(self, world: World) -> float:
-        """What is left, never less than nothing. Raises StorageError."""
+        """Return the remaining balance, at least 0. Raises StorageError."""
         return max(0.0, world.settings.balance - await self.spent(world))
 
     async def _account(self, world: World) -> Account:
@@ -56,6 +56,6 @@ class Accounts:
             account = Account()
             async for task in self._tasks.all_of(world):
                 account.add(task)
-            # Of two who came at the same time, the first has made it.
+            # Another request may have loaded the account meanwhile: the first one wins.
             account = self._accounts.setdefault(world, account)
         return account

@@ -1,25 +1,26 @@
-"""How a task is told to a client: the `data` of a poll, and of the callback."""
+"""The JSON of a task for clients: the `data` of a poll and of a callback."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fake_apimart.contract import file_url
-from fake_apimart.contract.amounts import amount, credits_for
+from fake_apimart.contract.amounts import credits_for, round_amount
 from fake_apimart.tasks.results import LIFE_SECONDS
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
 
-_MILLISECONDS = 1000
+_MILLISECONDS_PER_SECOND = 1000
 
 
 def task_data(task: Task, state: TaskState, base_url: str) -> dict[str, Any]:
-    """The vendor's keys, alphabetical; no URL, result or time of completion before the end (live).
+    """Return the vendor's keys in alphabetical order (live).
 
-    The keys of a failed task are assumed.
+    URLs, result and time of completion are left out before the end (live). The keys of a failed
+    task are assumed.
     """
     data: dict[str, Any] = {
-        "cost": amount(task.cost),
+        "cost": round_amount(task.cost),
         "created": task.created,
         "estimated_time": task.estimated_time,
         "id": task.id,
@@ -27,13 +28,17 @@ def task_data(task: Task, state: TaskState, base_url: str) -> dict[str, Any]:
         "status": state.status,
     }
     if state.completed_ms is not None:
-        completed = state.completed_ms // _MILLISECONDS
+        completed = state.completed_ms // _MILLISECONDS_PER_SECOND
         data |= {"actual_time": completed - task.created, "completed": completed}
-        data |= _failure(task) if task.failure is not None else _success(task, completed, base_url)
+        data |= (
+            _failure_fields(task)
+            if task.failure is not None
+            else _success_fields(task, completed, base_url)
+        )
     return dict(sorted(data.items()))
 
 
-def _success(task: Task, completed: int, base_url: str) -> dict[str, Any]:
+def _success_fields(task: Task, completed: int, base_url: str) -> dict[str, Any]:
     images = [
         {"expires_at": completed + LIFE_SECONDS, "url": [file_url.url_of(key, base_url)]}
         for key in task.image_keys
@@ -41,13 +46,13 @@ def _success(task: Task, completed: int, base_url: str) -> dict[str, Any]:
     return {"credits_cost": credits_for(task.cost), "result": {"images": images}}
 
 
-def _failure(task: Task) -> dict[str, Any]:
+def _failure_fields(task: Task) -> dict[str, Any]:
     error = {"code": "task_failed", "message": task.failure, "param": "", "type": "task_failed"}
     return {"cost": 0, "credits_cost": 0, "error": error}
 
 
 def page_answer(data: dict[str, Any]) -> dict[str, Any]:
-    """What the page's sample reads at the top level, around `data` (page)."""
+    """Wrap `data` in the top-level keys that the page's sample reads (page)."""
     answer: dict[str, Any] = {"code": 200, "data": data}
     if data["status"] == "failed":
         answer["fail_reason"] = data["error"]["message"]

@@ -1,10 +1,10 @@
-"""`GET /v1/balance` and its aliases: what a key has left, and what it has spent."""
+"""`GET /v1/balance` and its aliases: what a key has left and what it has spent."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
-from fake_apimart.contract.amounts import amount, credits_for
+from fake_apimart.contract.amounts import credits_for, round_amount
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.tasks.accounts import Accounts
@@ -17,15 +17,15 @@ class Balance:
         self._accounts = accounts
 
     async def get(self, exchange: Exchange) -> Response:
-        """Answer with amounts and credits. Raises StorageError."""
+        """Answer with both amounts, in currency and in credits. Raises StorageError."""
         remaining = await self._accounts.remaining(exchange.world)
         spent = await self._accounts.spent(exchange.world)
         return JSONResponse(
             {
                 "success": True,
-                "remain_balance": amount(remaining),
+                "remain_balance": round_amount(remaining),
                 "remain_credits": credits_for(remaining),
-                "used_balance": amount(spent),
+                "used_balance": round_amount(spent),
                 "used_credits": credits_for(spent),
                 "unlimited_quota": False,
             }

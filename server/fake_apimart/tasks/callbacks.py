@@ -1,7 +1,8 @@
-"""Callbacks: a task's end told to the client's own server (docs).
+"""Callbacks: the end of a task, posted to the client's webhook (docs).
 
-This is the one thing that happens without being asked for. Each callback waits for its task's end
-by the server's clock, and is then delivered; how many wait, and for how long, is bounded.
+Only here does the server act without a request. Each callback is a background job that waits for
+the end of its task by the clock of the task's world, and then delivers it. The number of jobs is
+bounded, and so is the time that each one waits.
 """
 
 from __future__ import annotations
@@ -17,62 +18,67 @@ from fake_apimart.worlds.world import World
 if TYPE_CHECKING:
     import httpx
 
-MOST_WAITING = 1000
-MOST_AT_ONCE = 16
+MAX_PENDING = 1000
+"""How many callbacks may be waiting or in delivery; a task beyond that gets none."""
+MAX_CONCURRENT_DELIVERIES = 16
 TIMEOUT_SECONDS = 10.0
+"""The timeout of each phase of a delivery: connecting, writing, reading."""
 RETRY_SECONDS = (10.0, 30.0, 60.0)
-LOOK_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 86_400.0
+"""The pause before each retry of a delivery."""
+CHECK_INTERVAL_SECONDS = 0.2
+"""How often a pending callback checks whether its task has ended."""
+MAX_WAIT_SECONDS = 86_400.0
+"""How long a callback waits for its task's end, in real time, before it is given up."""
 
 logger = logging.getLogger(__name__)
 
-Look = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
-"""Gives a task's `data` once it has ended, None before."""
+FinishedData = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
+"""Returns the `data` of a task that has ended, or None before its end."""
 
 
 class Callbacks:
-    """Delivers the end of each expected task, until `close`."""
+    """Delivers the end of each scheduled task, until `close`."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
-        self._waiting: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+    def __init__(self, finished_data: FinishedData) -> None:
+        self._finished_data = finished_data
+        self._pending: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_DELIVERIES)
 
-    def expect(self, task: Task, world: World) -> None:
-        """Deliver the end of `task` to its webhook, when it comes."""
-        if len(self._waiting) >= MOST_WAITING:
-            logger.warning("no callback for %s: %d are waiting already", task.id, MOST_WAITING)
+    def schedule(self, task: Task, world: World) -> None:
+        """Deliver the end of `task` to its webhook once it comes."""
+        if len(self._pending) >= MAX_PENDING:
+            logger.warning("no callback for %s: %d are waiting already", task.id, MAX_PENDING)
             return
-        waiting = asyncio.create_task(self._wait_and_deliver(task, world))
-        self._waiting.add(waiting)
-        waiting.add_done_callback(self._waiting.discard)
+        job = asyncio.create_task(self._wait_and_deliver(task, world))
+        self._pending.add(job)
+        job.add_done_callback(self._pending.discard)
 
     async def close(self) -> None:
-        """Give up what still waits."""
-        for waiting in self._waiting:
-            waiting.cancel()
-        if self._waiting:
-            logger.info("%d callback(s) given up at the end", len(self._waiting))
-            await asyncio.wait(self._waiting)
+        """Cancel all pending callbacks."""
+        for job in self._pending:
+            job.cancel()
+        if self._pending:
+            logger.info("%d callback(s) given up at the end", len(self._pending))
+            await asyncio.wait(self._pending)
 
     async def _wait_and_deliver(self, task: Task, world: World) -> None:
         try:
-            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
-                data = await self._look(task, world)
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                data = await self._finished_data(task, world)
                 while data is None and not world.gone:
-                    await asyncio.sleep(LOOK_SECONDS)
-                    data = await self._look(task, world)
+                    await asyncio.sleep(CHECK_INTERVAL_SECONDS)
+                    data = await self._finished_data(task, world)
             if world.gone or data is None:
                 return
             async with self._slots:
                 await self._deliver(f"{str(task.webhook).rstrip('/')}/callback", data)
         except Exception as error:  # noqa: BLE001
-            # One callback that goes wrong, in whatever way, is no reason to end the server.
+            # Nobody awaits this job: whatever fails, log it here and keep the server running.
             logger.error("callback of %s given up: %s", task.id, error or type(error).__name__)
 
     async def _deliver(self, url: str, data: dict[str, Any]) -> None:
-        """POST, and again after each of RETRY_SECONDS on a 5xx or where nobody answers."""
-        # Imported in a thread, because it takes a tenth of a second.
+        """Send a POST; on a 5xx or a transport error, retry after each of RETRY_SECONDS."""
+        # Imported in a thread: the import takes 0.1 seconds, which would block the event loop.
         client_class = await asyncio.to_thread(_import_client)
         async with client_class(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
             for pause in (*RETRY_SECONDS, None):
@@ -92,7 +98,7 @@ def _import_client() -> type[httpx.AsyncClient]:
 
 
 async def _post(client: httpx.AsyncClient, url: str, data: dict[str, Any]) -> str | None:
-    """One try; what went wrong and is worth another, or None."""
+    """Attempt a delivery; return the error if a retry is worthwhile, else None."""
     import httpx
 
     try:

@@ -1,4 +1,4 @@
-"""Polls: one task, a batch of them, and the page's own route."""
+"""Polls: a single task, a batch of tasks, and the page's own route."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
-MOST_TASKS = 100
+MAX_TASK_IDS = 100
+"""How many tasks one batch may name (assumed)."""
 MAX_BODY_BYTES = 1024 * 1024
+"""How much of a batch's body is read; the rest is cut off."""
 
-_MILLISECONDS = 1000
+_MILLISECONDS_PER_SECOND = 1000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
@@ -40,14 +42,17 @@ class Tasks:
         self._results = results
 
     async def get(self, exchange: Exchange) -> Response:
-        """`GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
-        return JSONResponse({"code": 200, "data": await self._one(exchange)})
+        """Answer `GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
+        return JSONResponse({"code": 200, "data": await self._poll_from_path(exchange)})
 
     async def get_generation(self, exchange: Exchange) -> Response:
-        """`GET /v1/images/generations/{task_id}`, which the page's sample polls (page)."""
-        return JSONResponse(page_answer(await self._one(exchange)))
+        """Answer `GET /v1/images/generations/{task_id}`, which the page's sample polls (page).
 
-    async def _one(self, exchange: Exchange) -> dict[str, Any]:
+        Raises `invalid_task_id`, StorageError.
+        """
+        return JSONResponse(page_answer(await self._poll_from_path(exchange)))
+
+    async def _poll_from_path(self, exchange: Exchange) -> dict[str, Any]:
         exchange.entry.task_id = task_id = exchange.parameters["task_id"]
         data = await self._poll(exchange, task_id)
         if data is None:
@@ -55,36 +60,37 @@ class Tasks:
         return data
 
     async def batch(self, exchange: Exchange) -> Response:
-        """`POST /v1/tasks/batch`: the tasks in the order asked, unknown ones left out (assumed).
+        """Answer `POST /v1/tasks/batch`: the tasks in the order of their ids (assumed).
 
-        Raises `invalid_parameter`, StorageError.
+        Unknown ids are left out (assumed). Raises `invalid_parameter`, ClientDisconnect,
+        StorageError.
         """
         body = await LimitedBody(exchange.body, MAX_BODY_BYTES).read()
         exchange.entry.record_body(body)
-        task_ids = _task_ids(body)
+        task_ids = _parse_task_ids(body)
         found = [await self._poll(exchange, task_id) for task_id in task_ids]
         return JSONResponse({"code": 200, "data": [data for data in found if data is not None]})
 
     async def _poll(self, exchange: Exchange, task_id: str) -> dict[str, Any] | None:
-        """What is told of a task; None where there is none of this id. It counts as a poll."""
+        """Count a poll of a task and return its `data`, or None if its id is unknown."""
         world = exchange.world
         task = await self._tasks.get(world, task_id)
         if task is None:
             return None
-        state = _state(task, world, await self._tasks.counted_polls(task, world))
+        state = _state(task, world, await self._tasks.count_poll(task, world))
         base_url = exchange.base_url(self._settings.public_url)
         return await self._data(task, state, world, base_url)
 
-    async def look(self, task: Task, world: World) -> TaskState:
-        """Where a task stands; it counts as no poll. Raises StorageError."""
+    async def state(self, task: Task, world: World) -> TaskState:
+        """Return the state of a task without counting a poll. Raises StorageError."""
         return _state(task, world, await self._tasks.polls(task))
 
-    async def ended(self, task: Task, world: World) -> dict[str, Any] | None:
-        """What is told of a task that has ended, None of one that has not; it counts as no poll.
+    async def finished_data(self, task: Task, world: World) -> dict[str, Any] | None:
+        """Return the `data` of a task that has ended, or None; this does not count as a poll.
 
         Raises StorageError.
         """
-        state = await self.look(task, world)
+        state = await self.state(task, world)
         if state.completed_ms is None:
             return None
         return await self._data(task, state, world, task.base_url)
@@ -93,7 +99,7 @@ class Tasks:
         self, task: Task, state: TaskState, world: World, base_url: str
     ) -> dict[str, Any]:
         if state.completed_ms is not None and task.failure is None:
-            await self._results.ensure(task, state.completed_ms // _MILLISECONDS, world)
+            await self._results.ensure(task, state.completed_ms // _MILLISECONDS_PER_SECOND, world)
         return task_data(task, state, base_url)
 
 
@@ -101,13 +107,13 @@ def _state(task: Task, world: World, polls: Polls) -> TaskState:
     return state_of(task, world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND, polls)
 
 
-def _task_ids(body: bytes) -> list[str]:
+def _parse_task_ids(body: bytes) -> list[str]:
     try:
         task_ids = json.loads(body)["task_ids"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise errors.invalid_parameter("task_ids is required") from None
     if not isinstance(task_ids, list) or not all(isinstance(each, str) for each in task_ids):
         raise errors.invalid_parameter("task_ids must be an array of strings")
-    if len(task_ids) > MOST_TASKS:
-        raise errors.invalid_parameter(f"task_ids exceeds max {MOST_TASKS}")
+    if len(task_ids) > MAX_TASK_IDS:
+        raise errors.invalid_parameter(f"task_ids exceeds max {MAX_TASK_IDS}")
     return task_ids

@@ -1,4 +1,4 @@
-"""The pictures that completed tasks have made: drawn once, when first asked for."""
+"""The results of completed tasks: drawn lazily, once, when a client first sees them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
 LIFE_SECONDS = 86_400
-REMEMBERED_TASKS = 10_000
+"""How long results live after their task's completion, by the world's clock."""
+CACHED_TASKS = 10_000
+"""How many ids of tasks with drawn results are cached."""
 
-_NANOSECONDS = 1_000_000_000
+_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 class Results:
-    """Draws in worker threads, and lets all who ask at the same time wait for the one drawing."""
+    """Draws results in worker threads; concurrent requests for a task share one drawing."""
 
     def __init__(
         self, storage: Storage, clock: Clock, executor: Executor, references: ReferenceReader
@@ -33,11 +35,11 @@ class Results:
         self._drawing: dict[str, asyncio.Task[None]] = {}
 
     async def ensure(self, task: Task, completed: int, world: World) -> None:
-        """See to it that the pictures of `task` are there, unless their day is over.
+        """Draw and store those results of `task` that are missing, unless they have expired.
 
-        `completed` is in Unix seconds. Raises StorageError.
+        `completed` is the time of completion in Unix seconds. Raises StorageError.
         """
-        end_ns = (completed + LIFE_SECONDS) * _NANOSECONDS
+        end_ns = (completed + LIFE_SECONDS) * _NANOSECONDS_PER_SECOND
         if task.id in self._drawn or world.clock.time_ns() >= end_ns:
             return
         drawing = self._drawing.get(task.id)
@@ -45,9 +47,9 @@ class Results:
             drawing = asyncio.create_task(self._draw_all(task, completed, world))
             self._drawing[task.id] = drawing
             drawing.add_done_callback(lambda _: self._drawing.pop(task.id, None))
-        # A client that gives up must not stop the drawing for all others.
+        # Shielded: a client that disconnects must not cancel the drawing for the others.
         await asyncio.shield(drawing)
-        if len(self._drawn) >= REMEMBERED_TASKS:
+        if len(self._drawn) >= CACHED_TASKS:
             self._drawn.clear()
         self._drawn.add(task.id)
 
@@ -59,8 +61,8 @@ class Results:
         ]
         if not missing:
             return
-        found = [await self._references.content(key) for key in task.reference_keys]
-        references = [content for content in found if content is not None]
+        contents = [await self._references.content(key) for key in task.reference_keys]
+        references = [content for content in contents if content is not None]
         for number, key in missing:
             await self._draw(task, number, key, references, completed)
             await world.discard_if_gone(self._storage, key)
@@ -75,7 +77,7 @@ class Results:
     async def _draw(
         self, task: Task, number: int, key: str, references: list[bytes], completed: int
     ) -> None:
-        # Imported here because Pillow costs start-up time.
+        # Imported here because Pillow slows the start.
         from fake_apimart.pictures.drawing import Picture, draw
 
         picture = Picture(
@@ -91,7 +93,7 @@ class Results:
         content = await asyncio.get_running_loop().run_in_executor(self._executor, draw, picture)
         media_type = f"image/{task.output_format}"
         file = StoredFile(task.world, completed, completed + LIFE_SECONDS)
-        info = file.info(key, media_type, self._clock.time_ns())
+        info = file.to_info(key, media_type, self._clock.time_ns())
         writer = self._storage.writer(info)
         try:
             await writer.write([content])

@@ -1,6 +1,6 @@
-"""Where a task stands: a function of its plan, the time and the polls so far, and of nothing else.
+"""The state of a task: a pure function of its plan, the time and the polls so far.
 
-No background job moves a task: any server that reads the plan gives the same answer.
+No background job advances a task: any server that reads the plan computes the same state.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ STATES = {
     "failed": "the end, with an error",
     "cancelled": "a word of the vendor's that this server never says",
 }
-"""Every status word that clients may meet (live), and when this server says it."""
+"""Every status that clients may meet (live), and when this server uses it."""
 
-MOVES = {
+TRANSITIONS = {
     "submitted": ("pending", "processing", "completed", "failed"),
     "pending": ("processing", "completed", "failed"),
     "processing": ("completed", "failed"),
@@ -27,21 +27,26 @@ MOVES = {
     "failed": (),
     "cancelled": (),
 }
-"""Which status may follow which, from one poll to a later one."""
+"""The statuses that a later poll may see after each status."""
 
 PROCESSING_FROM = 0.2
+"""The share of its duration after which a task is `processing` instead of `pending`."""
 LAST_PROGRESS = 99
+"""The highest progress of a task that has not ended, in percent."""
 
 
 class Polls(NamedTuple):
-    """How often a task was asked for before, and when the poll came that reached its number."""
+    """How often a task was polled before, counted up to the number of polls that it takes.
+
+    `reached_ms` is when the first poll beyond that number came, in Unix milliseconds, or None.
+    """
 
     so_far: int = 0
     reached_ms: int | None = None
 
 
 class TaskState(NamedTuple):
-    """A status word, percent, and, at the end, when that was in milliseconds."""
+    """A status, the progress in percent, and the end in Unix milliseconds, or None before it."""
 
     status: str
     progress: int
@@ -49,12 +54,12 @@ class TaskState(NamedTuple):
 
 
 def state_of(task: Task, now_ms: int, polls: Polls) -> TaskState:
-    """Where `task` stands at `now_ms`, after `polls`."""
+    """Return the state of `task` at `now_ms`, in Unix milliseconds, after `polls`."""
     elapsed = max(0, now_ms - task.created_ms) / 1000
     by_time = elapsed / task.seconds if task.seconds > 0 else 1.0
     by_polls = polls.so_far / task.polls if task.polls else 1.0
     if task.polls and polls.reached_ms is None:
-        # Only a poll ends such a task, and says when that was.
+        # Only a poll ends such a task, because the time of that poll is the time of completion.
         by_polls = min(by_polls, LAST_PROGRESS / 100)
     share = min(by_time, by_polls)
     if share >= 1:

@@ -1,7 +1,8 @@
-"""Tasks in the storage, beside the files: any server on the same storage answers for them.
+"""Tasks in the storage, next to the files, so that any server on that storage can answer for them.
 
-A task is written once. Where its pace is set in polls, their number is written with it at each
-poll; otherwise a poll writes nothing. Plans are kept in memory too, the latest of them.
+A task is written once. If it takes a number of polls, each poll writes their count under another
+key; otherwise a poll writes nothing. The tasks that were stored or loaded last are also cached in
+memory.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from fake_apimart.worlds.world import World
 TASK_PREFIX = "task/"
 POLLS_PREFIX = "polls/"
 LIFE_SECONDS = 30 * 86_400
+"""How long a task and its count of polls are stored, in real time."""
 CACHED_TASKS = 10_000
+"""How many tasks are cached in memory."""
 
 _ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
 class TaskStore:
-    """Finds tasks by world and id."""
+    """Stores tasks, and finds them by world and id."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
@@ -37,16 +40,16 @@ class TaskStore:
         self._cache: OrderedDict[str, Task] = OrderedDict()
 
     async def put(self, task: Task, world: World) -> None:
-        """Keep a new task, unless its world is gone by then. Raises StorageError."""
+        """Store a new task, unless its world is gone by then. Raises StorageError."""
         await self._write(_key(task.world, task.id), task.to_json(), world)
-        self._remember(task, world)
+        self._cache_task(task, world)
 
     async def _write(self, key: str, text: bytes, world: World) -> None:
         await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
         await world.discard_if_gone(self._storage, key)
 
     async def get(self, world: World, task_id: str) -> Task | None:
-        """The task, unless there is none of this id in this world. Raises StorageError."""
+        """Return the task, or None if this world has none of this id. Raises StorageError."""
         task = self._cache.get(task_id)
         if task is not None:
             return task if task.world == world.name else None
@@ -56,17 +59,17 @@ class TaskStore:
         if text is None:
             return None
         task = Task.from_json(text)
-        self._remember(task, world)
+        self._cache_task(task, world)
         return task
 
     async def all_of(self, world: World) -> AsyncIterator[Task]:
-        """Every task of a world. Raises StorageError."""
+        """Yield every task of a world. Raises StorageError."""
         async for entry in self._storage.entries(_key(world.name, "")):
             task = await self.get(world, entry.key.rpartition("/")[2])
             if task is not None:
                 yield task
 
-    def _remember(self, task: Task, world: World) -> None:
+    def _cache_task(self, task: Task, world: World) -> None:
         if world.gone:
             return
         self._cache[task.id] = task
@@ -74,7 +77,7 @@ class TaskStore:
             self._cache.popitem(last=False)
 
     async def forget(self, world: World) -> None:
-        """Delete what lies here of a world's tasks. Raises StorageError."""
+        """Delete a world's tasks from cache and storage. Raises StorageError."""
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
             keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
             for key in keys:
@@ -82,18 +85,18 @@ class TaskStore:
                 await self._storage.delete(key)
 
     def clear_cache(self) -> None:
-        """Forget what is remembered; what is stored is as it was."""
+        """Clear the cache, and leave the storage alone."""
         self._cache.clear()
 
     async def polls(self, task: Task) -> Polls:
-        """How often `task` was asked for before. Raises StorageError."""
+        """Return the polls of `task` so far, without counting one. Raises StorageError."""
         if not task.polls:
             return Polls()
         text = await read_json(self._storage, _polls_key(task), self._clock.time_ns())
         return Polls(*json.loads(text)) if text is not None else Polls()
 
-    async def counted_polls(self, task: Task, world: World) -> Polls:
-        """The same, noting that `task` is now asked for once more. Raises StorageError."""
+    async def count_poll(self, task: Task, world: World) -> Polls:
+        """Count a poll of `task`, and return the polls before it. Raises StorageError."""
         before = await self.polls(task)
         if not task.polls or before.reached_ms is not None:
             return before

@@ -1,4 +1,4 @@
-"""A task as it is stored: everything that its course and its answers are derived from."""
+"""A task as it is stored: everything that its state and its answers are derived from."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-_MILLISECONDS = 1000
+_MILLISECONDS_PER_SECOND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A plan, written once. Times are milliseconds since the Unix epoch."""
+    """A plan, written once. It ends after `seconds` or after `polls`, whichever comes later."""
 
     id: str
     world: str
-    """Whose task it is: a hash of the API key."""
+    """The name of the world that it belongs to: a hash of the API key."""
     created_ms: int
+    """In Unix milliseconds, by the world's clock."""
     seconds: float
     polls: int
     failure: str | None
+    """The message of a task that fails, or None if it completes."""
     model: str
     prompt: str
     seed: int | None
@@ -28,23 +30,25 @@ class Task:
     height: int
     output_format: str
     image_keys: tuple[str, ...]
-    """Where the results lie, or will lie, in the storage."""
+    """The storage keys of the results, drawn or not."""
     reference_keys: tuple[str, ...]
-    """Uploads of ours that the request refers to, in its order."""
+    """The storage keys of the references that are our own files, in the request's order."""
     cost: float
     estimated_time: int
+    """What polls state, in seconds."""
     webhook: str | None = None
     base_url: str = ""
+    """What URLs in the callback begin with."""
 
     @property
     def created(self) -> int:
-        """Unix seconds."""
-        return self.created_ms // _MILLISECONDS
+        """The time of creation in Unix seconds."""
+        return self.created_ms // _MILLISECONDS_PER_SECOND
 
     @property
     def planned_end_ms(self) -> int:
-        """When the task ends, unless it still waits for polls then."""
-        return self.created_ms + round(self.seconds * _MILLISECONDS)
+        """The end in Unix milliseconds, unless the task still waits for polls then."""
+        return self.created_ms + round(self.seconds * _MILLISECONDS_PER_SECOND)
 
     def to_json(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode()

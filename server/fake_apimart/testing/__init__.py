@@ -1,7 +1,8 @@
-"""A fake APIMart for test suites: a world of its own for each test, on one shared server.
+"""A fake APIMart for test suites: a separate world for each test, on one shared server.
 
-Only the standard library is used, and most of that when it is first needed: importing this costs
-next to nothing, and libraries that fake clocks or HTTP in a test do not reach it.
+Belongs here: clients of the control API, on the standard library alone, which is imported lazily so
+that importing this package is fast and libraries that mock clocks or HTTP do not affect it. Does
+not: anything that imports the server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`FakeAPIMart`: one world, and everything that a test does with it."""
+"""`FakeAPIMart`: one world, and everything that a test can do with it."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ if TYPE_CHECKING:
     from typing import Protocol, Self
 
     class Monkeypatch(Protocol):
-        """pytest's."""
+        """What is used of pytest's fixture `monkeypatch`."""
 
         def setenv(self, name: str, value: str) -> None: ...
 
 
 class Environment(dict[str, str]):
-    """The variables by which programs find APIMart and its key."""
+    """The environment variables from which programs read APIMart's base URL and API key."""
 
     def setenv(self, monkeypatch: Monkeypatch) -> None:
-        """Set them for this test."""
+        """Set the variables for the duration of this test."""
         for name, value in self.items():
             monkeypatch.setenv(name, value)
 
 
 class FakeAPIMart:
-    """A world of one API key, on the server at `url`; without one, on a child of this process.
+    """The world of one API key on the server at `url`, or on a child process if that is None.
 
-    Use it in a `with` or `async with` statement, or take the fixture `apimart`. Methods raise
-    ControlError where the server refuses what they ask for, and say why.
+    Use it in a `with` or `async with` statement, or through the fixture `apimart`. Methods raise
+    ControlError with the server's reason if it refuses a request.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None) -> None:
         self._server = Server(url)
-        # Not from `random` or `uuid`, which tests seed and freeze.
+        # Not from `random` or `uuid`, which tests seed or mock: keys would not be unique.
         self.api_key = api_key or f"sk-fake-{os.urandom(16).hex()}"
         self.rules: list[Rule] = []
-        """Those that `fail` has written, since the last reset."""
+        """The rules added by `fail` since the last reset."""
         self._others: list[FakeAPIMart] = []
-        self._opened: Control | None = None
+        self._open_control: Control | None = None
 
     @property
     def base_url(self) -> str:
-        """What to use in place of `https://api.apimart.ai`."""
+        """The base URL to use instead of `https://api.apimart.ai`."""
         return self._server.url
 
     @property
     def env(self) -> Environment:
-        """`APIMART_BASE_URL` and `APIMART_API_KEY`."""
+        """The variables `APIMART_BASE_URL` and `APIMART_API_KEY`."""
         return Environment(APIMART_BASE_URL=self.base_url, APIMART_API_KEY=self.api_key)
 
     @property
     def _control(self) -> Control:
-        if self._opened is None:
-            self._opened = Control(self.base_url, self.api_key)
-        return self._opened
+        if self._open_control is None:
+            self._open_control = Control(self.base_url, self.api_key)
+        return self._open_control
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -68,7 +68,7 @@ class FakeAPIMart:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -85,36 +85,36 @@ class FakeAPIMart:
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         import asyncio
 
-        await asyncio.to_thread(self.__exit__, kind, error, traceback)
+        await asyncio.to_thread(self.__exit__, error_type, error, traceback)
 
     def close(self) -> None:
-        """The world, and those made by `another`, are gone; so is the child, if there is one."""
+        """Remove this world and those made by `another`, and stop the child process, if any."""
         try:
             for other in self._others:
                 other.close()
             self._control.call("DELETE", "world")
         finally:
             self._control.close()
-            self._opened = None
+            self._open_control = None
             self._server.stop()
 
     def another(self) -> FakeAPIMart:
-        """A second tenant of the same server: a world of its own, which ends with this one."""
+        """Return a second tenant of the same server: a new world, which is closed with this one."""
         other = FakeAPIMart(self.base_url)
         self._others.append(other)
         return other
 
     @property
     def uploads(self) -> list[Upload]:
-        """The files that were uploaded, in their order, whatever clock and rules say."""
-        found = self._control.call("GET", "uploads")["uploads"]
-        return [Upload(self._control, self.base_url, fields) for fields in found]
+        """The uploaded files, oldest first, regardless of clock and rules."""
+        uploads = self._control.call("GET", "uploads")["uploads"]
+        return [Upload(self._control, self.base_url, fields) for fields in uploads]
 
     @property
     def tasks(self) -> list[Task]:
@@ -123,12 +123,12 @@ class FakeAPIMart:
 
     @property
     def requests(self) -> Requests:
-        """What was sent with this key, newest last."""
+        """The requests that were sent with this key, newest last."""
         return Requests(self._control)
 
     @property
     def clock(self) -> WorldClock:
-        """The time in this world."""
+        """The clock of this world."""
         return WorldClock(self._control)
 
     def fail(
@@ -145,11 +145,12 @@ class FakeAPIMart:
         after: int = 0,
         optional: bool = False,
     ) -> Rule:
-        """Let the next `times` requests to `operation` fail, all of them for None.
+        """Add a rule that makes the next `times` requests to `operation` fail, or all if None.
 
-        By an `error` of the vendor's, by an answer of your own (`status`, `headers`, `body`), or by
-        a fault of the `socket`; `delay` is in seconds. The first `after` requests are let through.
-        A test that leaves the rule unused fails, unless it is `optional`.
+        They fail with an `error` of the vendor's, with an answer of your own (`status`, `headers`,
+        `body`), or with a fault of the `socket`, after a `delay` in seconds; a `delay` alone is
+        possible too. The first `after` requests pass. If no request meets the rule, the test fails,
+        unless the rule is `optional`.
         """
         fields = {
             "operation": operation,
@@ -161,14 +162,14 @@ class FakeAPIMart:
             "delay": delay,
             "after": after,
         }
-        written = {name: value for name, value in fields.items() if value is not None}
-        told = self._control.call("POST", "faults", {**written, "times": times})
-        rule = Rule(self._control, told, optional=optional)
+        body_fields = {name: value for name, value in fields.items() if value is not None}
+        created = self._control.call("POST", "faults", {**body_fields, "times": times})
+        rule = Rule(self._control, created, optional=optional)
         self.rules.append(rule)
         return rule
 
     def check_rules(self) -> None:
-        """Raises AssertionError if a rule was never met that is not optional."""
+        """Raise AssertionError if no request has met a rule that is not optional."""
         for world in (self, *self._others):
             unused = [rule for rule in world.rules if not rule.optional and not rule.used]
             if unused:
@@ -176,27 +177,27 @@ class FakeAPIMart:
                 raise AssertionError(f"never met: {unused}. Requests were: {sent}")
 
     def pace(self, *, seconds: float | None = None, polls: int | None = None) -> None:
-        """How long tasks take: `seconds`, or until they have been polled so often, or both."""
+        """Set how long tasks take: `seconds`, a number of `polls`, or both."""
         changes = {"task_seconds": seconds or 0, "task_polls": polls or 0}
         self._control.call("PATCH", "world", changes)
 
     def tasks_fail(self, message: str = "task failed on purpose") -> None:
-        """Let tasks fail with this message."""
+        """Make tasks fail with this message."""
         self._control.call("PATCH", "world", {"task_failure": message})
 
     def tasks_complete(self) -> None:
-        """Let tasks complete, which they do unless told otherwise."""
+        """Make tasks complete, which is the default."""
         self._control.call("PATCH", "world", {"task_failure": ""})
 
     def balance(self, amount: float) -> None:
-        """What the key has to spend, from its beginning on."""
+        """Set the initial balance of the key, from which its spending is subtracted."""
         self._control.call("PATCH", "world", {"balance": amount})
 
     def rate_limit(self, rate: str | None) -> None:
-        """How often the key may call, such as `3/minute`; None for as often as it likes."""
+        """Set the rate limit of the key, such as `3/minute`; None removes it."""
         self._control.call("PATCH", "world", {"rate_limit": rate or ""})
 
     def reset(self) -> None:
-        """Begin anew: no uploads, tasks, rules, requests; clock and settings as at first."""
+        """Remove uploads, tasks, rules and requests; reset clock and settings."""
         self._control.call("POST", "reset")
         self.rules.clear()

@@ -1,4 +1,4 @@
-"""`apimart.clock`: the time in a world."""
+"""`apimart.clock`: the clock of a world."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class WorldClock:
-    """It drives `created_at`, the progress of tasks, expiry, rate limits and idempotency.
+    """The clock behind `created_at`, the progress of tasks, expiry, rate limits and idempotency.
 
-    All methods give back the new time in Unix seconds, and raise ControlError.
+    All methods return the new time in Unix seconds. They raise ControlError.
     """
 
     def __init__(self, control: Control) -> None:
@@ -20,30 +20,30 @@ class WorldClock:
 
     @property
     def now(self) -> float:
-        """Unix seconds."""
+        """The current time in Unix seconds."""
         return float(self._control.call("GET", "clock")["now"])
 
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> float:
-        """Move it ahead."""
+        """Move the clock ahead."""
         return self._change(advance=days * 86_400 + hours * 3600 + minutes * 60 + seconds)
 
     def at(self, instant: float | datetime) -> float:
-        """Make it this instant: Unix seconds, or a datetime."""
+        """Set the clock to `instant`: Unix seconds, or a datetime."""
         seconds = instant if isinstance(instant, int | float) else instant.timestamp()
         return self._change(at=seconds)
 
     def freeze(self) -> float:
-        """Stop it."""
+        """Stop the clock."""
         return self._change(freeze=True)
 
     def resume(self) -> float:
-        """Let it run again."""
+        """Let the clock run again."""
         return self._change(freeze=False)
 
     def reset(self) -> float:
-        """Back to the server's time."""
+        """Set the clock back to the server's time."""
         return self._change(reset=True)
 
     def _change(self, **change: object) -> float:

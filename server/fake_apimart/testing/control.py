@@ -1,8 +1,8 @@
-"""Calls to a server's control API, over a connection that is kept."""
+"""A client of the control API, on a keep-alive connection."""
 
 from __future__ import annotations
 
-# `threading` takes longer than all the rest of this package.
+# Importing `threading` takes longer than importing this whole package.
 from _thread import allocate_lock
 
 TYPE_CHECKING = False
@@ -11,18 +11,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 TIMEOUT_SECONDS = 30.0
-MOST_SHOWN = 200
+"""The timeout of each socket operation."""
+MAX_SHOWN_BYTES = 200
+"""How much of an unexpected answer an error message shows."""
 
 
 class ControlError(Exception):
-    """The server refused a call, or is not there; the message says what was wrong."""
+    """The server refused a request or cannot be reached; the message says why."""
 
 
 class Control:
-    """The control API of the server at `url`, for the world of `api_key`.
+    """A thread-safe client of the server at `url`, for the world of `api_key`.
 
-    Without a key it is about the whole server, which may ask for its admin token. Raises
-    ControlError.
+    Without a key its requests are about the whole server, which may require its admin token. All
+    methods raise ControlError.
     """
 
     def __init__(self, url: str, api_key: str | None, admin_token: str = "") -> None:
@@ -45,11 +47,11 @@ class Control:
         self._lock = allocate_lock()
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """The JSON that `path` below `/_fake/` answers."""
-        return self._parsed(self.read(method, path, body))
+        """Send a request to `path` below `/_fake/` and return the JSON of the answer."""
+        return self._parse(self.read(method, path, body))
 
     def read(self, method: str, path: str, body: object = None) -> bytes:
-        """The bytes that `path` below `/_fake/` answers."""
+        """Send a request to `path` below `/_fake/` and return the bytes of the answer."""
         with self._lock:
             if self._connection is not None and _is_stale(self._connection):
                 self._close()
@@ -62,20 +64,20 @@ class Control:
                 raise
 
     def wait(self, path: str, seconds: float) -> Any:
-        """The JSON of a call that may take `seconds`, on a connection of its own."""
+        """Return the JSON of a GET that may take `seconds`, on a separate connection."""
         connection = self._connect(seconds + TIMEOUT_SECONDS)
         try:
-            return self._parsed(self._exchange(connection, "GET", path, None))
+            return self._parse(self._exchange(connection, "GET", path, None))
         finally:
             connection.close()
 
     def close(self) -> None:
-        """End the connection; another call makes a new one."""
+        """Close the connection; the next request opens a new one."""
         with self._lock:
             self._close()
 
     def __del__(self) -> None:
-        # A world that is not used in a `with` statement is no reason to warn of sockets.
+        # Without this, a world that is used without `with` would cause a ResourceWarning.
         self._close()
 
     def _close(self) -> None:
@@ -84,11 +86,13 @@ class Control:
             self._connection = None
 
     def _connect(self, seconds: float) -> http.client.HTTPConnection:
-        # Imported here because it takes longer than all the rest.
+        # Imported here because it takes longer than importing the rest of this package.
         import http.client
 
-        kind = http.client.HTTPSConnection if self._is_https else http.client.HTTPConnection
-        return kind(self._host, self._port, timeout=seconds)
+        connection_class = (
+            http.client.HTTPSConnection if self._is_https else http.client.HTTPConnection
+        )
+        return connection_class(self._host, self._port, timeout=seconds)
 
     def _exchange(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: object
@@ -108,37 +112,37 @@ class Control:
             raise ControlError(self._refusal(answer.status, content))
         return content
 
-    def _parsed(self, content: bytes) -> Any:
+    def _parse(self, content: bytes) -> Any:
         import json
 
         try:
             return json.loads(content)
         except ValueError:
-            raise ControlError(self._strange(200, content)) from None
+            raise ControlError(self._unexpected(200, content)) from None
 
-    def _strange(self, status: int, content: bytes) -> str:
-        shown = content[:MOST_SHOWN].decode("utf-8", "replace")
+    def _unexpected(self, status: int, content: bytes) -> str:
+        shown = content[:MAX_SHOWN_BYTES].decode("utf-8", "replace")
         return f"{self._url} is no fake-apimart: it answered {status} {shown}"
 
     def _refusal(self, status: int, content: bytes) -> str:
-        """What the server said is wrong."""
+        """Return the server's reason for refusing a request."""
         import json
 
         try:
             message = str(json.loads(content)["error"]["message"])
         except (ValueError, TypeError, KeyError):
-            return self._strange(status, content)
+            return self._unexpected(status, content)
         if message.startswith("Invalid URL"):
-            asked = "is it a fake-apimart, with FAKE_APIMART_CONTROL on?"
-            return f"{self._url} has no control API: {asked}"
+            hint = "is it a fake-apimart, with FAKE_APIMART_CONTROL on?"
+            return f"{self._url} has no control API: {hint}"
         return message
 
 
 def _is_stale(connection: http.client.HTTPConnection) -> bool:
-    """Whether the server has ended a connection that lay idle.
+    """Return whether the server has closed an idle connection.
 
-    Looked at beforehand: a call that failed could not be made again without perhaps making it
-    twice.
+    This is checked before sending, because a failed request may have been carried out and so cannot
+    safely be retried.
     """
     import socket
 

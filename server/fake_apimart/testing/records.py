@@ -1,4 +1,4 @@
-"""What a server tells of a world: its uploads, tasks and requests, and the rules in force."""
+"""Records of a world: its uploads, tasks, requests and rules."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class Upload:
-    """An uploaded file. `bytes` is its size, `created_at` in Unix seconds by the world's clock."""
+    """An uploaded file; `bytes` is its size, times are Unix seconds by the world's clock."""
 
     def __init__(self, control: Control, base_url: str, fields: dict[str, Any]) -> None:
         self._control = control
         self.name: str = fields["name"]
-        """As in its URL."""
+        """The last segment of its URL."""
         self.url: str = base_url + fields["path"]
         self.filename: str = fields["filename"]
         self.content_type: str = fields["content_type"]
@@ -23,15 +23,15 @@ class Upload:
         self.created_at: int = fields["created_at"]
         self.expires_at: int = fields["expires_at"]
         self.alive: bool = fields["alive"]
-        """Whether its URL still answers."""
+        """Whether the URL had not expired when the file was listed."""
 
     def read(self) -> bytes:
-        """The very bytes, even where the URL has expired."""
+        """Return the bytes as uploaded, even if the URL has expired. Raises ControlError."""
         return self._control.read("GET", f"uploads/{self.name}")
 
     @property
     def sha256(self) -> str:
-        """Of its bytes, in hexadecimal."""
+        """The hexadecimal digest of its bytes."""
         import hashlib
 
         return hashlib.sha256(self.read()).hexdigest()
@@ -41,7 +41,7 @@ class Upload:
 
 
 class Task:
-    """A generation task as it stands; asking counts as no poll."""
+    """A generation task in the state it had when listed, which does not count as a poll."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self.id: str = fields["id"]
@@ -50,10 +50,10 @@ class Task:
         self.model: str = fields["model"]
         self.prompt: str = fields["prompt"]
         self.size: tuple[int, int] = (fields["width"], fields["height"])
-        """Of its pictures, in pixels."""
+        """Width and height of its pictures, in pixels."""
         self.images: int = fields["images"]
         self.references: list[str] = fields["references"]
-        """Names of the uploads that it refers to, as in their URLs."""
+        """The names of the uploads that it refers to, the last segments of their URLs."""
         self.failure: str | None = fields["failure"]
         self.cost: float = fields["cost"]
         self.created: int = fields["created"]
@@ -63,7 +63,7 @@ class Task:
 
 
 class Request:
-    """What a client sent, and what it was answered."""
+    """A client's request and the answer to it."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self.id: int = fields["id"]
@@ -73,40 +73,42 @@ class Request:
         self.method: str = fields["method"]
         self.path: str = fields["path"]
         self.status: int | None = fields["status"]
-        """None where nothing was answered."""
+        """None if no answer was sent."""
         self.error: str | None = fields["error"]
-        """The message of a refusal."""
+        """The message of the error that was answered."""
         self.fault: str | None = fields["fault"]
-        """The rule that answered."""
+        """The name of the rule that answered."""
         self.duration: float = fields["duration"]
+        """In seconds."""
         self.headers: dict[str, str] = fields["headers"]
-        """By lower-case name, the key redacted."""
+        """By lower-case name, with the API key redacted."""
         self.task_id: str | None = fields["task_id"]
         self.file: str | None = fields["file"]
-        """The file's name, as in its URL."""
+        """The last segment of the file's URL."""
         self.filename: str | None = fields["filename"]
         self.content_type: str | None = fields["content_type"]
         self.size: int | None = fields["size"]
+        """The file's size in bytes."""
         self.sha256: str | None = fields["sha256"]
         self.part_headers: dict[str, str] = fields["part_headers"]
-        """Those of the form's part that held the file."""
+        """The headers of the form part that contained the file."""
         self.json: Any = fields["body"]
-        """The JSON body; of one that is long or no JSON, the beginning as text."""
+        """The JSON body; the beginning as text if it is long or not JSON."""
         self.unread_fields: list[str] = fields["unread_fields"]
-        """What was sent and nothing reads."""
+        """The names of fields that were sent and ignored."""
 
     def __repr__(self) -> str:
         answer = "no answer" if self.status is None else str(self.status)
-        told = f"{self.operation or 'unknown'}: {self.method} {self.path} -> {answer}"
+        text = f"{self.operation or 'unknown'}: {self.method} {self.path} -> {answer}"
         if self.error:
-            told += f" {self.error}"
+            text += f" {self.error}"
         if self.fault:
-            told += f" (rule: {self.fault})"
-        return f"<{told}>"
+            text += f" (rule: {self.fault})"
+        return f"<{text}>"
 
 
 class Rule:
-    """A failure that was asked for."""
+    """A rule that makes requests fail."""
 
     def __init__(self, control: Control, fields: dict[str, Any], *, optional: bool) -> None:
         self._control = control
@@ -114,22 +116,22 @@ class Rule:
         self.id: int = fields["id"]
         self.operation: str = fields["operation"]
         self.optional = optional
-        """Whether it is well if nothing ever meets it."""
+        """Whether a test may pass although no request has met the rule."""
 
     @property
     def used(self) -> int:
-        """How many requests have met it."""
+        """How many requests have met the rule. Raises ControlError."""
         for fields in self._control.call("GET", "faults")["faults"]:
             if fields["id"] == self.id:
                 self._fields = fields
         return int(self._fields["used"])
 
     def remove(self) -> None:
-        """Let it fire no more."""
-        # What it counts to is kept for whoever asks later.
+        """Remove the rule from the server. Raises ControlError."""
+        # Read the count while the server still has it: `used` returns it after the removal.
         _ = self.used
         self._control.call("DELETE", f"faults?id={self.id}")
 
     def __repr__(self) -> str:
-        told = {name: value for name, value in self._fields.items() if name not in ("id", "used")}
-        return f"<Rule {told}>"
+        shown = {name: value for name, value in self._fields.items() if name not in ("id", "used")}
+        return f"<Rule {shown}>"

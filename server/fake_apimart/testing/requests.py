@@ -1,4 +1,4 @@
-"""`apimart.requests`: what clients have sent, and waiting until they do."""
+"""`apimart.requests`: the requests that clients have sent, and waiting for them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
     from fake_apimart.testing.control import Control
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
+"""How many requests an assertion message shows."""
 
 
 class Requests:
-    """The journal of a world, asked anew each time; newest last."""
+    """The journal of a world, newest last; each access reads it from the server."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
@@ -32,12 +33,12 @@ class Requests:
         return repr(self.matching())
 
     def matching(self, operation: str | None = None, status: int | None = None) -> list[Request]:
-        """Those to this operation, answered with this status. Raises ControlError."""
-        found = self._control.call("GET", f"requests?{_query(operation, status)}")
-        return [Request(fields) for fields in found["requests"]]
+        """Return the requests to this operation, answered with this status. Raises ControlError."""
+        answer = self._control.call("GET", f"requests?{_query(operation, status)}")
+        return [Request(fields) for fields in answer["requests"]]
 
     def clear(self) -> None:
-        """Forget what was sent so far."""
+        """Clear the journal. Raises ControlError."""
         self._control.call("POST", "reset/journal")
 
     def wait_for(
@@ -48,21 +49,22 @@ class Requests:
         *,
         status: int | None = None,
     ) -> list[Request]:
-        """The same, once there are `count` of them.
+        """Wait until `count` requests match, and return all that do.
 
-        Raises AssertionError after `timeout` seconds, and shows what came instead.
+        Raises AssertionError after `timeout` seconds, with the requests that came instead, and
+        ControlError.
         """
         query = f"{_query(operation, status)}&count={count}&timeout={timeout}"
-        found = self._control.wait(f"requests/wait?{query}", timeout)
-        if not found["satisfied"]:
-            wanted = " ".join(
+        answer = self._control.wait(f"requests/wait?{query}", timeout)
+        if not answer["satisfied"]:
+            condition = " ".join(
                 ([operation] if operation else []) + ([f"answered {status}"] if status else [])
             )
             raise AssertionError(
-                f"waited {timeout:g} s for {count} request(s) {wanted or 'of any kind'}, "
-                f"{len(found['requests'])} came. {self._nearest(operation)}"
+                f"waited {timeout:g} s for {count} request(s) {condition or 'of any kind'}, "
+                f"{len(answer['requests'])} came. {self._nearest(operation)}"
             )
-        return [Request(fields) for fields in found["requests"]]
+        return [Request(fields) for fields in answer["requests"]]
 
     async def wait_for_async(
         self,
@@ -72,23 +74,23 @@ class Requests:
         *,
         status: int | None = None,
     ) -> list[Request]:
-        """`wait_for` that lets other coroutines run meanwhile."""
+        """Do the same as `wait_for` without blocking the event loop."""
         import asyncio
 
         return await asyncio.to_thread(self.wait_for, operation, count, timeout, status=status)
 
     def _nearest(self, operation: str | None) -> str:
-        """The latest requests, those to the same operation first."""
+        """Describe the latest requests: those to the same operation, or any if there are none."""
         sent = self.matching()
         if not sent:
             return "Nothing was sent with this key."
-        near = [each for each in sent if each.operation == operation] or sent
-        shown = "\n  ".join(repr(each) for each in near[-MOST_SHOWN:])
+        nearest = [each for each in sent if each.operation == operation] or sent
+        shown = "\n  ".join(repr(each) for each in nearest[-MAX_SHOWN:])
         return f"Nearest were:\n  {shown}"
 
 
 def _query(operation: str | None, status: int | None) -> str:
     from urllib.parse import urlencode
 
-    asked = {"operation": operation, "status": status}
-    return urlencode({name: value for name, value in asked.items() if value is not None})
+    parameters = {"operation": operation, "status": status}
+    return urlencode({name: value for name, value in parameters.items() if value is not None})

@@ -1,4 +1,4 @@
-"""A server for tests: a child process, or one that runs elsewhere."""
+"""A server for tests: a child process, or a server that is already running."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import IO, Self
 
 STOP_SECONDS = 10.0
+"""How long the child may take to stop before it is killed."""
 _LISTENING = b"listening on "
 _FLAGS = (
     *("--host", "127.0.0.1", "--storage", "memory://"),
@@ -24,11 +25,11 @@ _SET_BY_FLAGS = ("HOST", "PORT", "STORAGE", "PUBLIC_URL", "CONTROL", "ACCESS_LOG
 
 
 class Server:
-    """A fake APIMart at `url`; without one, a child process that `start` starts.
+    """The fake APIMart at `url`, or a child process that `start` starts if that is None.
 
-    The child has its own clock, whatever a test does to that of this process, and ends when this
-    process ends, in whatever way. It keeps everything in memory, and takes those `FAKE_APIMART_…`
-    variables that say how it answers.
+    The child has its own clock, which is not affected if a test mocks that of this process. It ends
+    when this process ends for whatever reason. It stores everything in memory, and reads those
+    `FAKE_APIMART_…` variables that affect its answers.
     """
 
     def __init__(self, url: str | None = None) -> None:
@@ -38,20 +39,23 @@ class Server:
 
     @property
     def url(self) -> str:
-        """What to use in place of `https://api.apimart.ai`. Raises ControlError before `start`."""
+        """The base URL to use instead of `https://api.apimart.ai`.
+
+        Raises ControlError before `start`.
+        """
         if self._url is None:
             raise ControlError("the server has not been started: use it in a `with` statement")
         return self._url
 
     def start(self) -> Self:
-        """Start the child, unless there is a server already. Raises ControlError."""
+        """Start the child, unless a server is running already. Raises ControlError."""
         if self._url is None:
             self._spawn("--port", "0")
             self._url = self._read_url()
         return self
 
     def start_on(self, listener: socket.socket) -> None:
-        """Start the child on a socket that listens already, where clients may be waiting."""
+        """Start the child on a socket that is already listening and may have clients waiting."""
         host, port = listener.getsockname()[:2]
         self._url = f"http://{host}:{port}"
         self._spawn("--listen-fd", str(listener.fileno()), pass_fds=(listener.fileno(),))
@@ -60,17 +64,17 @@ class Server:
         import subprocess
         import tempfile
 
-        # What goes wrong is read from here; a pipe would have to be emptied all the time.
+        # Read once the child has ended. Not a pipe, which would have to be drained all the time.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603
-            # Not from the current folder: modules of the tests' might hide the library's.
+            # -P: modules in the current directory of the tests must not shadow ours.
             [sys.executable, "-P", "-m", "fake_apimart", "serve", *_FLAGS, *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=_environment(),
             pass_fds=pass_fds,
-            # Ctrl+C is for the tests; the server ends after them.
+            # A new session does not get Ctrl+C, so the server outlives the teardown of the tests.
             start_new_session=os.name != "nt",
         )
 
@@ -84,7 +88,7 @@ class Server:
         return line.partition(_LISTENING)[2].split()[0].decode()
 
     def stop(self) -> str:
-        """End the child, if there is one; gives back what it wrote to its log."""
+        """Stop the child, if there is one, and return its log."""
         import subprocess
 
         process, log = self._process, self._log
@@ -108,7 +112,7 @@ class Server:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -116,6 +120,6 @@ class Server:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, but for variables that would say where the child listens or keeps files."""
-    ours = {f"FAKE_APIMART_{name}" for name in _SET_BY_FLAGS}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    """Return this process's environment without the variables that the child's flags set."""
+    excluded = {f"FAKE_APIMART_{name}" for name in _SET_BY_FLAGS}
+    return {name: value for name, value in os.environ.items() if name not in excluded}

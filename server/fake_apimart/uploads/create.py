@@ -1,4 +1,4 @@
-"""`POST /v1/uploads/images`: a picture out of a form into the storage, and its URL back."""
+"""`POST /v1/uploads/images`: store the image of a multipart form and return its URL."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.world import World
 
 FIELD = b"file"
+"""The name of the form field that holds the image."""
 
-_NANOSECONDS = 1_000_000_000
+_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 class Uploads:
@@ -49,16 +50,17 @@ class Uploads:
         self._image_type = ImageType()
 
     async def create(self, exchange: Exchange) -> Response:
-        """Answer with the file's URL. Check in this order: form, size, type, store (assumed).
+        """Store the image and answer with its URL.
 
-        Raises the ApiErrors of each, and ClientDisconnect.
+        The order of checks is form, size, type, store (assumed). Raises the ApiError of the first
+        that fails, and ClientDisconnect.
         """
         world = exchange.world
         created_ns = world.clock.time_ns()
         image = IncomingImage(
             self._image_type,
             self._storage,
-            functools.partial(self._describe, world, created_ns),
+            functools.partial(self._new_info, world, created_ns),
             max_bytes=self._settings.max_file_bytes,
             check_decoding=self._settings.decode_check,
         )
@@ -73,14 +75,14 @@ class Uploads:
             _note_file(exchange.entry, image)
         self._index.add(world.name, info.key)
         await world.discard_if_gone(self._storage, info.key)
-        return self._answer(exchange, image, info, created_ns // _NANOSECONDS)
+        return self._answer(exchange, image, info, created_ns // _NANOSECONDS_PER_SECOND)
 
     async def _read_form(self, exchange: Exchange, image: IncomingImage) -> None:
         body = LimitedBody(exchange.body, self._settings.max_body_bytes)
         content_type = exchange.headers.get(b"content-type", b"")
         form: FormFile | None = None
         try:
-            form = FormFile(boundary_of(content_type), FIELD, image.begin, image.take)
+            form = FormFile(boundary_of(content_type), FIELD, image.begin, image.append)
             while chunks := await body.take():
                 for chunk in chunks:
                     form.write(chunk)
@@ -99,14 +101,14 @@ class Uploads:
         if problem is not None:
             raise errors.invalid_form(problem)
 
-    def _describe(
+    def _new_info(
         self, world: World, created_ns: int, filename: bytes, content_type: str
     ) -> ObjectInfo:
         key = file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename)
-        created_at = created_ns // _NANOSECONDS
+        created_at = created_ns // _NANOSECONDS_PER_SECOND
         name = filename.decode("utf-8", "surrogateescape")
         file = StoredFile(world.name, created_at, created_at + self._settings.url_ttl_seconds, name)
-        return file.info(key, content_type, self._clock.time_ns())
+        return file.to_info(key, content_type, self._clock.time_ns())
 
     def _answer(
         self, exchange: Exchange, image: IncomingImage, info: ObjectInfo, created_at: int
@@ -123,7 +125,7 @@ class Uploads:
 
 
 def _note_file(entry: Entry, image: IncomingImage) -> None:
-    """Tell the journal of the file, as far as it came."""
+    """Note in the journal's entry what arrived of the file, even if the upload failed."""
     entry.filename = image.name or None
     entry.content_type = image.content_type or None
     entry.size = image.size

@@ -1,4 +1,4 @@
-"""Whether a picture decodes, for those who want the vendor's `invalid image content`."""
+"""Whether an image decodes, for servers that emulate the vendor's `invalid image content`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import io
 
 
 def decodes(data: bytes | bytearray) -> bool:
-    """Whether Pillow reads every frame of the picture `data`, short of a decompression bomb."""
-    # Imported here because it costs start-up time, and most servers do not check.
+    """Return whether Pillow decodes every frame of an image that is no decompression bomb."""
+    # Imported here because it slows the start, and most servers do not check.
     from PIL import Image, ImageSequence
 
     try:
@@ -15,6 +15,6 @@ def decodes(data: bytes | bytearray) -> bool:
             for frame in ImageSequence.Iterator(image):
                 frame.load()
     except Exception:  # noqa: BLE001
-        # Pillow's decoders raise whatever their parsing runs into, SyntaxError included.
+        # Pillow's decoders let any exception of their parsing through, even SyntaxError.
         return False
     return True

@@ -1,7 +1,7 @@
-"""What type a file is of, by its content alone.
+"""Detection of a file's media type from its content alone.
 
-libmagic names the type from the first bytes, and the format's own signature must be there too,
-since libmagic alone takes prose that begins `GIF8` for a picture.
+libmagic names the type from the first bytes. For an allowed image type the format's own signature
+is required as well, since libmagic alone takes prose that begins with `GIF8` for an image.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 HEAD_BYTES = 4096
-"""How much of a file libmagic is shown."""
+"""How many of a file's first bytes libmagic sees."""
 
 SIGNATURES = {
     "image/jpeg": re.compile(rb"\xff\xd8\xff"),
@@ -21,65 +21,66 @@ SIGNATURES = {
     "image/gif": re.compile(rb"GIF8[79]a"),
     "image/webp": re.compile(rb"RIFF....WEBPVP", re.DOTALL),
 }
-"""The allowed types, by the bytes that each begins with."""
+"""The allowed media types, each with the bytes that such a file begins with."""
 
-PICTURES_REMEMBERED = 64
-"""So many heads of HEAD_BYTES are kept, with what libmagic says of them."""
+CACHED_HEADS = 64
+"""How many image heads of up to HEAD_BYTES are cached with the type that libmagic names."""
 
 _UNKNOWN = "application/octet-stream"
 
-_Namers = tuple[Callable[[bytes], str], Callable[[bytes], str]]
-"""What names pictures, and what names all else."""
+_Detectors = tuple[Callable[[bytes], str], Callable[[bytes], str]]
+"""The detectors for heads with an image signature, and for all others."""
 
 
 class ImageType:
-    """Names types. libmagic is loaded when first asked: that takes up to a tenth of a second.
+    """Detects media types; loads libmagic on first use, which takes up to 0.1 seconds.
 
-    A picture is named in the event loop, in microseconds; anything else may take milliseconds,
-    and is named in a worker thread by an instance of libmagic of its own.
+    Images are detected in the event loop, within microseconds. Other content may take milliseconds,
+    so a worker thread does it, with a separate instance of libmagic.
     """
 
     def __init__(self) -> None:
-        self._loaded: _Namers | None = None
-        self._loading: asyncio.Future[_Namers] | None = None
+        self._detectors: _Detectors | None = None
+        self._loading: asyncio.Future[_Detectors] | None = None
 
-    async def of(self, head: bytes) -> str:
-        """The type of a file that begins with `head`, its first HEAD_BYTES or all it has.
+    async def detect(self, head: bytes) -> str:
+        """Return the media type of a file whose first HEAD_BYTES, or all bytes, are `head`.
 
-        One of SIGNATURES exactly where the file is an allowed picture.
+        It is one of SIGNATURES if and only if the file is an allowed image.
         """
-        for_pictures, for_others = self._loaded or await self._load()
-        signed = _signed(head)
-        if signed is None:
-            name = await asyncio.to_thread(for_others, head)
+        detect_image, detect_other = self._detectors or await self._load()
+        signature_type = _signature_type(head)
+        if signature_type is None:
+            detected = await asyncio.to_thread(detect_other, head)
         else:
-            name = for_pictures(head)
-        return name if name == signed or name not in SIGNATURES else _UNKNOWN
+            detected = detect_image(head)
+        is_confirmed = detected == signature_type
+        return detected if is_confirmed or detected not in SIGNATURES else _UNKNOWN
 
-    async def _load(self) -> _Namers:
+    async def _load(self) -> _Detectors:
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
-        # A client that gives up while it waits must not stop the loading for all others.
-        self._loaded = await asyncio.shield(self._loading)
-        return self._loaded
+        # Shielded: a client that disconnects meanwhile must not cancel loading for the others.
+        self._detectors = await asyncio.shield(self._loading)
+        return self._detectors
 
 
-def _signed(head: bytes) -> str | None:
-    """The type whose signature `head` begins with."""
+def _signature_type(head: bytes) -> str | None:
+    """Return the allowed type whose signature `head` begins with, or None."""
     for name, signature in SIGNATURES.items():
         if signature.match(head):
             return name
     return None
 
 
-def _load() -> _Namers:
+def _load() -> _Detectors:
     try:
         magic = import_module("magic")
     except ImportError:
-        # No libmagic on this system: the bundled one, which must be imported first. It leaves
-        # marks in the environment, so it is not imported where it is not needed.
+        # This system has no libmagic: importing pylibmagic first makes the bundled one available.
+        # It changes environment variables, so it is imported only where it is needed.
         import_module("pylibmagic")
         magic = import_module("magic")
-    for_pictures, for_others = (magic.Magic(mime=True).from_buffer for _ in range(2))
-    # A picture comes again and again; libmagic would look through its whole table each time.
-    return functools.lru_cache(PICTURES_REMEMBERED)(for_pictures), for_others
+    detect_image, detect_other = (magic.Magic(mime=True).from_buffer for _ in range(2))
+    # Tests upload the same few images repeatedly, and libmagic scans its whole table each time.
+    return functools.lru_cache(CACHED_HEADS)(detect_image), detect_other

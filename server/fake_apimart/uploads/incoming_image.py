@@ -1,8 +1,8 @@
-"""One image on its way from a form into the storage, as its bytes arrive.
+"""One image, streamed from the form into the storage while it arrives.
 
-Its type is read off the first bytes; from then on an accepted image goes to the storage as it
-comes, and one that will be refused is counted to its end and dropped. Nothing is refused before
-the end of the form, since what is wrong with the form comes first.
+The type is detected from the first bytes. After that the bytes of an accepted image are written to
+the storage as they arrive; those of an image that will be refused are counted and discarded.
+Nothing is refused before the end of the form, because an error in the form takes precedence.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ logger = logging.getLogger(__name__)
 
 
 class IncomingImage:
-    """`begin` with its name, `take` bytes as the form yields them, `flush` after each chunk of the
-    body; `finish` at the form's end, or `abort` at any time.
+    """An image that is being uploaded, of at most `max_bytes`.
 
-    `describe(filename, content_type)` says how an accepted image is to be stored.
+    Call `begin` with its name, `append` with its bytes as the form yields them, `flush` after each
+    chunk of the body, then `finish` at the end of the form; or `abort` at any time.
+    `make_info(filename, content_type)` returns the metadata under which to store an accepted image.
     """
 
     def __init__(
         self,
         image_type: ImageType,
         storage: Storage,
-        describe: Callable[[bytes, str], ObjectInfo],
+        make_info: Callable[[bytes, str], ObjectInfo],
         *,
         max_bytes: int,
         check_decoding: bool,
@@ -41,63 +42,63 @@ class IncomingImage:
         self.name = ""
         self.size = 0
         self.content_type = ""
+        self.is_stored = False
         self.info: ObjectInfo | None = None
         self._image_type = image_type
         self._storage = storage
-        self._describe = describe
+        self._make_info = make_info
         self._max_bytes = max_bytes
-        self._waiting: list[Chunk] = []
+        self._pending: list[Chunk] = []
         self._writer: Writer | None = None
         self._store_failed = False
-        self.is_stored = False
         self._digest: hashlib._Hash | None = None
-        self._copy: bytearray | None = bytearray() if check_decoding else None
+        self._content: bytearray | None = bytearray() if check_decoding else None
 
     def begin(self, filename: bytes) -> None:
-        """The image's name, before its first byte."""
+        """Set the file name, before the first byte."""
         self.filename = filename
         self.name = filename.decode("utf-8", "surrogateescape")
 
-    def take(self, data: bytes | bytearray, start: int, end: int) -> None:
-        """The next bytes of the image, which are kept as they are, not copied."""
+    def append(self, data: bytes | bytearray, start: int, end: int) -> None:
+        """Append `data[start:end]` without copying it: `data` must not change afterwards."""
         self.size += end - start
         if self._digest is not None:
             self._digest.update(memoryview(data)[start:end])
-        if not self._dropped:
-            self._waiting.append(memoryview(data)[start:end])
+        if not self._is_discarded:
+            self._pending.append(memoryview(data)[start:end])
 
     @property
     def sha256(self) -> str | None:
-        """Of an image that is refused for its type, as far as it came; else None."""
+        """The hexadecimal digest of what has arrived, if refused for its type; else None."""
         return self._digest.hexdigest() if self._digest is not None else None
 
     @property
-    def _dropped(self) -> bool:
+    def _is_discarded(self) -> bool:
         refused = self.content_type not in SIGNATURES and self.content_type != ""
         return refused or self._store_failed or self.size > self._max_bytes
 
     async def flush(self) -> None:
-        """Hand what has arrived to the storage; returns once little enough is waiting."""
+        """Write what has arrived to the storage, which applies backpressure."""
         if not self.content_type and self.size >= HEAD_BYTES:
-            await self._read_type()
-        if self._dropped:
+            await self._detect_type()
+        if self._is_discarded:
             await self.abort()
-        elif self.content_type and self._waiting:
+        elif self.content_type and self._pending:
             await self._store()
 
-    async def _read_type(self) -> None:
-        self.content_type = await self._image_type.of(_beginning(self._waiting))
+    async def _detect_type(self) -> None:
+        self.content_type = await self._image_type.detect(_head(self._pending))
         if self.content_type not in SIGNATURES:
-            # What is stored can be hashed when somebody asks; this is soon forgotten.
-            self._digest = hashlib.sha256(b"".join(self._waiting))
+            # A stored image is hashed from the storage on demand; these bytes are discarded.
+            self._digest = hashlib.sha256(b"".join(self._pending))
         else:
-            self.info = self._describe(self.filename, self.content_type)
+            self.info = self._make_info(self.filename, self.content_type)
             self._writer = self._storage.writer(self.info)
 
     async def _store(self) -> None:
-        chunks, self._waiting = self._waiting, []
-        if self._copy is not None:
-            self._copy += b"".join(chunks)
+        chunks, self._pending = self._pending, []
+        if self._content is not None:
+            self._content += b"".join(chunks)
         assert self._writer is not None
         try:
             await self._writer.write(chunks)
@@ -109,24 +110,24 @@ class IncomingImage:
         self._store_failed = True
         await self.abort()
 
-    async def finish(self, before_storing: Callable[[], None]) -> ObjectInfo:
-        """Make the image visible; gives back how it is stored.
+    async def finish(self, before_commit: Callable[[], None]) -> ObjectInfo:
+        """Commit the image and return its metadata.
 
-        `before_storing` is called once all that is wrong with the image itself has been said.
-        Raises `file_too_large`, `unsupported_image_type`, `invalid_image_content`,
-        `upload_failed`, in this order, and then leaves nothing.
+        `before_commit` is called once all checks of the image itself have passed. Raises
+        `file_too_large`, `unsupported_image_type`, `invalid_image_content` or `upload_failed`, in
+        this order of precedence, and then leaves nothing in the storage.
         """
         if not self.content_type and not self.size > self._max_bytes:
-            await self._read_type()
+            await self._detect_type()
         await self.flush()
         if self.size > self._max_bytes:
             raise errors.file_too_large(self.size, self._max_bytes)
         if self.content_type not in SIGNATURES:
             raise errors.unsupported_image_type(self.content_type)
-        if self._copy is not None and not await asyncio.to_thread(decodes, self._copy):
+        if self._content is not None and not await asyncio.to_thread(decodes, self._content):
             await self.abort()
             raise errors.invalid_image_content()
-        before_storing()
+        before_commit()
         return await self._commit()
 
     async def _commit(self) -> ObjectInfo:
@@ -141,14 +142,14 @@ class IncomingImage:
         return self.info
 
     async def abort(self) -> None:
-        """Leave nothing behind."""
-        self._waiting.clear()
+        """Discard the image, and leave nothing of it in the storage."""
+        self._pending.clear()
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.abort()
 
 
-def _beginning(chunks: list[Chunk]) -> bytes:
-    """The first HEAD_BYTES of what has come, or all of it."""
+def _head(chunks: list[Chunk]) -> bytes:
+    """Return the first HEAD_BYTES of `chunks`, or all of it if it is shorter."""
     first = bytes(chunks[0][:HEAD_BYTES]) if chunks else b""
     return first if len(first) == HEAD_BYTES else b"".join(chunks)[:HEAD_BYTES]
