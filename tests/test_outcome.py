@@ -1,4 +1,4 @@
-"""Markers and metadata that say how a task goes."""
+"""Markers in a prompt, and metadata, that set the outcome of a task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SERVER = Outcome(seconds=2, polls=0)
 
 
 @pytest.mark.parametrize(
-    ("prompt", "course"),
+    ("prompt", "outcome"),
     [
         ("a cat", SERVER),
         ("a cat [fake: seconds=30]", Outcome(30, 0)),
@@ -27,8 +27,8 @@ SERVER = Outcome(seconds=2, polls=0)
         ("a [faker] and [fakes]", SERVER),
     ],
 )
-def test_marker_in_the_prompt_sets_the_course(prompt: str, course: Outcome) -> None:
-    assert outcome_of(prompt, None, SERVER) == course
+def test_marker_in_the_prompt_sets_the_outcome(prompt: str, outcome: Outcome) -> None:
+    assert outcome_of(prompt, None, SERVER) == outcome
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_marker_that_does_not_parse_says_what_was_expected(marker: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "course"),
+    ("given", "outcome"),
     [
         ({}, SERVER),
         ({"seconds": 5}, Outcome(5, 0)),
@@ -68,8 +68,8 @@ def test_marker_that_does_not_parse_says_what_was_expected(marker: str) -> None:
         ({"outcome": "completed"}, Outcome(2, 0)),
     ],
 )
-def test_metadata_sets_the_course(given: dict[str, Any], course: Outcome) -> None:
-    assert outcome_of("a cat", {"fake_apimart": given, "own": 1}, SERVER) == course
+def test_metadata_sets_the_outcome(given: dict[str, Any], outcome: Outcome) -> None:
+    assert outcome_of("a cat", {"fake_apimart": given, "own": 1}, SERVER) == outcome
 
 
 @pytest.mark.parametrize(
