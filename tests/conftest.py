@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests import stores
 from tests.harness import AUTHORIZED, ServerThread
 from tests.stores import Store
 
-# An example that takes long on a busy machine is no failure.
+# On a busy machine an example may exceed the default deadline.
 hypothesis.settings.register_profile("fake-apimart", deadline=None)
 hypothesis.settings.load_profile("fake-apimart")
 
@@ -40,7 +40,7 @@ class StartServer(Protocol):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_settings_from_outside() -> None:
+def _ignore_settings_in_the_environment() -> None:
     for variable in list(os.environ):
         if variable.startswith(PREFIX):
             del os.environ[variable]
@@ -48,14 +48,14 @@ def _no_settings_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ServerThread]:
-    """One server with default settings and storage in memory, for all tests that can share it."""
+    """Yield a server with default settings and in-memory storage, shared by the whole session."""
     with ServerThread(Settings(port=0, storage="memory://")) as running:
         yield running
 
 
 @pytest.fixture
 def start_server() -> Iterator[StartServer]:
-    """Start servers with settings of their own; they stop with the test."""
+    """Return a function that starts a server with the given settings; it stops with the test."""
     with contextlib.ExitStack() as servers:
 
         def start(
@@ -73,33 +73,33 @@ def start_server() -> Iterator[StartServer]:
 
 @pytest.fixture(scope="session")
 def moto_store() -> Iterator[Store]:
-    """Moto's S3, for all tests."""
+    """Yield moto's S3 server, shared by the whole session."""
     with stores.moto() as running:
         yield running.store
 
 
 @pytest.fixture(scope="session")
 def minio_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A real MinIO, for all tests that do not break it."""
+    """Yield a real MinIO, shared by all tests that do not stop or break it."""
     with stores.minio(tmp_path_factory.mktemp("minio")) as running:
         yield running.store
 
 
 @pytest.fixture
 def bucket() -> str:
-    """The name of a bucket that no other test uses."""
+    """Return a bucket name that no other test uses."""
     return f"test-{next(_numbers)}"
 
 
 @pytest.fixture
 def world(server: ServerThread) -> Iterator[FakeAPIMart]:
-    """A world on the shared server."""
+    """Yield a new world on the shared server."""
     with FakeAPIMart(server.url) as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="session")
 def client(server: ServerThread) -> Iterator[httpx.Client]:
-    """A client of the shared server, with a key."""
+    """Yield a client of the shared server that sends an API key."""
     with httpx.Client(base_url=server.url, headers=AUTHORIZED) as session:
         yield session

@@ -1,7 +1,7 @@
-"""Builds the image, runs it as strictly as one can, and brings docker-compose.yml up.
+"""Build the image, run it with all restrictions, and start docker-compose.yml.
 
-Not a test of the suite, since it needs a Docker engine: `make docker-test` runs it. No image is
-pulled but the base image: a small one around a local MinIO takes the place of MinIO's own.
+This is not part of the test suite, because it needs a Docker engine: `make docker-test` runs it.
+Only the base image is pulled: a small image with a local MinIO binary replaces MinIO's own image.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ assert httpx.get(url).content == content
 
 @dataclass(frozen=True)
 class Published:
-    """A container's server, by its port on this machine."""
+    """A server in a container, with its port published on this machine."""
 
     port: int
 
@@ -79,7 +79,7 @@ class Published:
 def docker(
     *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> str:
-    """What a docker command prints; its failure ends the test."""
+    """Return the output of a docker command. Raises CalledProcessError if it fails."""
     ran = subprocess.run(
         ["docker", *arguments],
         cwd=ROOT,
@@ -93,7 +93,7 @@ def docker(
 
 
 def main() -> None:
-    """Exit with status 0 when all is well."""
+    """Run all checks; exit with status 0 if they pass."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run([Path(sys.prefix, "bin", "hadolint"), ROOT / "Dockerfile"], check=True)
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def dockerfile(folder: Path) -> Path:
-    """Our Dockerfile; for an older engine, without the one flag that it does not know."""
+    """Return our Dockerfile; for an older engine, a copy without the flag it does not support."""
     version = docker("version", "--format", "{{.Server.Version}}")
     if int(version.partition(".")[0]) >= OLDEST_WITH_START_INTERVAL:
         return ROOT / "Dockerfile"
@@ -122,7 +122,7 @@ def build(path: Path) -> None:
 
 
 def check_size() -> None:
-    """The image is at most 130 MB larger than its base, and has no compiler and no cache in it."""
+    """Check that the image adds at most 130 MB to its base, and has no compiler or cache in it."""
     ours, base = (int(docker("image", "inspect", "-f", "{{.Size}}", it)) for it in (IMAGE, BASE))
     sys.stdout.write(f"{(ours - base) / 1e6:.0f} MB above the base image\n")
     assert ours - base <= MOST_BYTES_ABOVE_BASE
@@ -131,7 +131,7 @@ def check_size() -> None:
 
 
 def check_strict_container() -> None:
-    """Read-only, without rights, not root: healthy, and its files outlive a restart."""
+    """Check a read-only container without capabilities or root: its health, files and restart."""
     port = free_port()
     publish = ("--publish", f"127.0.0.1:{port}:8080")
     container = docker("run", "--detach", *STRICT, *publish, IMAGE)
@@ -167,7 +167,7 @@ def build_store(folder: Path) -> None:
 
 
 def check_compose(folder: Path) -> None:
-    """`docker compose up` gives uploads and URLs, to this machine and to other containers."""
+    """Check that `docker compose up` serves uploads and URLs to the host and other containers."""
     docker("compose", "config", "-q")
     override = folder / "override.yml"
     override.write_text(json.dumps(OVERRIDE))
@@ -202,7 +202,7 @@ def check_compose(folder: Path) -> None:
 
 
 def workflow(server: Published) -> list[str]:
-    """The vendor page's: upload, generate with the URL, poll, download. The URLs of all files."""
+    """Run the vendor page's workflow: upload, generate, poll, download. Return all file URLs."""
     reference = upload(server, PNG, "一只猫.png")
     assert httpx.get(reference).content == PNG
     task_id = task_id_of(create(server, size="16:9", n=2, image_urls=[reference]))

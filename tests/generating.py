@@ -17,14 +17,14 @@ NOW = 1_743_436_800.25
 
 
 class Served(Protocol):
-    """A server that runs somewhere."""
+    """Any running server, in this process or elsewhere."""
 
     @property
     def url(self) -> str: ...
 
 
 def create(server: Served, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-    """Ask for a task; a model and a prompt are given unless they are among `fields`."""
+    """Create a task. `fields` override the default model and prompt."""
     body = {"model": MODEL, "prompt": "a cat", **fields}
     return httpx.post(server.url + PATH, headers={**AUTHORIZED, **(headers or {})}, json=body)
 
@@ -35,7 +35,7 @@ def task_id_of(answer: httpx.Response) -> str:
 
 
 def poll(server: Served, task_id: str) -> dict[str, Any]:
-    """The `data` of a task."""
+    """Poll a task and return its `data`."""
     answer = httpx.get(f"{server.url}/v1/tasks/{task_id}", headers=AUTHORIZED)
     assert answer.status_code == 200, answer.text
     data: dict[str, Any] = answer.json()["data"]
@@ -43,7 +43,7 @@ def poll(server: Served, task_id: str) -> dict[str, Any]:
 
 
 def picture_at(url: str) -> Image.Image:
-    """The decoded picture behind a URL."""
+    """Download the picture at a URL and decode it."""
     answer = httpx.get(url)
     assert answer.status_code == 200, answer.text
     image = Image.open(io.BytesIO(answer.content))

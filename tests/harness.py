@@ -1,4 +1,4 @@
-"""What the tests drive: a server in a thread or a process, and requests made byte by byte."""
+"""Test harness: a server in a thread or a process, and raw HTTP requests over sockets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PDF = (DATA / "mime_samples" / "pdf.pdf").read_bytes()
 
 
 class StoppedClock:
-    """A clock that stands still until it is told to move."""
+    """A clock that only moves when `advance` is called."""
 
     def __init__(self, seconds: float) -> None:
         self._now = round(seconds * 1000) * 1_000_000
@@ -47,7 +47,7 @@ class StoppedClock:
 
 
 class ServerThread:
-    """The server on a free port of 127.0.0.1, in a thread of this process, until `stop`."""
+    """A server in a thread of this process, on a free port of 127.0.0.1, that runs until `stop`."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class ServerThread:
 
 
 class ServerProcess:
-    """`fake-apimart serve` in a process of its own, as a user starts it."""
+    """`fake-apimart serve` in a separate process, as a user starts it."""
 
     def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
@@ -118,7 +118,7 @@ class ServerProcess:
         self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
 
     def end(self, sig: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal; gives back the exit status and what was on standard error."""
+        """Send a signal; return the exit status and the contents of standard error."""
         self.process.send_signal(sig)
         _, log = self.process.communicate(timeout=DEADLINE_SECONDS)
         return self.process.returncode, log
@@ -135,7 +135,7 @@ class ServerProcess:
 
 
 def answers(url: str) -> bool:
-    """Whether anybody takes connections there."""
+    """Return whether a server accepts connections at the URL."""
     host, _, port = url.removeprefix("http://").partition(":")
     try:
         socket.create_connection((host, int(port))).close()
@@ -146,13 +146,13 @@ def answers(url: str) -> bool:
 
 @contextlib.contextmanager
 def connection(address: tuple[str, int]) -> Iterator[socket.socket]:
-    """A bare connection to the server."""
+    """Open a raw TCP connection to the server."""
     with socket.create_connection(address, timeout=DEADLINE_SECONDS) as sock:
         yield sock
 
 
 def exchange(address: tuple[str, int], request: bytes, *, half_close: bool = False) -> bytes:
-    """Send the bytes of one request as they are; gives back all that comes until the end."""
+    """Send raw request bytes; return everything received until the server closes."""
     with connection(address) as sock:
         sock.sendall(request)
         if half_close:
@@ -161,7 +161,7 @@ def exchange(address: tuple[str, int], request: bytes, *, half_close: bool = Fal
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    """All that still comes on a connection that the server will close."""
+    """Return everything received until the server closes the connection."""
     received = bytearray()
     while chunk := sock.recv(65536):
         received += chunk
@@ -169,7 +169,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 def read_answer(sock: socket.socket) -> bytes:
-    """One answer with a Content-Length, head and body; the connection stays open."""
+    """Read one response with a Content-Length, head and body; leave the connection open."""
     received = bytearray()
     while b"\r\n\r\n" not in received:
         chunk = sock.recv(1)
@@ -186,7 +186,7 @@ def read_answer(sock: socket.socket) -> bytes:
 
 
 def parse_head(answer: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers by lower-case name, and body of an answer's bytes."""
+    """Split a raw response into its status, headers by lower-case name, and body."""
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").split("\r\n")
@@ -198,7 +198,7 @@ def parse_head(answer: bytes) -> tuple[int, dict[str, str], bytes]:
 def form(
     content: bytes, filename: str = "a.png", *, name: str = "file", boundary: str = "bbb"
 ) -> bytes:
-    """A form with one file."""
+    """Return a multipart form body with one file."""
     return (
         (
             f"--{boundary}\r\n"
@@ -213,7 +213,7 @@ FORM_TYPE = {"Content-Type": "multipart/form-data; boundary=bbb"}
 
 
 def upload_request(body: bytes, headers: Mapping[str, str | None] | None = None) -> bytes:
-    """The bytes of a whole upload request, which ends the connection unless told otherwise."""
+    """Return a raw upload request; it has `Connection: close` unless `headers` override it."""
     given: dict[str, Any] = {
         "Host": "127.0.0.1",
         **AUTHORIZED,
@@ -227,7 +227,7 @@ def upload_request(body: bytes, headers: Mapping[str, str | None] | None = None)
 
 
 def wait_until(condition: Any, what: str) -> None:
-    """Wait for `condition()` to hold."""
+    """Wait until `condition()` is true, for at most DEADLINE_SECONDS."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"

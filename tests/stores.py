@@ -1,4 +1,4 @@
-"""S3 stores that the tests start: moto's server, and a real MinIO where there is one."""
+"""S3 stores that the tests start: moto's server, and a real MinIO where one is available."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Store:
-    """A running store, and the names under which AWS tools find it."""
+    """A running store, and the environment variables with which AWS tools reach it."""
 
     endpoint: str
 
@@ -47,14 +47,14 @@ class Store:
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_REGION": REGION,
-            # Nothing of the user's own may be read.
+            # The user's own AWS configuration must not be read.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def client(self) -> S3Client:
-        """A client beside the one under test."""
+        """Return an S3 client independent of the one under test."""
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -65,17 +65,17 @@ class Store:
         )
 
     def keys(self, bucket: str) -> list[str]:
-        """The keys of all objects in a bucket."""
+        """List the keys of all objects in a bucket."""
         listed = self.client().list_objects_v2(Bucket=bucket)
         return [each["Key"] for each in listed.get("Contents", ())]
 
     def unfinished(self, bucket: str) -> list[str]:
-        """The keys of all multipart uploads that are neither completed nor aborted."""
+        """List the keys of all multipart uploads that are neither completed nor aborted."""
         listed = self.client().list_multipart_uploads(Bucket=bucket)
         return [each["Key"] for each in listed.get("Uploads", ())]
 
     def unfinished_parts(self, bucket: str, key: str) -> int:
-        """How many parts the store has of an unfinished upload."""
+        """Count the stored parts of an unfinished multipart upload."""
         client = self.client()
         listed = client.list_multipart_uploads(Bucket=bucket)
         uploads = [each for each in listed.get("Uploads", ()) if each["Key"] == key]
@@ -87,7 +87,7 @@ class Store:
 
 
 class StoreProcess:
-    """A store in a process of its own, which can be killed and started again on its port."""
+    """A store in a separate process that can be killed and restarted on the same port."""
 
     def __init__(self, command: list[str], port: int, path: str, env: Mapping[str, str]) -> None:
         self.store = Store(f"http://127.0.0.1:{port}")
@@ -129,14 +129,14 @@ def free_port() -> int:
 
 
 def moto() -> StoreProcess:
-    """Moto's server: it takes any signature, and its URLs never expire."""
+    """Return moto's server, not started. It accepts any signature, and its URLs never expire."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     return StoreProcess(command, port, "/moto-api/", {})
 
 
 def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -> StoreProcess:
-    """A MinIO that keeps its data in `folder`. Skips the test where it cannot be had."""
+    """Return a MinIO with its data in `folder`, not started. Skip the test without a binary."""
     port = port or free_port()
     address = f"127.0.0.1:{port}"
     command = [str(minio_binary()), "server", str(folder), "--address", address, "--quiet"]
@@ -150,7 +150,7 @@ def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -
 
 @functools.cache
 def minio_binary() -> Path:
-    """MinIO's program: on the PATH, or built once by Go into a folder that is kept."""
+    """Return MinIO's binary: from the PATH, or built once with Go into a cache folder."""
     found = shutil.which("minio") or shutil.which("minio", path=CACHE)
     if found is not None:
         return Path(found)
@@ -168,7 +168,7 @@ def minio_binary() -> Path:
 
 @contextlib.contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for as long as the block runs."""
+    """Set environment variables for the duration of the block."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""A TCP proxy that is slow, hangs, or resets, as networks do."""
+"""A TCP proxy that simulates network failures: it can hang, or reset connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _READ_BYTES = 65_536
 
 
 class TCPProxy:
-    """Forwards connections to `endpoint`; `hang`, `reset` and `pass_on` change how it goes on."""
+    """A proxy to `endpoint`; `hang`, `reset` and `pass_on` change how it behaves from then on."""
 
     def __init__(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
@@ -40,15 +40,15 @@ class TCPProxy:
             each.close()
 
     def hang(self) -> None:
-        """Take bytes no more, and give none, but keep every connection."""
+        """Stop forwarding in both directions, but keep all connections open."""
         self._flowing.clear()
 
     def reset(self, after: int = 0) -> None:
-        """Reset each connection that has sent more than `after` bytes."""
+        """Reset each connection on which the client has sent more than `after` bytes."""
         self._resets_after = after
 
     def pass_on(self) -> None:
-        """Do as a proxy should."""
+        """Forward normally again."""
         self._resets_after = None
         self._flowing.set()
 

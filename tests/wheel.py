@@ -1,7 +1,7 @@
-"""Builds the wheel, installs it into an empty environment, and uses it there: as a server, and as
-the fixture of another project's tests.
+"""Build the wheel, install it into an empty environment, and test it there.
 
-Not a test of the suite, since it installs packages: `make wheel-test` runs it.
+It is used as a server, and as the pytest fixture of another project. This is not part of the test
+suite, because it installs packages: `make wheel-test` runs it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOP_LEVEL = {"fake_apimart", "fake_apimart_storage"}
 
 
 def main() -> None:
-    """Exit with status 0 when all is well."""
+    """Run all checks; exit with status 0 if they pass."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wheel = build(folder)
@@ -42,7 +42,7 @@ def build(folder: Path) -> Path:
 
 
 def check_contents(wheel: Path) -> None:
-    """Only our two packages, typed, with the licence, and the third-party assets with theirs."""
+    """Check for our two packages alone, typed, with our licence and those of third-party assets."""
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert packages == TOP_LEVEL, packages
@@ -82,7 +82,7 @@ def check_upload(bin_folder: Path) -> None:
 
 
 def check_example(bin_folder: Path, project: Path) -> None:
-    """The tests of `examples/pytest`, with what it requires; one by one, and in parallel."""
+    """Run the tests of `examples/pytest` with its requirements, serially and in parallel."""
     shutil.copytree(ROOT / "examples" / "pytest", project)
     pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
     requirements = ["-r", str(project / "requirements.txt"), "pytest-xdist"]

@@ -37,7 +37,7 @@ def create(world: FakeAPIMart, **fields: Any) -> httpx.Response:
 
 
 def created(world: FakeAPIMart, **fields: Any) -> str:
-    """The id of a new task."""
+    """Create a task and return its id."""
     answer = create(world, **fields)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["data"][0]["task_id"])
@@ -52,5 +52,5 @@ def poll(world: FakeAPIMart, task_id: str) -> dict[str, Any]:
 
 def balance(world: FakeAPIMart) -> dict[str, Any]:
     answer = httpx.get(f"{world.base_url}/v1/balance", headers=authorized(world))
-    told: dict[str, Any] = answer.json()
-    return told
+    data: dict[str, Any] = answer.json()
+    return data

@@ -1,1 +1,1 @@
-"""The package that speaks for Go."""
+"""Tests of `fake_apimart.go`, the emulation of Go's standard library."""

@@ -1,4 +1,4 @@
-"""Random forms, from well-formed to hostile: pieces that parsers stumble over, put together."""
+"""Random multipart forms, from well-formed to hostile, built from pieces that trip up parsers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ CUT_LINES = [
     b"\xe7: b\r\n " + b"c" * 4096,
     b" " + b"A" * 4095,
 ]
-"""Lines of a part's header that a form ends in; to Go it matters whether they fill its buffers."""
+"""Header lines in which a truncated form ends; Go's answer depends on its full buffers."""
 CUT_QUOTED = [
     b"x" * 4095,
     b"x" * 4096,
@@ -108,13 +108,13 @@ CUT_QUOTED = [
     b"x" * 4094 + b"\x01x",
     b"q\n" + b"x" * 4096,
 ]
-"""Quoted-printable data that a form ends in, with lines that just fill Go's buffer."""
+"""Quoted-printable data in which a truncated form ends; its lines exactly fill Go's buffer."""
 LAST_LINES = [
     begins.ljust(length, b" ")
     for begins in (b"--b--", b"--b", b"x")
     for length in (4095, 4096, 4097)
 ]
-"""Lines without an end, around the length of Go's buffer, that a form of the boundary b ends in."""
+"""Unterminated lines, about as long as Go's buffer, in which a form with the boundary b ends."""
 MEDIA_TYPES = [
     *(b"multipart/form-data", b"Multipart/Form-Data", b"multipart/mixed", b""),
     *(b"multipart/form-data ", b" multipart/form-data", "multİpart/form-data".encode()),
@@ -126,7 +126,7 @@ QUERIES = [
 
 
 class Case(NamedTuple):
-    """One request's form, and how its body ends, in Go's words."""
+    """The form of one request, and the error text with which Go reports the end of its body."""
 
     content_type: bytes
     query: bytes
@@ -135,7 +135,7 @@ class Case(NamedTuple):
 
 
 class Cases:
-    """Draws cases; the same seed draws the same ones."""
+    """A generator of random cases that are reproducible by their seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -223,7 +223,7 @@ class Cases:
         return b"".join(self._one(DATA_PIECES) for _ in range(self.random.randrange(8)))
 
     def _damaged(self, body: bytes) -> bytes:
-        """The body, cut short now and then, or with one byte changed."""
+        """Return the body, sometimes truncated or with one byte changed or inserted."""
         if self._often(0.3):
             body = body[: self.random.randrange(len(body) + 1)]
         if body and self._often(0.1):

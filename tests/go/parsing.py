@@ -1,4 +1,4 @@
-"""What our reading of a form says, in a shape that can be compared."""
+"""Run our form parser and return its result in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fake_apimart.go.url import query_error
 from python_multipart.exceptions import ParseError
 
 Parsed = tuple[bytes, bytes] | str
-"""A file's name and content, or the text of the refusal."""
+"""The name and content of the file, or the error text."""
 
 
 def parse(
     content_type: bytes, chunks: Iterable[bytes | memoryview], query: bytes = b"", end: str = EOF
 ) -> Parsed:
-    """Read a form that arrives in `chunks`, as an upload does."""
+    """Parse a form that arrives in `chunks`, like an upload."""
     names: list[bytes] = []
     content = bytearray()
 
@@ -38,14 +38,16 @@ def parse(
 
 
 def cut(body: bytes, positions: Iterable[int]) -> list[bytes]:
-    """The body in pieces, cut at `positions`."""
+    """Split the body at `positions`."""
     edges = [0, *sorted(position for position in positions if position < len(body)), len(body)]
     return [body[start:stop] for start, stop in pairwise(edges)]
 
 
 def views(chunks: Iterable[bytes]) -> Iterator[memoryview]:
-    """The same chunks in buffers that are larger: behind a chunk they hold what was there before,
-    such as a body's end.
+    """Yield each chunk as a view of the start of a larger buffer.
+
+    After the chunk, the buffer holds stale bytes of earlier chunks and the end of a body, as a
+    reused receive buffer does.
     """
     before = b""
     for chunk in chunks:

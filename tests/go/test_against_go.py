@@ -1,4 +1,4 @@
-"""The same random forms to Go's own net/http and to our reading of it."""
+"""Differential tests: the same random forms to Go's own net/http and to our parser."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REFERENCE = Path(__file__).parents[1] / "go_reference"
 CASES_PER_SEED = 1000
 A_FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nhello\r\n'
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go to compare with")
+pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
 
 
 class Go:
-    """Go's net/http behind a pipe."""
+    """A process that parses forms with Go's net/http, connected by pipes."""
 
     def __init__(self, program: Path) -> None:
         self._process = subprocess.Popen(
@@ -39,10 +39,10 @@ class Go:
             b"".join(struct.pack(">I", len(field)) + field for field in fields)
         )
         self._process.stdin.flush()
-        said = json.loads(self._process.stdout.readline())
-        if "error" in said:
-            return bytes.fromhex(said["error"]).decode("utf-8", "surrogateescape")
-        return bytes.fromhex(said["filename"]), bytes.fromhex(said["content"])
+        result = json.loads(self._process.stdout.readline())
+        if "error" in result:
+            return bytes.fromhex(result["error"]).decode("utf-8", "surrogateescape")
+        return bytes.fromhex(result["filename"]), bytes.fromhex(result["content"])
 
     def close(self) -> None:
         self._process.communicate()
@@ -64,21 +64,21 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Go]:
 
 @pytest.fixture
 def nameless_quoted_printable(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Grows when a part is both nameless and quoted-printable.
+    """Return a list that gets an element for each quoted-printable part without a name.
 
-    What Go says of errors in such a part depends on how its buffers were filled.
+    For errors in such a part, Go's answer depends on how its buffers were filled.
     """
-    seen: list[bool] = []
+    occurrences: list[bool] = []
     on_headers_finished = FormFile._on_headers_finished
 
     def watched(self: FormFile) -> None:
         encoding = self._reader.header.get(b"Content-Transfer-Encoding", [b""])[0].lower()
         on_headers_finished(self)
         if encoding == b"quoted-printable" and self._reader._skipping:
-            seen.append(True)
+            occurrences.append(True)
 
     monkeypatch.setattr(FormFile, "_on_headers_finished", watched)
-    return seen
+    return occurrences
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,4 +1,4 @@
-"""Where a delimiter stands, looked for from the end."""
+"""Search for a delimiter from the end of the data."""
 
 from __future__ import annotations
 

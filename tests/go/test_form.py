@@ -1,4 +1,4 @@
-"""`FormFile`: however the body is cut into chunks, one answer; and Go's limits."""
+"""`FormFile`: the result does not depend on how the body is split into chunks; Go's limits."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ def test_content_without_the_boundary_arrives_untouched(
     assert parse(content_type, pieces) == parse(content_type, views(pieces)) == (b"a.png", content)
 
 
-def test_first_file_of_the_name_counts() -> None:
+def test_first_file_with_the_name_is_taken() -> None:
     body = part(b"one") + part(b"two", DISPOSITION.replace(b"a.png", b"b.png")) + END[2:]
     assert parse(TYPE, [body]) == (b"a.png", b"one")
 
 
-def test_value_of_the_name_is_no_file() -> None:
+def test_value_with_the_name_is_not_a_file() -> None:
     assert parse(TYPE, [value(b"file", b"x") + END[2:]]) == NO_SUCH_FILE
 
 
-def test_file_behind_a_value_of_its_name_counts() -> None:
+def test_file_after_a_value_with_the_same_name_is_taken() -> None:
     assert parse(TYPE, [value(b"file", b"x") + part(b"one") + END[2:]]) == (b"a.png", b"one")
 
 
@@ -179,7 +179,7 @@ def test_base64_is_not_decoded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "is_told"),
+    ("line", "is_reported"),
     [
         (b"A" * 4095, True),
         (b"A" * 4096, False),
@@ -190,20 +190,22 @@ def test_base64_is_not_decoded() -> None:
     ],
     ids=range(6),
 )
-def test_cut_header_line_is_told_of_unless_it_fills_buffers(line: bytes, is_told: bool) -> None:
-    said = parse(TYPE, [b"--b\r\n" + line], end="unexpected EOF")
-    if is_told:
-        assert str(said).startswith('malformed MIME header: missing colon: "AAAA')
+def test_truncated_header_line_is_reported_unless_it_fills_buffers(
+    line: bytes, is_reported: bool
+) -> None:
+    parsed = parse(TYPE, [b"--b\r\n" + line], end="unexpected EOF")
+    if is_reported:
+        assert str(parsed).startswith('malformed MIME header: missing colon: "AAAA')
     else:
-        assert said == "unexpected EOF"
+        assert parsed == "unexpected EOF"
 
 
 LONG_LINE = b"A:" + b" " * 1000 + b"b"
-"""Longer than what Go counts for its entry."""
+"""A header line that is longer than the size Go accounts for its entry."""
 
 
 def header_entries(bytes_left: int, piece: int) -> dict[bytes, list[bytes]]:
-    """What is read of LONG_LINE, `piece` bytes at a time."""
+    """Read LONG_LINE, `piece` bytes at a time; return the header entries."""
     reader = MIMEHeaderReader(HEADER_BYTES + bytes_left, 10)
     header = LONG_LINE + b"\r\n\r\n"
     for start in range(0, len(header), piece):

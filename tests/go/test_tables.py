@@ -1,4 +1,4 @@
-"""Go's small functions, each by a table of what Go answers."""
+"""Go's small functions, each compared with a table of Go's own results."""
 
 from __future__ import annotations
 
