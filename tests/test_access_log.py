@@ -1,4 +1,4 @@
-"""The lines of the log that tell of requests."""
+"""The access log."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def lines_of(*flags: str) -> list[str]:
 
 def test_request_is_a_line_without_its_key() -> None:
     (line,) = lines_of()
-    wanted = (
+    pattern = (
         r'20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO 127\.0\.0\.1:\d+ - "GET /v1/models\?x=%20%0A '
     )
-    assert re.fullmatch(wanted + r'HTTP/1\.1" 200', line), line
+    assert re.fullmatch(pattern + r'HTTP/1\.1" 200', line), line
 
 
 def test_log_can_be_left_out() -> None:

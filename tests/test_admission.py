@@ -1,4 +1,4 @@
-"""The order in which a request is let in: key, world, rules, rate, operation."""
+"""The order of the checks on a request: key, world, rules, rate limit, operation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSED: list[dict[str, str]] = [{}, WRONG]
 
 
 class CountingStorage(MemoryStorage):
-    """Count what is read, and fail to read once told to."""
+    """A storage that records its reads, and fails them while `is_away`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def storage() -> CountingStorage:
 
 @pytest.fixture
 def guarded(storage: CountingStorage, start_server: StartServer) -> ServerThread:
-    """Start a server that knows one key, and has read what it reads at its start."""
+    """Start a server that accepts one key, and discard the reads of its start."""
     server = start_server(on=storage, api_keys="good")
     storage.reads.clear()
     return server
@@ -98,7 +98,7 @@ def test_refused_key_keeps_its_journal(guarded: ServerThread) -> None:
     assert journal(guarded, GOOD) == []
 
 
-def test_world_of_a_refused_key_still_takes_up_what_it_was_told(
+def test_world_of_a_refused_key_keeps_its_settings_over_a_restart(
     storage: CountingStorage, start_server: StartServer
 ) -> None:
     server = start_server(on=storage, api_keys="good")

@@ -1,4 +1,4 @@
-"""How answers leave: whole ones at once, in the order of the requests, for as many as are read."""
+"""How responses are sent: head and body in one write, in request order, with backpressure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILE_BYTES = 50_000
 
 @pytest.fixture
 def path(server: ServerThread) -> bytes:
-    """The path of a stored file of FILE_BYTES."""
+    """Upload a file of FILE_BYTES and return its path."""
     answered = httpx.post(
         f"{server.url}/v1/uploads/images",
         headers=AUTHORIZED,
@@ -52,8 +52,8 @@ def test_pipelined_requests_are_answered_in_their_order(path: bytes, server: Ser
 
 def files_answered(server: ServerThread) -> int:
     query = {"operation": "files.get"}
-    asked = httpx.get(f"{server.url}/_fake/requests", params=query, headers=AUTHORIZED)
-    return len(asked.json()["requests"])
+    answer = httpx.get(f"{server.url}/_fake/requests", params=query, headers=AUTHORIZED)
+    return len(answer.json()["requests"])
 
 
 def test_client_that_does_not_read_is_waited_for(path: bytes, server: ServerThread) -> None:

@@ -1,6 +1,6 @@
-"""The layout shows the architecture: rooms with a description, short modules, one clock.
+"""Rules of the source tree: described rooms, short modules and functions, one injected clock.
 
-Which room may import which is in pyproject.toml, and held by import-linter (`make check`).
+import-linter checks which room may import which (`make check`); pyproject.toml has its contracts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 60
 MAX_MODULES = 12
 ROOM_LINES = range(3, 6)
-"""Of a room's description: a title, a blank line, and what belongs there and what may not."""
+"""Lines of a room's docstring: a title, a blank line, and what belongs there and what does not."""
 
 
 def module_name(path: Path) -> str:
@@ -46,7 +46,7 @@ def test_room_has_at_most_a_dozen_modules(room: Path) -> None:
 
 
 @pytest.mark.parametrize("room", [each for each in ROOMS if each.parent == PACKAGE], ids=room_name)
-def test_room_says_what_belongs_there(room: Path) -> None:
+def test_room_describes_what_belongs_there(room: Path) -> None:
     assert len(docstring(room / "__init__.py").splitlines()) in ROOM_LINES
 
 
@@ -59,7 +59,7 @@ def test_layers_of_the_linter_are_the_rooms() -> None:
     assert listed == there | {path.stem for path in modules_of(PACKAGE)}
 
 
-def test_architecture_page_is_a_picture_of_the_folders() -> None:
+def test_architecture_page_lists_the_folders_and_modules() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     drawn = set(re.findall(r"^    ([a-z_0-9]+)/ ", page, re.MULTILINE))
     assert drawn == {room.name for room in ROOMS if room.parent == PACKAGE}
@@ -82,9 +82,9 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
             assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
 
 
-# `request_id` and `access_log` only write a given instant out, `readiness` waits on behalf of the
-# command, S3 goes by the real time of machines, whatever the clock of a test says, `incoming` by
-# how long a disk really takes, and a test may set a world's clock by a datetime of its own.
+# `request_id` and `access_log` only format a given time. `readiness` waits for the command. S3
+# needs the machine's real time, whatever a test's clock says. `incoming` measures how long disk
+# writes really take. `testing.clock` accepts a datetime from a test.
 IMPORTERS = {
     "time": {
         "fake_apimart.common.clock",
@@ -102,7 +102,7 @@ IMPORTERS = {
 
 
 @pytest.mark.parametrize(("module", "importers"), IMPORTERS.items())
-def test_time_and_chance_are_injected(module: str, importers: set[str]) -> None:
+def test_time_and_randomness_are_injected(module: str, importers: set[str]) -> None:
     found = {
         module_name(path)
         for path in SOURCES
@@ -113,6 +113,6 @@ def test_time_and_chance_are_injected(module: str, importers: set[str]) -> None:
     assert found == importers
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     for path in SOURCES:
         assert docstring(path), path

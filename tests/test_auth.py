@@ -1,4 +1,4 @@
-"""Who may upload: any key, or one of those that were set."""
+"""Authentication: any API key, or only the configured ones."""
 
 from __future__ import annotations
 

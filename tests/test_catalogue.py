@@ -39,7 +39,7 @@ def test_only_offered_models_are_listed(start_server: StartServer) -> None:
         "/v1/model-schema?model=gpt-image-2&operation=image_generation",
     ],
 )
-def test_schema_is_told_in_the_live_form(path: str, client: httpx.Client) -> None:
+def test_schema_has_the_live_form(path: str, client: httpx.Client) -> None:
     answer = client.get(path).json()
     schema = answer.pop("input_schema")
     assert answer == {
@@ -80,7 +80,7 @@ def test_schema_is_told_in_the_live_form(path: str, client: httpx.Client) -> Non
         ),
     ],
 )
-def test_schema_of_no_model_is_refused(
+def test_schema_of_an_unknown_model_is_refused(
     path: str, status: int, message: str, client: httpx.Client
 ) -> None:
     answer = client.get(path)
@@ -91,12 +91,12 @@ def test_schema_of_no_model_is_refused(
 @pytest.mark.parametrize(
     "path", ["/v1/models", "/v1/models/gpt-image-2/schema", "/v1/model-schema", "/v1/balance"]
 )
-def test_all_of_it_asks_for_a_key(path: str, server: ServerThread) -> None:
+def test_every_path_requires_a_key(path: str, server: ServerThread) -> None:
     assert httpx.get(server.url + path).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/v1/balance", "/balance", "/v1/user/balance"])
-def test_balance_begins_whole(path: str, server: ServerThread) -> None:
+def test_balance_starts_unspent(path: str, server: ServerThread) -> None:
     answer = httpx.get(server.url + path, headers={"Authorization": "Bearer nobody"})
     assert answer.text == (
         '{"success":true,"remain_balance":100,"remain_credits":1000,"used_balance":0,'

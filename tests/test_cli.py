@@ -1,4 +1,4 @@
-"""The command: its lines, its exit statuses, its life and its end."""
+"""The command: its output, exit statuses, start, signals and shutdown."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_serve_says_where_it_listens_and_how_to_point_a_client_at_it() -> None:
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_the_server_well(sig: signal.Signals) -> None:
+def test_signal_ends_the_server_cleanly(sig: signal.Signals) -> None:
     with ServerProcess(*MEMORY) as server:
         assert upload(server.url, PNG).status_code == 200
         status, log = server.end(sig)
@@ -189,7 +189,7 @@ def test_unknown_flag_is_a_usage_error() -> None:
     assert "--prot" in refused.stderr
 
 
-def test_version_is_said() -> None:
+def test_version_is_printed() -> None:
     assert command("--version").stdout == f"fake-apimart {__version__}\n"
 
 
@@ -218,9 +218,9 @@ def test_ready_is_0_when_the_server_answers(server: ServerThread) -> None:
 
 
 def test_ready_is_1_when_nobody_answers() -> None:
-    asked = command("ready", env={"FAKE_APIMART_PORT": "1"})
-    assert asked.returncode == 1
-    assert asked.stderr.startswith("fake-apimart: not ready: http://127.0.0.1:1 does not answer")
+    result = command("ready", env={"FAKE_APIMART_PORT": "1"})
+    assert result.returncode == 1
+    assert result.stderr.startswith("fake-apimart: not ready: http://127.0.0.1:1 does not answer")
 
 
 def test_ready_is_2_where_the_port_is_unknown() -> None:
@@ -232,10 +232,10 @@ def test_ready_is_1_when_another_server_answers(body: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         thread = threading.Thread(target=answer_once, args=(other, body))
         thread.start()
-        asked = command("ready", env={"FAKE_APIMART_PORT": str(other.getsockname()[1])})
+        result = command("ready", env={"FAKE_APIMART_PORT": str(other.getsockname()[1])})
         thread.join()
-    assert asked.returncode == 1
-    assert "is some other server" in asked.stderr
+    assert result.returncode == 1
+    assert "is some other server" in result.stderr
 
 
 def answer_once(listener: socket.socket, body: bytes) -> None:
@@ -279,10 +279,10 @@ def test_reset_of_a_server_that_others_can_reach_needs_the_admin_token(
 
 
 def test_reset_is_1_when_nobody_answers() -> None:
-    asked = command("reset", env={"FAKE_APIMART_PORT": "1"})
-    assert asked.returncode == 1
-    assert asked.stderr.startswith("fake-apimart: not reset: http://127.0.0.1:1 does not answer")
-    assert asked.stderr.count("\n") == 1
+    result = command("reset", env={"FAKE_APIMART_PORT": "1"})
+    assert result.returncode == 1
+    assert result.stderr.startswith("fake-apimart: not reset: http://127.0.0.1:1 does not answer")
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -314,5 +314,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
         "import sys, fake_apimart.cli, fake_apimart.server\n"
         f"print(sorted({heavy} & sys.modules.keys()))"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout == "[]\n"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"

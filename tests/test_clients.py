@@ -1,4 +1,4 @@
-"""Real clients, making the calls that the vendor's page shows: curl, requests, fetch in Node."""
+"""Real clients make the calls of the vendor's page: curl, requests, and fetch in Node."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from PIL import Image
 from tests.generating import picture_at
 from tests.harness import KEY, ServerThread
 
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 
 FETCH = """
 import { openAsBlob } from 'node:fs';
@@ -37,7 +37,7 @@ console.log(JSON.stringify({ status: response.status, result, bytes }));
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph's worth of JPEG, some 300 KB, made by Pillow."""
+    """Create a JPEG of about 300 KB, as large as a photo, with Pillow."""
     path = tmp_path_factory.mktemp("pictures") / "image.jpg"
     noise = Image.effect_noise((900, 600), 80)
     noise.convert("RGB").save(path, quality=90)
@@ -52,9 +52,9 @@ def assert_is_upload_of(picture: Path, answer: dict[str, Any]) -> None:
 
 
 def run(*command: str) -> str:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @needs_curl
@@ -110,11 +110,11 @@ def test_requests_uploads_a_picture(picture: Path, server: ServerThread) -> None
 
 @needs_node
 def test_fetch_uploads_a_picture(picture: Path, server: ServerThread) -> None:
-    said = json.loads(
+    output = json.loads(
         run("node", "--input-type=module", "--eval", FETCH, server.url, KEY, str(picture))
     )
-    assert said["status"] == 200
-    assert_is_upload_of(picture, said["result"])
+    assert output["status"] == 200
+    assert_is_upload_of(picture, output["result"])
 
 
 def test_requests_runs_the_whole_workflow(picture: Path, server: ServerThread) -> None:
@@ -164,5 +164,5 @@ console.log(task.result.images[0].url[0]);
 
 @needs_node
 def test_fetch_runs_the_whole_workflow(picture: Path, server: ServerThread) -> None:
-    said = run("node", "--input-type=module", "--eval", WORKFLOW, server.url, KEY, str(picture))
-    assert picture_at(said.strip()).size == (1024, 1024)
+    output = run("node", "--input-type=module", "--eval", WORKFLOW, server.url, KEY, str(picture))
+    assert picture_at(output.strip()).size == (1024, 1024)

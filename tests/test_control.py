@@ -1,4 +1,4 @@
-"""The control API: who may drive it, what it refuses, and its page."""
+"""The control API: access, refusals, and its documentation page."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ JSON = {"Content-Type": "application/json"}
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Status and message of a refusal, which has the one shape that all have."""
+    """Check that the error has the common form; return its status and message."""
     error = answer.json()["error"]
     assert answer.json() == {"error": {"message": error["message"], "type": error["type"]}}
     return answer.status_code, error["message"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.8.7", "::1"])
-def test_loopback_is_known(host: str) -> None:
+def test_loopback_is_recognised(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize(
     "host", ["", "0.0.0.0", "::", "192.168.0.1", "localhost.evil.example", "example.org"]
 )
-def test_what_is_not_loopback_is_known(host: str) -> None:
+def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
@@ -75,7 +75,7 @@ def test_admin_token_opens_the_whole_server_on_any_address(
 
 
 @pytest.mark.parametrize("authorization", ["Basic abc", "Bearer", "", "some-key"])
-def test_key_that_is_none_is_not_taken_for_the_whole_server(
+def test_malformed_key_is_not_taken_for_a_call_without_a_key(
     authorization: str, server: ServerThread
 ) -> None:
     headers = {**JSON, "Authorization": authorization}
@@ -91,7 +91,7 @@ def test_key_that_is_none_is_not_taken_for_the_whole_server(
     ("method", "path"),
     [("POST", "reset"), ("POST", "clock"), ("PATCH", "world"), ("DELETE", "world")],
 )
-def test_what_a_form_of_a_web_page_could_send_is_refused(
+def test_content_type_that_a_web_form_can_send_is_refused(
     method: str, path: str, content_type: str, server: ServerThread
 ) -> None:
     headers = {**KEY, **({"Content-Type": content_type} if content_type else {})}
@@ -108,7 +108,7 @@ def test_page_of_another_site_is_refused(origin: str, method: str, server: Serve
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_page_of_its_own_is_let_through(server: ServerThread) -> None:
+def test_page_of_the_same_origin_is_accepted(server: ServerThread) -> None:
     headers = {**KEY, **JSON, "Origin": server.url}
     answer = httpx.patch(f"{server.url}/_fake/world", headers=headers, json={"balance": 1})
     assert answer.json()["own_settings"] == {"balance": 1}
@@ -143,12 +143,12 @@ CLOCK = [
 
 
 @pytest.mark.parametrize(("body", "message"), CLOCK)
-def test_clock_change_that_cannot_be_is_refused(
+def test_invalid_clock_change_is_refused(
     body: dict[str, Any], message: str, world: FakeAPIMart
 ) -> None:
     url = f"{world.base_url}/_fake/clock"
-    status, said = refusal(httpx.post(url, headers=authorized(world), json=body))
-    assert (status, message in said) == (400, True), said
+    status, text = refusal(httpx.post(url, headers=authorized(world), json=body))
+    assert (status, message in text) == (400, True), text
     before = httpx.get(url, headers=authorized(world)).json()
     assert abs(before["now"] - httpx.get(url).json()["now"]) < 5
 
@@ -175,15 +175,13 @@ WORLD = [
 
 
 @pytest.mark.parametrize(("body", "message"), WORLD)
-def test_setting_that_cannot_be_is_refused(
-    body: dict[str, Any], message: str, world: FakeAPIMart
-) -> None:
+def test_invalid_setting_is_refused(body: dict[str, Any], message: str, world: FakeAPIMart) -> None:
     url = f"{world.base_url}/_fake/world"
-    status, said = refusal(httpx.patch(url, headers=authorized(world), json=body))
-    assert (status, message in said) == (400, True), said
+    status, text = refusal(httpx.patch(url, headers=authorized(world), json=body))
+    assert (status, message in text) == (400, True), text
 
 
-def test_null_gives_a_setting_back_to_the_server(world: FakeAPIMart) -> None:
+def test_null_returns_a_setting_to_the_server_s(world: FakeAPIMart) -> None:
     url = f"{world.base_url}/_fake/world"
     httpx.patch(url, headers=authorized(world), json={"balance": 3, "task_polls": 2})
     answer = httpx.patch(url, headers=authorized(world), json={"balance": None}).json()
@@ -192,13 +190,13 @@ def test_null_gives_a_setting_back_to_the_server(world: FakeAPIMart) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"\xff", b"[" * 100_000])
-def test_body_that_is_no_json_is_refused(content: bytes, world: FakeAPIMart) -> None:
+def test_body_that_is_not_json_is_refused(content: bytes, world: FakeAPIMart) -> None:
     headers = {**authorized(world), **JSON}
     answer = httpx.post(f"{world.base_url}/_fake/clock", headers=headers, content=content)
     assert refusal(answer)[0] == 400
 
 
-def test_query_that_cannot_be_is_refused(world: FakeAPIMart) -> None:
+def test_invalid_query_is_refused(world: FakeAPIMart) -> None:
     url = f"{world.base_url}/_fake/requests"
     answer = httpx.get(url, params={"operation": "x"}, headers=authorized(world))
     assert "unknown operation x; valid are uploads.create" in refusal(answer)[1]
@@ -207,7 +205,7 @@ def test_query_that_cannot_be_is_refused(world: FakeAPIMart) -> None:
 
 
 @pytest.mark.parametrize("path", ["uploads", "uploads/x", "tasks"])
-def test_what_is_only_a_world_s_needs_a_key(path: str, server: ServerThread) -> None:
+def test_call_that_concerns_only_a_world_needs_a_key(path: str, server: ServerThread) -> None:
     assert refusal(httpx.get(f"{server.url}/_fake/{path}"))[0] == 401
     assert refusal(httpx.request("DELETE", f"{server.url}/_fake/world", headers=JSON))[0] == 401
 
@@ -229,12 +227,12 @@ def test_world_that_was_removed_begins_anew(world: FakeAPIMart) -> None:
         "DELETE", f"{world.base_url}/_fake/world", headers={**authorized(world), **JSON}
     )
     assert answer.json() == {"removed": name}
-    told = httpx.get(f"{world.base_url}/_fake/world", headers=authorized(world)).json()
-    assert told["own_settings"] == {}
+    data = httpx.get(f"{world.base_url}/_fake/world", headers=authorized(world)).json()
+    assert data["own_settings"] == {}
 
 
-class FailsOnce(MemoryStorage):
-    """Fails to keep what a world was told."""
+class FullStorage(MemoryStorage):
+    """A storage that fails to store a world's state."""
 
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         if info.key.startswith("world/"):
@@ -242,8 +240,8 @@ class FailsOnce(MemoryStorage):
         return super().writer(info)
 
 
-def test_failure_of_the_storage_is_said(start_server: StartServer) -> None:
-    server = start_server(on=FailsOnce())
+def test_failure_of_the_storage_is_reported(start_server: StartServer) -> None:
+    server = start_server(on=FullStorage())
     answer = httpx.post(f"{server.url}/_fake/clock", headers=KEY, json={"advance": 1})
     assert refusal(answer) == (503, "the storage failed: the disk is full")
 

@@ -1,4 +1,4 @@
-"""What is special about a folder: crashes, full disks, several servers, odd names, damage."""
+"""Storage in a folder: crashes, full disks, several servers, unusual names, damaged files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.test_storage import info, keys, opened, put, read
 
 LARGE = 1_000_000
 MOST_DESCRIPTORS = 4096
-"""More than this process has: the lowest that is free is always the next."""
+"""More descriptors than this process opens: the system always hands out the lowest free one."""
 
 UNFINISHED = """
 import asyncio, sys
@@ -115,7 +115,7 @@ def test_objects_are_there_after_a_restart(tmp_path: Path) -> None:
     run(body())
 
 
-def test_what_a_crash_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
+def test_unfinished_upload_of_a_crash_is_swept_at_the_next_start(tmp_path: Path) -> None:
     kill_within_an_upload(tmp_path)
     assert "0.part" in files_in(tmp_path / "incoming")
 
@@ -127,7 +127,7 @@ def test_what_a_crash_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
     run(body())
 
 
-def test_upload_of_a_living_server_is_not_swept(tmp_path: Path) -> None:
+def test_upload_of_a_running_server_is_not_swept(tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as one:
             writer = one.writer(info())
@@ -159,26 +159,26 @@ def test_picture_in_the_folder_begins_with_its_own_bytes(tmp_path: Path) -> None
     assert (tmp_path / "objects" / "image" / "x.jpg").read_bytes().startswith(JPEG)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits on Windows")
-def test_full_disk_fails_what_does_not_fit_and_nothing_else(tmp_path: Path) -> None:
-    ran = subprocess.run(
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+def test_full_disk_fails_only_what_does_not_fit(tmp_path: Path) -> None:
+    result = subprocess.run(
         python(FULL, tmp_path), capture_output=True, text=True, check=True, timeout=20
     )
-    *lines, left = ran.stdout.splitlines()
-    said = [line.split(" ", 2) for line in lines]
-    assert [(limit, size) for limit, size, what in said if what != "stored"] == [
+    *lines, left = result.stdout.splitlines()
+    outcomes = [line.split(" ", 2) for line in lines]
+    assert [(limit, size) for limit, size, outcome in outcomes if outcome != "stored"] == [
         ("50000", "100000"),
         ("50000", "3000000"),
         ("400000", "3000000"),
     ]
-    assert all("File too large" in what for _, _, what in said if what != "stored")
+    assert all("File too large" in outcome for _, _, outcome in outcomes if outcome != "stored")
     assert files_in(tmp_path / "objects") == ["a"]
     assert left == "[]"
 
 
 @pytest.mark.parametrize("size", [10, LARGE])
 @pytest.mark.parametrize("folder", ["objects", "incoming", "objects/image"])
-def test_removed_folder_of_its_own_is_made_anew(size: int, folder: str, tmp_path: Path) -> None:
+def test_removed_subfolder_is_created_again(size: int, folder: str, tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             await put(storage, info("image/before"), b"x")
@@ -248,7 +248,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("content", DAMAGED)
-def test_damaged_file_is_an_error_to_read_and_no_entry(content: bytes, tmp_path: Path) -> None:
+def test_damaged_file_is_an_error_to_read_and_is_not_listed(content: bytes, tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             await put(storage, info("image/good"), b"x")
@@ -285,7 +285,7 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_key_may_be_no_file_name(key: str, tmp_path: Path) -> None:
+def test_key_need_not_be_a_valid_file_name(key: str, tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             await put(storage, info(key), b"x")
@@ -296,11 +296,11 @@ def test_key_may_be_no_file_name(key: str, tmp_path: Path) -> None:
     assert all(len(name) < 200 for name in files_in(tmp_path / "objects"))
 
 
-def test_other_object_in_the_file_of_a_key_is_not_it(tmp_path: Path) -> None:
+def test_file_that_holds_another_key_is_not_found(tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             await put(storage, info("image/a"), b"x")
-            # What a file system that ignores case does to the keys A and a.
+            # On a case-insensitive file system, the keys A and a lead to the same file.
             os.rename(tmp_path / "objects" / "image" / "a", tmp_path / "objects" / "image" / "A")
             with pytest.raises(ObjectNotFound):
                 await storage.get("image/A")
@@ -323,7 +323,7 @@ def test_key_below_an_object_is_not_found(tmp_path: Path) -> None:
     content=st.binary(max_size=200),
 )
 @settings(max_examples=50)
-def test_trailer_says_again_what_it_was_told(
+def test_trailer_round_trips(
     metadata: dict[str, str], content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     described = ObjectInfo("image/a", "image/png", 1, 2, metadata)
@@ -348,7 +348,7 @@ def test_thousands_of_chunks_are_written_in_order(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"".join(chunks)
 
 
-def test_keys_that_look_alike_have_files_of_their_own(tmp_path: Path) -> None:
+def test_similar_keys_have_different_files(tmp_path: Path) -> None:
     paths = {path_of(tmp_path, f"image/{'x' * 300}{number}") for number in range(100)}
     assert len(paths) == 100
 
@@ -372,7 +372,7 @@ def test_batches_shrink_when_many_large_objects_arrive(tmp_path: Path) -> None:
 
 
 SLOW = 0.3
-"""Longer than a busy machine takes for a short write."""
+"""In seconds: longer than a short write takes on a busy machine."""
 
 
 @pytest.fixture
@@ -381,27 +381,27 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_for(seconds: float, incoming: Incoming) -> None:
-    """A write that takes so long."""
+    """Simulate a write that takes `seconds`."""
     with incoming.measured():
         time.sleep(seconds)
 
 
 def fill_up(fd: int, chunks: Sequence[Chunk]) -> None:
-    """A write to a full disk."""
+    """Fail as a write to a full disk does."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-async def give_up(commit: Coroutine[Any, Any, None], begun: threading.Event) -> None:
-    """Cancel a commit once a thread has begun with it."""
+async def cancel(commit: Coroutine[Any, Any, None], started: threading.Event) -> None:
+    """Cancel a commit after a thread has started on it."""
     committing = asyncio.create_task(commit)
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(started.wait, 10)
     committing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await committing
 
 
 def parts_in(folder: Path) -> list[int]:
-    """The sizes of files that are being written."""
+    """List the sizes in bytes of the files that are being written."""
     return [path.stat().st_size for path in folder.glob("incoming/*/*.part")]
 
 
@@ -500,33 +500,33 @@ def test_disk_that_fills_up_within_a_large_object_is_a_storage_error(
     run(body())
 
 
-def test_commit_that_is_given_up_halfway_is_over_before_the_abort(
+def test_commit_that_is_cancelled_halfway_ends_before_the_abort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = threading.Event()
+    started = threading.Event()
 
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             writer = storage.writer(info("image/1"))
             await writer.write([b"a" * 200_000])
             monkeypatch.setattr("fake_apimart_storage.directory_writer.trailer", slowly)
-            await give_up(writer.commit(), begun)
+            await cancel(writer.commit(), started)
             await writer.abort()
             assert parts_in(tmp_path) == []
             assert await read(storage, "image/1") == b"a" * 200_000
 
     def slowly(described: ObjectInfo) -> bytes:
-        begun.set()
+        started.set()
         time.sleep(0.2)
         return trailer(described)
 
     run(body())
 
 
-def test_commit_that_is_given_up_as_it_begins_writes_what_still_waited(
+def test_commit_that_is_cancelled_at_its_start_writes_what_was_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = threading.Event()
+    started = threading.Event()
 
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
@@ -537,19 +537,19 @@ def test_commit_that_is_given_up_as_it_begins_writes_what_still_waited(
             finish = writer._finish
 
             def late() -> None:
-                begun.set()
+                started.set()
                 time.sleep(0.2)
                 finish()
 
             monkeypatch.setattr(writer, "_finish", late)
-            await give_up(writer.commit(), begun)
+            await cancel(writer.commit(), started)
             await writer.abort()
             assert await read(storage, "image/1") == b"a" * 200_000 + b"b" * 1000
 
     run(body())
 
 
-def test_commit_that_is_given_up_before_its_turn_leaves_nothing(tmp_path: Path) -> None:
+def test_commit_that_is_cancelled_in_the_queue_leaves_nothing(tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(f"dir:{tmp_path}") as storage:
             assert isinstance(storage, DirectoryStorage)
@@ -582,14 +582,14 @@ def test_commit_waits_for_the_batch_that_is_being_written(
             await writer.commit()
             assert await read(storage, "image/1") == b"a" * 3_000_000 + b"b" * 1000
 
-    def let_others_pass(fd: int, chunks: Sequence[Chunk]) -> None:
-        """Write a large batch once another has been written, or none comes."""
+    def write_late(fd: int, chunks: Sequence[Chunk]) -> None:
+        """Delay a large batch until another has been written, for at most 0.3 s."""
         if sum(map(len, chunks)) > MAX_INLINE_WRITE_BYTES:
             overtaken.wait(0.3)
         write_all(fd, chunks)
         overtaken.set()
 
-    monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", let_others_pass)
+    monkeypatch.setattr("fake_apimart_storage.directory_writer.write_all", write_late)
     run(body())
 
 

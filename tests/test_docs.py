@@ -1,4 +1,4 @@
-"""The pages that are made from the code, and what they promise."""
+"""The documentation pages: generated ones are up to date, and their examples work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GENERATOR.loader.exec_module(generate)
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The code of one language on a page, block by block."""
+    """Return the code blocks of one language on a page."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
@@ -64,11 +64,11 @@ def test_commands_of_the_control_api_s_page_work() -> None:
     (commands,) = blocks("control.md", "sh")
     with ServerProcess("--storage", "memory://") as server:
         here = commands.replace("http://127.0.0.1:8080", server.url).replace("curl ", "curl -f ")
-        ran = subprocess.run(
+        result = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", here], capture_output=True, text=True, check=False
         )
-    assert ran.returncode == 0, ran.stderr
-    assert '"own_settings":{"task_seconds":0.0,"balance":5.0}' in ran.stdout
+    assert result.returncode == 0, result.stderr
+    assert '"own_settings":{"task_seconds":0.0,"balance":5.0}' in result.stdout
 
 
 def test_every_source_of_a_behaviour_is_known() -> None:
@@ -83,13 +83,13 @@ def test_page_names_every_recorded_request_that_is_answered_otherwise() -> None:
 
 
 def test_command_prints_the_page() -> None:
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "fake_apimart", "fidelity"],
         capture_output=True,
         check=True,
         encoding="utf-8",
     )
-    assert said.stdout == fidelity.markdown()
+    assert result.stdout == fidelity.markdown()
 
 
 def test_changelog_counts_the_recorded_requests_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Answers given before the body was read: the connection lives on, or ends without a reset."""
+"""Responses sent before the body is read: the connection stays open, or closes without a reset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DISCARDED = early_answer.DISCARDED_BYTES
 
 
 @pytest.mark.parametrize("size", [0, 1000, DISCARDED // 2, DISCARDED - 1000])
-def test_connection_lives_on_behind_a_small_unread_body(size: int, server: ServerThread) -> None:
+def test_connection_stays_open_after_a_small_unread_body(size: int, server: ServerThread) -> None:
     with connection(server.address) as sock:
         for _ in range(2):
             sock.sendall(upload_request(bytes(size), REFUSED))
@@ -113,7 +113,7 @@ def test_client_that_never_stops_is_cut_off(
 
 
 def send_without_end(sock: socket.socket) -> None:
-    """Send as long as somebody takes it, until DEADLINE_SECONDS have passed."""
+    """Send until the peer stops accepting data, for at most DEADLINE_SECONDS."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         sock.sendall(bytes(65536))

@@ -1,4 +1,4 @@
-"""Expired files are deleted for as long as the server runs, whatever the storage does."""
+"""Expired files are deleted while the server runs, even after storage errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fake_apimart_storage.memory import MemoryStorage
 
 
 class UnreadableOnce(MemoryStorage):
-    """A storage whose first list fails."""
+    """A storage whose first listing fails."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Failures on purpose: each by name, as real clients meet it."""
+"""Injected faults: each one by name, as real clients see it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def by_curl(
     if "json" in content:
         command += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
         stdin = json.dumps(content["json"]).encode()
-    said = subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=30)
-    body, _, status = said.stdout.rpartition(b"\n")
+    result = subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=30)
+    body, _, status = result.stdout.rpartition(b"\n")
     return int(status), body
 
 
@@ -87,7 +87,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 BODIES = json.loads((DATA / "fault_bodies.json").read_text("utf-8"))
-"""Each error in its bytes; ID stands for the request's id."""
+"""The exact body of each error; ID stands for the request id."""
 
 PAIRS = [
     (operation, error)
@@ -98,7 +98,7 @@ PAIRS = [
 
 
 def as_stated(body: bytes) -> str:
-    """A body with the request's id left out."""
+    """Return the body with ID in place of the request id."""
     text = body.decode()
     head, found, rest = text.partition("(request id: ")
     return f"{head}ID{rest.partition(')')[2]}" if found else text
@@ -106,7 +106,7 @@ def as_stated(body: bytes) -> str:
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize(("operation", "error"), PAIRS)
-def test_error_by_name_is_the_contract_s_and_then_over(
+def test_error_by_name_has_the_contract_s_bytes_and_happens_once(
     operation: str, error: str, client: str, world: FakeAPIMart
 ) -> None:
     if client == "curl" and shutil.which("curl") is None:
@@ -118,10 +118,10 @@ def test_error_by_name_is_the_contract_s_and_then_over(
     assert {"status": status, "body": as_stated(body)} == BODIES[error]
     assert rule.used == 1
     after, _ = CLIENTS[client](method, world.base_url + path, headers, content)
-    # The one task that is asked for is unknown.
+    # The task that `tasks.get` asks for is unknown.
     assert after == (400 if operation == "tasks.get" else 200)
-    told = world.requests.matching(operation)
-    assert [(each.status, each.fault) for each in told] == [(status, error), (after, None)]
+    entries = world.requests.matching(operation)
+    assert [(each.status, each.fault) for each in entries] == [(status, error), (after, None)]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_rules_fire_in_the_order_they_were_written(world: FakeAPIMart) -> None:
     world.fail("uploads.create", "invalid_key", after=1)
     world.fail("uploads.create", status=418)
     statuses = [upload(world).status_code for _ in range(6)]
-    # The second rule lets its first request through, which then meets the third.
+    # The second rule lets its first request pass, so the third rule applies to it.
     assert statuses == [500, 500, 418, 401, 200, 200]
 
 
@@ -171,7 +171,7 @@ def test_rule_without_an_end_goes_on_until_it_is_removed(world: FakeAPIMart) -> 
     assert upload(world).status_code == 200
 
 
-def test_rule_that_is_not_there_cannot_be_removed(world: FakeAPIMart) -> None:
+def test_unknown_rule_cannot_be_removed(world: FakeAPIMart) -> None:
     mine = world.fail("uploads.create", "forbidden", optional=True)
     another_s = world.another().fail("uploads.create", "forbidden", optional=True)
     for unknown in (0, another_s.id):
@@ -182,11 +182,11 @@ def test_rule_that_is_not_there_cannot_be_removed(world: FakeAPIMart) -> None:
         )
         assert answer.status_code == 404
         assert answer.json()["error"]["message"] == f"there is no rule {unknown}"
-    told = httpx.get(f"{world.base_url}/_fake/faults", headers=authorized(world)).json()
-    assert [rule["id"] for rule in told["faults"]] == [mine.id]
+    rules = httpx.get(f"{world.base_url}/_fake/faults", headers=authorized(world)).json()
+    assert [rule["id"] for rule in rules["faults"]] == [mine.id]
 
 
-def test_rate_limit_by_a_rule_says_when_to_come_again(world: FakeAPIMart) -> None:
+def test_rate_limit_by_a_rule_has_a_retry_after_header(world: FakeAPIMart) -> None:
     world.fail("uploads.create", "rate_limited")
     answer = upload(world)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
@@ -248,15 +248,15 @@ def test_page_s_own_poll_meets_the_rules_of_polls(world: FakeAPIMart) -> None:
 def test_delay_comes_before_the_answer(world: FakeAPIMart) -> None:
     world.fail("uploads.create", delay=0.4)
     world.fail("uploads.create", "forbidden", delay=0.4)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert upload(world).status_code == 200
-    assert time.monotonic() - begun >= 0.4
+    assert time.monotonic() - started >= 0.4
     assert upload(world).status_code == 403
-    assert time.monotonic() - begun >= 0.8
+    assert time.monotonic() - started >= 0.8
 
 
 def whole_answer(world: FakeAPIMart, body: bytes = b"") -> bytes:
-    """All that comes on a connection with one upload."""
+    """Send one upload on a new connection; return everything received until it closes."""
     request = upload_request(body or form(JPEG, "a.jpg"), authorized(world))
     host, port = world.base_url.removeprefix("http://").split(":")
     with connection((host, int(port))) as sock:
@@ -312,15 +312,15 @@ def test_file_that_is_cut_is_an_error_of_the_client_s(world: FakeAPIMart) -> Non
 
 def test_answer_comes_a_byte_per_second(world: FakeAPIMart) -> None:
     world.fail("balance.get", socket="one_byte_per_second")
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{world.base_url}/v1/balance", headers=authorized(world), timeout=0.5)
     with httpx.stream("GET", f"{world.base_url}/v1/balance", headers=authorized(world)) as answer:
         assert answer.read().startswith(b'{"success":true')
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started < 10
 
 
-def test_client_may_tire_of_an_answer_that_never_comes(world: FakeAPIMart) -> None:
+def test_client_may_time_out_on_an_answer_that_never_comes(world: FakeAPIMart) -> None:
     world.fail("balance.get", socket="never_answer")
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{world.base_url}/v1/balance", headers=authorized(world), timeout=0.3)
@@ -353,9 +353,9 @@ def test_server_ends_at_once_and_without_noise_while_an_answer_stalls(fault: str
         key = f"Authorization: Bearer {world.api_key}\r\n"
         sock.sendall(f"GET /v1/balance HTTP/1.1\r\nHost: x\r\n{key}\r\n".encode())
         world.requests.wait_for("balance.get")
-        begun = time.monotonic()
+        started = time.monotonic()
         status, log = process.end()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - started < 5
         assert status == 0
         assert "Traceback" not in log
         assert "ERROR" not in log
@@ -367,7 +367,7 @@ REFUSED = json.loads((DATA / "rule_refusals.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused["message"])
-def test_rule_that_cannot_be_is_refused_when_it_is_written(
+def test_invalid_rule_is_refused_when_it_is_written(
     refused: dict[str, Any], world: FakeAPIMart
 ) -> None:
     answer = httpx.post(
@@ -379,8 +379,8 @@ def test_rule_that_cannot_be_is_refused_when_it_is_written(
     error = answer.json()["error"]
     assert refused["message"] in error["message"]
     assert error == {"message": error["message"], "type": "invalid_request_error"}
-    told = httpx.get(f"{world.base_url}/_fake/faults", headers=authorized(world)).json()
-    assert told == {"faults": []}
+    rules = httpx.get(f"{world.base_url}/_fake/faults", headers=authorized(world)).json()
+    assert rules == {"faults": []}
 
 
 def test_every_operation_is_called_here() -> None:

@@ -1,4 +1,4 @@
-"""From a file's URL back to the key under which it is stored."""
+"""File URLs: from the path of a URL back to the storage key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET` and `HEAD` of a file: the very bytes, for 72 hours, in parts where they are asked for."""
+"""`GET` and `HEAD` of a file: exact bytes, ranges, conditions, and expiry after 72 hours."""
 
 from __future__ import annotations
 
@@ -89,15 +89,15 @@ RANGES = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "start", "stop"), RANGES)
-def test_range_gives_that_part(asked: str, start: int, stop: int, url: str) -> None:
-    answer = httpx.get(url, headers={"Range": asked})
+@pytest.mark.parametrize(("header", "start", "stop"), RANGES)
+def test_range_gives_that_part(header: str, start: int, stop: int, url: str) -> None:
+    answer = httpx.get(url, headers={"Range": header})
     assert (answer.status_code, answer.content) == (206, CONTENT[start:stop])
     assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "header",
     [
         "bytes=0-1,3-4",
         "bytes=5-2",
@@ -109,14 +109,14 @@ def test_range_gives_that_part(asked: str, start: int, stop: int, url: str) -> N
         "bytes=+1-2",
     ],
 )
-def test_range_that_is_none_gives_the_whole_file(asked: str, url: str) -> None:
-    answer = httpx.get(url, headers={"Range": asked})
+def test_invalid_range_gives_the_whole_file(header: str, url: str) -> None:
+    answer = httpx.get(url, headers={"Range": header})
     assert (answer.status_code, answer.content) == (200, CONTENT)
 
 
-@pytest.mark.parametrize("asked", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0"])
-def test_range_behind_the_end_is_refused(asked: str, url: str) -> None:
-    answer = httpx.get(url, headers={"Range": asked})
+@pytest.mark.parametrize("header", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0"])
+def test_range_beyond_the_end_is_refused(header: str, url: str) -> None:
+    answer = httpx.get(url, headers={"Range": header})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
     assert "<Code>InvalidRange</Code>" in answer.text
@@ -151,8 +151,8 @@ def test_other_etag_gives_the_file(url: str) -> None:
 )
 def test_date_known_to_the_client_decides(since: str, status: int, url: str) -> None:
     modified = httpx.head(url).headers["last-modified"]
-    asked = {"If-Modified-Since": since.format(last_modified=modified)}
-    assert httpx.get(url, headers=asked).status_code == status
+    headers = {"If-Modified-Since": since.format(last_modified=modified)}
+    assert httpx.get(url, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(("header", "status"), [("etag", 206), ("last-modified", 206), (None, 200)])
@@ -221,8 +221,8 @@ def test_preflight_at_a_file_is_refused_by_default(url: str) -> None:
 
 def test_preflight_at_a_file_is_granted_by_the_setting(start_server: StartServer) -> None:
     server = start_server(file_cors=True)
-    asked = {"Origin": "https://app.example", "Access-Control-Request-Headers": "range"}
-    answer = httpx.options(f"{server.url}/f/image/x", headers=asked)
+    headers = {"Origin": "https://app.example", "Access-Control-Request-Headers": "range"}
+    answer = httpx.options(f"{server.url}/f/image/x", headers=headers)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-headers"] == "range"
 
@@ -257,7 +257,7 @@ def test_file_that_ends_while_it_is_sent_is_cut(tmp_path: Path, start_server: St
             list(chunks)
 
 
-def test_file_that_cannot_be_read_at_all_is_cut_behind_the_head(
+def test_file_whose_bytes_cannot_be_read_is_cut_after_the_head(
     server: ServerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def chunks(*_: object) -> NoReturn:

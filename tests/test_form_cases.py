@@ -1,4 +1,4 @@
-"""The recorded requests: raw bytes to a real socket, and what Go's own server said to each."""
+"""Recorded requests, sent as raw bytes, compared with the answers of Go's own server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness import DATA, ServerThread, exchange, parse_head
 FOLDER = DATA / "form_cases"
 CASES = json.loads((FOLDER / "expected.json").read_text())["cases"]
 
-# The parser refuses ambiguous heads, which request smuggling lives on: see docs/fidelity.md.
+# The parser refuses ambiguous heads, which allow request smuggling: see docs/fidelity.md.
 REFUSED_AS_AMBIGUOUS = ("chunked-and-content-length", "ok-lf-request-head")
 
 
@@ -27,7 +27,7 @@ def _send(case: dict[str, Any], server: ServerThread) -> tuple[int, dict[str, st
 
 
 def _without_type(message: str) -> str:
-    """An `unsupported image type` without the type's name, which is libmagic's here."""
+    """Remove the type from an `unsupported image type` message: ours is libmagic's name."""
     before, colon, after = message.partition("unsupported image type: ")
     return before + colon + after.partition(", ")[2] if colon else message
 
@@ -60,6 +60,6 @@ def test_recorded_refusal_is_given_as_recorded(case: dict[str, Any], server: Ser
     assert headers["content-type"] == "application/json; charset=utf-8"
 
 
-def test_every_refused_head_is_among_the_cases() -> None:
+def test_every_ambiguous_head_is_a_recorded_case() -> None:
     names = {case["name"] for case in CASES}
     assert names.issuperset(REFUSED_AS_AMBIGUOUS)

@@ -1,4 +1,4 @@
-"""What holds for every answer of the API: request ids, unknown URLs, slashes, CORS."""
+"""Properties of every API response: request ids, unknown URLs, slashes, CORS."""
 
 from __future__ import annotations
 
@@ -133,12 +133,12 @@ def test_doubled_slashes_are_folded(path: str, server: ServerThread) -> None:
 
 
 def test_preflight_echoes_the_headers_and_asks_for_no_key(server: ServerThread) -> None:
-    asked = {
+    headers = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
-    answer = httpx.options(server.url + PATH, headers=asked)
+    answer = httpx.options(server.url + PATH, headers=headers)
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-methods"] == "GET,POST,PUT,DELETE,OPTIONS"

@@ -1,4 +1,4 @@
-"""`POST /v1/images/generations`: both forms of the answer, every refusal, idempotency."""
+"""`POST /v1/images/generations`: both response formats, every error, idempotency."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_other_version_counts_as_none(version: str, server: ServerThread) -> Non
     assert "x-apimart-response-version" not in answer.headers
 
 
-def test_task_id_tells_the_instant_of_creation(start_server: StartServer) -> None:
+def test_task_id_contains_the_time_of_creation(start_server: StartServer) -> None:
     server = start_server(clock=StoppedClock(NOW))
     task_id = task_id_of(create(server))
     alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -131,7 +131,7 @@ BAD_BODIES = [
 
 
 @pytest.mark.parametrize(("body", "message"), BAD_BODIES)
-def test_body_that_is_no_json_is_refused(body: bytes, message: str, server: ServerThread) -> None:
+def test_body_that_is_not_json_is_refused(body: bytes, message: str, server: ServerThread) -> None:
     answer = httpx.post(server.url + PATH, headers=AUTHORIZED, content=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].startswith(message)
@@ -288,7 +288,7 @@ def test_idempotency_key_is_visible_ascii(key: str, server: ServerThread) -> Non
     assert "1 to 191 visible ASCII" in answer.json()["error"]["message"]
 
 
-def test_create_tells_no_url(server: ServerThread) -> None:
+def test_answer_to_a_create_has_no_url(server: ServerThread) -> None:
     answer = create(server, image_urls=[upload(server, JPEG)])
     assert answer.status_code == 200
     assert "http" not in answer.text

@@ -1,4 +1,4 @@
-"""The journal: what was sent, told at once, without the key."""
+"""The journal: requests are recorded completely, immediately, and without API keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.harness import (
 from tests.worlds import authorized, create, created, upload
 
 
-def test_upload_is_told_whole(world: FakeAPIMart) -> None:
+def test_upload_is_recorded_in_full(world: FakeAPIMart) -> None:
     before = world.clock.now
     answer = httpx.post(
         f"{world.base_url}/v1/uploads/images?from=test",
@@ -57,20 +57,20 @@ def test_key_is_redacted_wherever_it_stands(world: FakeAPIMart) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "recorded"),
     [("Basic dXNlcjpwYXNz", "***"), ("s3cret", "***"), ("bearer  s3cret", "bearer ***")],
 )
-def test_what_stands_in_the_key_s_place_is_redacted_too(
-    sent: str, told: str, start_server: StartServer
+def test_other_credentials_are_redacted_too(
+    sent: str, recorded: str, start_server: StartServer
 ) -> None:
     server = start_server()
     headers = {"Authorization": sent}
     httpx.get(f"{server.url}/v1/balance", headers=headers)
     (entry,) = httpx.get(f"{server.url}/_fake/requests").json()["requests"]
-    assert entry["headers"]["authorization"] == told
+    assert entry["headers"]["authorization"] == recorded
 
 
-def test_refused_file_is_told_with_the_hash_of_what_came(world: FakeAPIMart) -> None:
+def test_refused_file_is_recorded_with_its_hash(world: FakeAPIMart) -> None:
     content = PDF + bytes(100_000)
     upload(world, content)
     (entry,) = world.requests
@@ -80,7 +80,7 @@ def test_refused_file_is_told_with_the_hash_of_what_came(world: FakeAPIMart) -> 
 
 
 PICTURE = JPEG + bytes(100_000)
-"""So long that its type is known before its end."""
+"""Large enough that its type is known before its end."""
 
 
 def upload_a_cut_form(world: FakeAPIMart) -> None:
@@ -104,7 +104,7 @@ def upload_against_a_rule(world: FakeAPIMart) -> None:
     ("attempt", "status"),
     [(upload_a_cut_form, 400), (upload_too_much, 413), (upload_against_a_rule, 500)],
 )
-def test_picture_that_was_not_stored_is_told_without_a_file(
+def test_picture_that_was_refused_is_recorded_without_a_file(
     attempt: Callable[[FakeAPIMart], None], status: int, start_server: StartServer
 ) -> None:
     with FakeAPIMart(start_server(max_file_bytes=len(PICTURE)).url) as world:
@@ -114,7 +114,7 @@ def test_picture_that_was_not_stored_is_told_without_a_file(
 
 
 class FullStorage(MemoryStorage):
-    """Fails to keep a picture once it has all of it."""
+    """A storage that fails to commit."""
 
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         return _FullWriter(self, info)
@@ -125,7 +125,7 @@ class _FullWriter(MemoryWriter):
         raise StorageError("the disk is full")
 
 
-def test_picture_that_the_storage_did_not_keep_is_told_without_a_file(
+def test_picture_that_failed_to_commit_is_recorded_without_a_file(
     start_server: StartServer,
 ) -> None:
     with FakeAPIMart(start_server(on=FullStorage()).url) as world:
@@ -134,7 +134,7 @@ def test_picture_that_the_storage_did_not_keep_is_told_without_a_file(
         assert (entry.status, entry.filename, entry.file) == (500, "a.jpg", None)
 
 
-def test_create_is_told_with_its_body_and_what_nothing_reads(world: FakeAPIMart) -> None:
+def test_create_is_recorded_with_its_body_and_unread_fields(world: FakeAPIMart) -> None:
     task_id = created(world, negative_prompt="dogs", n=1)
     (entry,) = world.requests
     assert entry.task_id == task_id
@@ -142,14 +142,14 @@ def test_create_is_told_with_its_body_and_what_nothing_reads(world: FakeAPIMart)
     assert entry.unread_fields == ["negative_prompt"]
 
 
-def test_long_body_is_told_by_its_beginning(world: FakeAPIMart) -> None:
+def test_long_body_is_recorded_truncated(world: FakeAPIMart) -> None:
     create(world, prompt="x" * (2 * BODY_BYTES))
     (entry,) = world.requests
     assert isinstance(entry.json, str)
     assert len(entry.json) == BODY_BYTES
 
 
-def test_poll_is_told_with_its_task(world: FakeAPIMart) -> None:
+def test_poll_is_recorded_with_its_task(world: FakeAPIMart) -> None:
     task_id = created(world)
     httpx.get(f"{world.base_url}/v1/tasks/{task_id}?language=en&x=1", headers=authorized(world))
     entry = world.requests[-1]
@@ -157,21 +157,21 @@ def test_poll_is_told_with_its_task(world: FakeAPIMart) -> None:
     assert entry.unread_fields == ["?x"]
 
 
-def test_wrong_path_is_told_to_the_key_that_sent_it(world: FakeAPIMart) -> None:
+def test_wrong_path_is_recorded_for_the_key_that_sent_it(world: FakeAPIMart) -> None:
     httpx.post(f"{world.base_url}/v1/upload/images", headers=authorized(world))
     (entry,) = world.requests
     assert (entry.operation, entry.status) == (None, 404)
     assert entry.path == "/v1/upload/images"
 
 
-def test_client_that_went_away_is_told(world: FakeAPIMart) -> None:
+def test_client_that_disconnected_is_recorded(world: FakeAPIMart) -> None:
     host, port = world.base_url.removeprefix("http://").split(":")
     body = form(JPEG, "a.jpg")
     request = upload_request(body[:-100], {**authorized(world), "Content-Length": str(len(body))})
     with connection((host, int(port))) as sock:
         sock.sendall(request)
     entry = world.requests.wait_for("uploads.create")[0]
-    # A body that ends too early is still answered; whether anybody reads it, nobody knows.
+    # The server answers a truncated body, unless it already knows that the client is gone.
     assert (entry.status in (None, 400), entry.file) == (True, None)
 
 
@@ -183,8 +183,8 @@ def test_request_without_a_key_and_unknown_file_are_the_server_s(start_server: S
         upload(world)
         assert len(world.requests) == 1
         everything = httpx.get(f"{server.url}/_fake/requests").json()["requests"]
-    told = [(entry["operation"], entry["status"]) for entry in everything]
-    assert told == [("uploads.create", 401), ("files.get", 403), ("uploads.create", 200)]
+    statuses = [(entry["operation"], entry["status"]) for entry in everything]
+    assert statuses == [("uploads.create", 401), ("files.get", 403), ("uploads.create", 200)]
     assert [entry["id"] for entry in everything] == sorted(entry["id"] for entry in everything)
 
 
@@ -195,7 +195,7 @@ def test_refused_key_has_a_journal_of_its_own(start_server: StartServer) -> None
     assert [each.error for each in world.requests] == ["invalid API key"]
 
 
-def test_entry_stands_before_the_answer_leaves(world: FakeAPIMart) -> None:
+def test_entry_is_there_before_the_answer_is_sent(world: FakeAPIMart) -> None:
     for number in range(1, 50):
         httpx.get(f"{world.base_url}/v1/models", headers=authorized(world))
         assert len(world.requests) == number
@@ -205,7 +205,7 @@ LONG = "x" * 1_000_000
 
 
 @pytest.mark.parametrize("field", ["path", "query", "filename", "error", "part_headers"])
-def test_entry_costs_whatever_a_client_made_long(field: str) -> None:
+def test_long_fields_count_towards_the_bytes_of_an_entry(field: str) -> None:
     entry = Entry("uploads.create", "POST", "/v1/uploads/images")
     long = {"query": LONG.encode(), "part_headers": {b"X": [LONG.encode()]}}
     setattr(entry, field, long.get(field, LONG))
@@ -220,10 +220,10 @@ def test_latest_entries_are_kept(world: FakeAPIMart) -> None:
         for number in range(MAX_ENTRIES + 5):
             client.get(f"/v1/models?number={number}")
         since = world.requests[-3].id
-        told = client.get("/_fake/requests", params={"since": since, "limit": 1}).json()
+        page = client.get("/_fake/requests", params={"since": since, "limit": 1}).json()
     assert len(world.requests) == MAX_ENTRIES
     assert world.requests[0].unread_fields == ["?number"]
-    assert [entry["id"] for entry in told["requests"]] == [world.requests[-1].id]
+    assert [entry["id"] for entry in page["requests"]] == [world.requests[-1].id]
 
 
 def test_matching_is_by_operation_and_status(world: FakeAPIMart) -> None:
@@ -239,16 +239,16 @@ def test_matching_is_by_operation_and_status(world: FakeAPIMart) -> None:
 
 
 def test_waiting_ends_with_the_request(world: FakeAPIMart) -> None:
-    later = threading.Timer(0.2, upload, (world,))
-    later.start()
-    begun = time.monotonic()
+    timer = threading.Timer(0.2, upload, (world,))
+    timer.start()
+    started = time.monotonic()
     (entry,) = world.requests.wait_for("uploads.create", timeout=20)
     assert entry.status == 200
-    assert time.monotonic() - begun < 10
-    later.join()
+    assert time.monotonic() - started < 10
+    timer.join()
 
 
-def test_waiting_in_vain_shows_the_nearest(world: FakeAPIMart) -> None:
+def test_waiting_that_times_out_shows_the_nearest_requests(world: FakeAPIMart) -> None:
     upload(world, PDF)
     with pytest.raises(AssertionError) as caught:
         world.requests.wait_for("uploads.create", 2, timeout=0.05, status=200)
@@ -275,16 +275,16 @@ def test_waiting_leaves_other_coroutines_running(world: FakeAPIMart) -> None:
 
 def test_waiting_ends_with_the_world(world: FakeAPIMart) -> None:
     other = world.another()
-    later = threading.Timer(0.2, other.reset)
-    later.start()
-    begun = time.monotonic()
+    timer = threading.Timer(0.2, other.reset)
+    timer.start()
+    started = time.monotonic()
     with pytest.raises(AssertionError, match=r"^waited 30 s for 1 request\(s\) uploads\.create"):
         other.requests.wait_for("uploads.create", timeout=30)
-    assert time.monotonic() - begun < 20
-    later.join()
+    assert time.monotonic() - started < 20
+    timer.join()
 
 
-def test_name_that_is_no_utf_8_is_told(world: FakeAPIMart, server: ServerThread) -> None:
+def test_name_that_is_not_utf_8_is_recorded(world: FakeAPIMart, server: ServerThread) -> None:
     body = form(JPEG, "\udcff.jpg")
     request = upload_request(body, authorized(world))
     with connection(server.address) as sock:

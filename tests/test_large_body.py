@@ -1,4 +1,4 @@
-"""Large bodies arrive in memory that is used again, and nobody notices."""
+"""Large bodies: receive buffers are reused, and this changes nothing for clients."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from tests.harness import (
 
 KEEP: dict[str, str | None] = {"Connection": None}
 SIZES = (1, 300, 50_000, 400_000, 1_100_000)
-"""Of pieces that a client sends: some are copied, some fill a buffer."""
+"""Bytes of the pieces that a client sends: small ones are copied, large ones fill a buffer."""
 AT_ONCE = 512 * 1024
-"""The most that is read at once, where a test says so."""
+"""The limit of bytes per read in the tests of `LargeBody`."""
 
 
 def picture(seed: int) -> bytes:
@@ -90,13 +90,13 @@ def test_client_that_vanishes_within_a_large_body_hurts_nobody(server: ServerThr
     assert parse_head(exchange(server.address, upload_request(form(PNG))))[0] == 200
 
 
-def test_large_body_that_nobody_wants_is_passed_over(server: ServerThread) -> None:
+def test_large_body_of_a_refused_request_is_discarded(server: ServerThread) -> None:
     refused = upload_request(form(PNG + bytes(LARGE_BYTES)), {"Authorization": None})
     answer = exchange(server.address, refused)
     assert parse_head(answer)[0] == 401
 
 
-def test_large_body_behind_answers_that_are_not_read_waits_with_them(
+def test_large_body_after_unread_answers_waits_for_them(
     server: ServerThread,
 ) -> None:
     content = picture(2)
@@ -105,7 +105,7 @@ def test_large_body_behind_answers_that_are_not_read_waits_with_them(
         path = json.loads(parse_head(read_answer(sock))[2])["url"].removeprefix(server.url)
         get = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode()
         upload = upload_request(form(content))
-        # So many answers that neither side's buffers hold them.
+        # More responses than the buffers of both sides can hold.
         sock.sendall(get * 10 + upload[:LARGE_BYTES])
         with ThreadPoolExecutor(1) as threads:
             sent = threads.submit(sock.sendall, upload[LARGE_BYTES:])
@@ -116,7 +116,7 @@ def test_large_body_behind_answers_that_are_not_read_waits_with_them(
 
 
 class Transport(asyncio.Transport):
-    """Notes which protocol receives."""
+    """A transport that records which protocol receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Transport(asyncio.Transport):
 
 @pytest.fixture
 def receive() -> Callable[[list[bytes]], list[Chunk]]:
-    """What becomes of a body of these reads."""
+    """Return a function that feeds reads to a `LargeBody` and returns the resulting chunks."""
 
     def receive(reads: list[bytes]) -> list[Chunk]:
         transport, usual, chunks = Transport(), asyncio.Protocol(), list[Chunk]()
@@ -156,11 +156,11 @@ def test_buffer_is_kept_where_it_is_well_filled(
     assert [type(chunk) for chunk in chunks] == [kind, bytes]
 
 
-def test_nothing_behind_the_body_is_read() -> None:
+def test_nothing_after_the_body_is_read() -> None:
     body = LargeBody(Transport(), asyncio.Protocol(), AT_ONCE + 10, AT_ONCE, lambda chunk: None)
     buffer = body.get_buffer(-1)
     assert len(buffer) == AT_ONCE
-    # The event loop may come without having read anything.
+    # The event loop may ask for a buffer again without having read anything.
     assert body.get_buffer(-1) is buffer
     body.buffer_updated(AT_ONCE)
     assert len(body.get_buffer(-1)) == 10
@@ -172,7 +172,7 @@ def test_no_more_is_read_at_once_than_fits_a_buffer() -> None:
     assert len(body.get_buffer(-1)) == BUFFER_BYTES
 
 
-def test_buffer_that_is_looked_at_is_not_lent_again() -> None:
+def test_buffer_with_a_live_view_is_not_reused() -> None:
     pool = BufferPool()
     lent = pool.lease(100)
     assert len(lent) == 100
@@ -184,7 +184,7 @@ def test_buffer_that_is_looked_at_is_not_lent_again() -> None:
     assert any(pool.lease(200).obj is first for _ in range(3))
 
 
-def test_buffers_beyond_the_kept_ones_are_made_and_forgotten() -> None:
+def test_buffers_beyond_the_pooled_ones_are_created_and_dropped() -> None:
     pool = BufferPool()
     busy = [pool.lease(BUFFER_BYTES) for _ in range(MAX_POOLED_BUFFERS)]
     kept = {id(view.obj) for view in busy}

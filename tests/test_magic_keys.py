@@ -1,4 +1,4 @@
-"""Keys that set a world up by their name alone."""
+"""Magic keys: API keys whose name configures their world."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def test_tasks_of_a_key_fail(server: ServerThread) -> None:
 
 def test_key_is_slow(server: ServerThread) -> None:
     with world_of(server, "slow--1") as world:
-        begun = time.monotonic()
+        started = time.monotonic()
         created(world)
-        assert time.monotonic() - begun >= SLOW_SECONDS
+        assert time.monotonic() - started >= SLOW_SECONDS
 
 
 def test_reset_returns_to_what_the_name_says(server: ServerThread) -> None:
@@ -73,7 +73,7 @@ def test_fake_keys_are_good_where_others_are_listed(start_server: StartServer) -
         assert upload(FakeAPIMart(server.url, key)).status_code == status
 
 
-def test_names_are_read() -> None:
+def test_names_are_parsed() -> None:
     assert magic_of("sk-fake-slow") is NAMES["slow"]
     assert magic_of("sk-fake-slow--a--b") is NAMES["slow"]
     for key in ("sk-fake-slowly", "slow", "sk-fake-", "SK-FAKE-slow", "sk-fake-slow-x"):

@@ -1,4 +1,4 @@
-"""Real bytes of many formats: which are taken, and what the others are called."""
+"""Sample files of many formats: which are accepted, and how the others are named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness import DATA
 
 FOLDER = DATA / "mime_samples"
 SAMPLES = json.loads((FOLDER / "expected.json").read_text())["samples"]
-# Each release of libmagic has its own names for some files; these are 5.44's.
+# The name of some file types depends on the release of libmagic; the samples record 5.44's.
 RECORDED_BY = 544
 VERSION: int = magic.version()  # type: ignore[no-untyped-call]
 
@@ -41,7 +41,7 @@ def test_sample_is_taken_or_refused_as_recorded(
         assert answer.json()["error"]["message"].startswith("unsupported image type: ")
 
 
-@pytest.mark.skipif(VERSION != RECORDED_BY, reason="another libmagic has other names")
+@pytest.mark.skipif(VERSION != RECORDED_BY, reason="other releases of libmagic have other names")
 @pytest.mark.parametrize("sample", [each for each in SAMPLES if not each["accept"]], ids=_name)
 def test_refused_sample_is_called_what_libmagic_calls_it(
     sample: dict[str, Any], client: httpx.Client
@@ -50,14 +50,14 @@ def test_refused_sample_is_called_what_libmagic_calls_it(
     answer = client.post("/v1/uploads/images", files={"file": ("x.png", content)})
     named = sample["content_type"]
     if named in SIGNATURES:
-        # libmagic alone was taken in: the format's own signature is missing.
+        # Only libmagic was fooled: the format's own signature is missing.
         named = "application/octet-stream"
     expected = f"unsupported image type: {named}, allowed: jpeg, png, gif, webp"
     assert answer.json()["error"] == {"message": expected, "type": "invalid_request_error"}
 
 
 @pytest.mark.parametrize("declared", ["image/png", "text/html", "application/octet-stream", ""])
-def test_declared_type_changes_nothing(declared: str, client: httpx.Client) -> None:
+def test_declared_type_is_ignored(declared: str, client: httpx.Client) -> None:
     content = (FOLDER / "jpeg-baseline-jfif.jpg").read_bytes()
     answer = client.post("/v1/uploads/images", files={"file": ("x.gif", content, declared)})
     assert answer.json()["content_type"] == "image/jpeg"
@@ -72,7 +72,7 @@ def test_declared_type_changes_nothing(declared: str, client: httpx.Client) -> N
         ("webp-lossy.webp", "image/webp", 14),
     ],
 )
-def test_picture_is_known_by_16_bytes_and_never_by_less_than_its_signature(
+def test_picture_is_detected_by_16_bytes_and_never_by_less_than_its_signature(
     name: str, content_type: str, signature_bytes: int
 ) -> None:
     content = (FOLDER / name).read_bytes()
@@ -83,12 +83,12 @@ def test_picture_is_known_by_16_bytes_and_never_by_less_than_its_signature(
 
     names = asyncio.run(named())
     assert names[16] == content_type
-    # Where libmagic takes a few bytes for a picture depends on its release.
+    # How few bytes libmagic takes for a picture depends on its release.
     assert SIGNATURES.keys().isdisjoint(names[:signature_bytes])
 
 
 def test_only_the_first_bytes_count(client: httpx.Client) -> None:
-    # The image of a disc is known by what stands far behind its beginning.
+    # A disc image is detected by bytes far after its beginning.
     disc = bytes(32_769) + b"CD001" + bytes(5_000)
     by_all, by_head = (asyncio.run(ImageType().detect(part)) for part in (disc, disc[:HEAD_BYTES]))
     assert by_all != by_head
@@ -97,7 +97,7 @@ def test_only_the_first_bytes_count(client: httpx.Client) -> None:
     assert message.startswith(f"unsupported image type: {by_head}, ")
 
 
-# Hides the system's libmagic, whose name the bundled one's package turns into a path of its own.
+# Hides the system's libmagic, so that the copy bundled with pylibmagic is loaded.
 BUNDLED = """
 import asyncio, ctypes, ctypes.util, json, pathlib, sys
 find, start = ctypes.util.find_library, ctypes.CDLL.__init__
@@ -125,6 +125,6 @@ asyncio.run(main())
 @pytest.mark.skipif(sys.platform != "linux", reason="hides libmagic as Linux finds it")
 def test_bundled_libmagic_takes_the_same_samples() -> None:
     command = [sys.executable, "-c", BUNDLED, str(FOLDER)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
     taken = sorted(sample["name"] for sample in SAMPLES if sample["accept"])
-    assert sorted(json.loads(ran.stdout)) == taken
+    assert sorted(json.loads(result.stdout)) == taken

@@ -1,4 +1,4 @@
-"""Results are real pictures: of the size asked for, the same for the same request, readable."""
+"""Results are real pictures: readable, of the requested size, and reproducible."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_unknown_model_takes_any_ratio_within_reason(ratio: str) -> None:
 @pytest.mark.parametrize(
     "size", ["1:9", "9:1", "0:1", "1:0", "4097x1", "x", "1:1:1", "", "\u0661:\u0661"]
 )
-def test_size_that_cannot_be_is_refused(size: str) -> None:
+def test_invalid_size_is_refused(size: str) -> None:
     with pytest.raises(InvalidSize, match="size"):
         picture_size(size, "1k", ANY.ratios, None)
 
@@ -139,7 +139,7 @@ def test_text_is_drawn_with_glyphs_of_its_own(text: str) -> None:
         Lettering.fitting(f"m\n{character}", image.size, padding=8).draw(ImageDraw.Draw(image))
         return image.tobytes()
 
-    # What a font does not have it draws as a box of its own, the same for each character.
+    # A font draws the same box for every character that it does not have.
     boxes = {drawn("\U000f0000"), drawn("\U0003fffd")}
     for character in text.replace(" ", ""):
         assert drawn(character) not in boxes, character
@@ -183,7 +183,7 @@ def test_result_of_auto_follows_the_uploaded_reference(server: ServerThread) -> 
 
 
 class CountingStorage(MemoryStorage):
-    """Counts how often each object is written."""
+    """A storage that counts how often each object is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -194,13 +194,13 @@ class CountingStorage(MemoryStorage):
         return super().writer(info)
 
 
-def test_picture_is_drawn_once_however_many_ask_at_a_time(start_server: StartServer) -> None:
+def test_picture_is_drawn_once_for_concurrent_polls(start_server: StartServer) -> None:
     storage = CountingStorage()
     server = start_server(on=storage, task_seconds=0)
     task_id = task_id_of(create(server, n=2))
     assert not any(key.startswith("image/") for key in storage.written)
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda _: poll(server, task_id), range(24)))
-    assert all(data == told[0] for data in told)
+        results = list(pool.map(lambda _: poll(server, task_id), range(24)))
+    assert all(data == results[0] for data in results)
     drawn = {key: count for key, count in storage.written.items() if key.startswith("image/")}
     assert list(drawn.values()) == [1, 1]

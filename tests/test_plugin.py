@@ -1,4 +1,4 @@
-"""The pytest plugin, in test runs of its own, as users run theirs."""
+"""The pytest plugin, in separate test runs, as users run it."""
 
 from __future__ import annotations
 
@@ -30,37 +30,38 @@ def upload(apimart):
     )
 
 @pytest.fixture(scope="session", autouse=True)
-def tell(apimart_server):
-    with open({told!r}, "a") as told:
-        print(apimart_server.url, file=told)
+def log_url(apimart_server):
+    with open({url_log!r}, "a") as file:
+        print(apimart_server.url, file=file)
 """
 
 
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that are ended tell coverage nothing, so they need not pay for it."""
+    """Turn coverage off: it costs time, and processes that are killed do not report it."""
     for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def told(pytester: pytest.Pytester) -> Path:
-    return pytester.path / "told.txt"
+def url_log(pytester: pytest.Pytester) -> Path:
+    """Return the file in which test runs record the URL of their server."""
+    return pytester.path / "urls.txt"
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, told: Path) -> Iterator[pytest.Pytester]:
-    """A project whose tests can `upload`; no server of theirs may be left at its end."""
-    pytester.makepyfile(helpers=UPLOAD.format(jpeg=JPEG, told=str(told)))
+def project(pytester: pytest.Pytester, url_log: Path) -> Iterator[pytest.Pytester]:
+    """Yield a project whose tests can `upload`; check that its servers end with it."""
+    pytester.makepyfile(helpers=UPLOAD.format(jpeg=JPEG, url_log=str(url_log)))
     pytester.syspathinsert()
     yield pytester
-    for url in servers(told):
+    for url in servers(url_log):
         wait_until(lambda url=url: not answers(url), f"{url} ended")
 
 
-def servers(told: Path) -> set[str]:
-    """The servers that tests have used."""
-    return set(told.read_text().split()) if told.exists() else set()
+def servers(url_log: Path) -> set[str]:
+    """Return the URLs of the servers that the tests used."""
+    return set(url_log.read_text().split()) if url_log.exists() else set()
 
 
 def run(project: pytest.Pytester, *flags: str) -> pytest.RunResult:
@@ -76,7 +77,7 @@ WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "x
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_each_test_has_a_world_of_its_own_on_one_server(
-    workers: tuple[str, ...], project: pytest.Pytester, told: Path
+    workers: tuple[str, ...], project: pytest.Pytester, url_log: Path
 ) -> None:
     project.makepyfile(
         """
@@ -90,11 +91,11 @@ def test_each_test_has_a_world_of_its_own_on_one_server(
         """
     )
     run(project, *workers).assert_outcomes(passed=4)
-    assert len(servers(told)) == 1
+    assert len(servers(url_log)) == 1
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, told: Path) -> None:
+def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, url_log: Path) -> None:
     project.makepyfile(
         """
         from helpers import *
@@ -118,7 +119,7 @@ def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, told: 
         """
     )
     run(project, "-n", "4").assert_outcomes(passed=200)
-    assert len(servers(told)) == 1
+    assert len(servers(url_log)) == 1
 
 
 @WORKERS
@@ -208,7 +209,7 @@ def test_server_that_runs_elsewhere_is_used_and_left_running(
     workers: tuple[str, ...], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makepyfile(
-        helpers=UPLOAD.format(jpeg=JPEG, told=str(pytester.path / "told.txt")),
+        helpers=UPLOAD.format(jpeg=JPEG, url_log=str(pytester.path / "urls.txt")),
         test_it="""
         import os
         from helpers import *
@@ -248,8 +249,8 @@ def test_server_that_cannot_start_is_an_error_that_says_why(
     project.makepyfile("def test_it(apimart): apimart.uploads")
     result = run(project, *workers)
     assert result.ret != 0
-    said = str(result.stdout) + str(result.stderr)
-    assert "FAKE_APIMART_BALANCE=much: Input should be a valid number" in said
+    output = str(result.stdout) + str(result.stderr)
+    assert "FAKE_APIMART_BALANCE=much: Input should be a valid number" in output
 
 
 ENDS = {
@@ -264,7 +265,7 @@ ENDS = {
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_nothing_is_left_running(
-    end: str, workers: tuple[str, ...], project: pytest.Pytester, told: Path
+    end: str, workers: tuple[str, ...], project: pytest.Pytester, url_log: Path
 ) -> None:
     project.makepyfile(
         f"""
@@ -278,14 +279,14 @@ def test_nothing_is_left_running(
     )
     result = run(project, *workers)
     assert result.ret != 0
-    assert len(servers(told)) == 1
+    assert len(servers(url_log)) == 1
     assert "Warning" not in str(result.stderr)
 
 
 @WORKERS
 @pytest.mark.usefixtures("unmeasured")
 def test_nothing_is_left_running_once_the_run_was_killed(
-    workers: tuple[str, ...], project: pytest.Pytester, told: Path
+    workers: tuple[str, ...], project: pytest.Pytester, url_log: Path
 ) -> None:
     project.makepyfile(
         """
@@ -299,14 +300,14 @@ def test_nothing_is_left_running_once_the_run_was_killed(
     )
     command = [sys.executable, "-m", "pytest", "-q", *workers]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as running:
-        wait_until(lambda: servers(told), "the test ran")
-        (url,) = servers(told)
+        wait_until(lambda: servers(url_log), "the test ran")
+        (url,) = servers(url_log)
         wait_until(lambda: answers(url), "the server answers")
         running.kill()
         running.wait()
         wait_until(lambda: not answers(url), "the server ended")
         if workers:
-            # Those of pytest-xdist notice only when their test has ended.
+            # Workers of pytest-xdist notice this only after their test has ended.
             os.killpg(running.pid, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 itself: broken bodies, ambiguous heads, half-closed and reused connections."""
+"""HTTP/1.1: broken bodies, ambiguous heads, half-closed and reused connections."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_broken_chunk_is_refused_in_go_s_words(
     assert parse_head(answer)[1]["connection"] == "close"
 
 
-def test_nothing_behind_a_broken_chunk_is_a_request(server: ServerThread) -> None:
+def test_nothing_after_a_broken_chunk_is_a_request(server: ServerThread) -> None:
     smuggled = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n"
     broken = b"5\r\nabcdefgh\r\n" + smuggled
     answer = exchange(server.address, upload_request(broken, CHUNKED | KEEP))
@@ -106,7 +106,7 @@ def test_wrong_host_is_refused_in_go_s_words(
 @pytest.mark.parametrize(
     "garbage", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GET / HTTP/9\r\n\r\n"]
 )
-def test_what_is_no_request_is_refused(garbage: bytes, server: ServerThread) -> None:
+def test_garbage_is_refused(garbage: bytes, server: ServerThread) -> None:
     assert parse_head(exchange(server.address, garbage, half_close=True))[0] == 400
 
 
@@ -175,13 +175,13 @@ HEALTH = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         *(len(UPLOAD) - 1, len(UPLOAD), len(UPLOAD) + 1, len(UPLOAD) + len(HEALTH) - 1),
     ],
 )
-def test_request_behind_a_large_body_is_answered_wherever_the_two_were_cut(
+def test_request_after_a_large_body_is_answered_wherever_the_two_are_split(
     cut: int, server: ServerThread
 ) -> None:
     both = UPLOAD + HEALTH
     with connection(server.address) as sock:
         sock.sendall(both[:cut])
-        # Else the system may put both pieces together again.
+        # Without this pause the system may merge both pieces.
         time.sleep(0.05)
         sock.sendall(both[cut:])
         uploaded, health = read_answer(sock), read_to_end(sock)
@@ -189,7 +189,7 @@ def test_request_behind_a_large_body_is_answered_wherever_the_two_were_cut(
     assert json.loads(parse_head(health)[2])["status"] == "ok"
 
 
-def test_nothing_behind_the_body_of_a_last_request_is_answered(server: ServerThread) -> None:
+def test_nothing_after_the_body_of_a_last_request_is_answered(server: ServerThread) -> None:
     answer = exchange(server.address, upload_request(LARGE) + HEALTH)
     assert parse_head(answer)[0] == 200
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -210,7 +210,7 @@ def test_body_in_chunks_of_a_byte_is_whole(server: ServerThread) -> None:
     assert json.loads(parse_head(answer)[2])["bytes"] == len(PNG) + 50_000
 
 
-def test_garbage_behind_a_request_does_not_spoil_its_answer(server: ServerThread) -> None:
+def test_garbage_after_a_request_does_not_spoil_its_answer(server: ServerThread) -> None:
     with connection(server.address) as sock:
         sock.sendall(upload_request(BODY, KEEP) + b"\x00\x01garbage\r\n\r\n")
         received = read_to_end(sock)
@@ -231,7 +231,7 @@ UPGRADE: dict[str, str | None] = {
 
 
 @pytest.mark.parametrize("cut", [0, 30, 150, 300, 500])
-def test_wish_for_another_protocol_is_passed_over(cut: int, server: ServerThread) -> None:
+def test_upgrade_to_another_protocol_is_ignored(cut: int, server: ServerThread) -> None:
     request = upload_request(BODY, UPGRADE)
     with connection(server.address) as sock:
         for _ in range(2):
@@ -240,7 +240,7 @@ def test_wish_for_another_protocol_is_passed_over(cut: int, server: ServerThread
             assert parse_head(read_answer(sock))[0] == 200
 
 
-def test_wish_for_another_protocol_may_come_with_chunks(server: ServerThread) -> None:
+def test_upgrade_to_another_protocol_may_come_with_chunks(server: ServerThread) -> None:
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
     with connection(server.address) as sock:
         sock.sendall(upload_request(body, UPGRADE | CHUNKED))
@@ -258,12 +258,12 @@ def test_connection_that_was_reset_is_not_kept(server: ServerThread) -> None:
         assert sock.recv(1)
         port = sock.getsockname()[1]
         assert port in ports_of_connections()
-        # What lies unread makes closing a reset.
+        # Closing a socket with unread data sends a reset.
     wait_until(lambda: port not in ports_of_connections(), "the connection was forgotten")
 
 
 def ports_of_connections() -> list[int]:
-    """List the clients' ports of all connections that something still refers to."""
+    """List the client ports of all connections that are still referenced."""
     gc.collect()
     connections = [each for each in gc.get_objects() if isinstance(each, Protocol)]
     return [each.client[1] for each in connections if each.client]
@@ -275,7 +275,7 @@ def test_client_that_vanishes_within_a_head_hurts_nobody(server: ServerThread) -
     assert parse_head(exchange(server.address, upload_request(BODY)))[0] == 200
 
 
-def test_what_comes_behind_a_refusal_is_not_read(server: ServerThread) -> None:
+def test_request_after_a_refusal_is_not_read(server: ServerThread) -> None:
     broken = upload_request(b"%x\r\n%b\r\nzz\r\n" % (len(BODY), BODY), CHUNKED | KEEP)
     with connection(server.address) as sock:
         sock.sendall(broken)

@@ -1,4 +1,4 @@
-"""How often a key may upload, where a limit is set."""
+"""Rate limits: how often a key may upload."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_form_is_not_read_above_the_rate(start_server: StartServer) -> None:
     ("text", "rate"),
     [("60/minute", (60, 60)), ("5 per 2 seconds", (5, 2)), ("100/day", (100, 86_400))],
 )
-def test_rate_is_read(text: str, rate: tuple[int, int]) -> None:
+def test_rate_is_parsed(text: str, rate: tuple[int, int]) -> None:
     assert parse_rate(text) == rate
 
 
 @pytest.mark.parametrize("text", ["", "x", "60", "0/minute", "-1/minute", "1/minute;2/hour"])
-def test_rate_that_is_none_is_refused(text: str) -> None:
+def test_invalid_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="rate"):
         parse_rate(text)
 
 
-def test_a_clock_set_back_unmakes_the_calls_ahead_of_it() -> None:
+def test_clock_set_back_forgets_the_calls_after_it() -> None:
     limit = RateLimit("1/minute")
     limit.take(1_000_000_000_000)
     limit.take(0)

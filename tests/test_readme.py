@@ -1,4 +1,4 @@
-"""Every command of the README, run as a reader would run it, in a copy of the project."""
+"""Run every command of the README, as a user would, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Reader:
-    """Runs the README's code in a copy of the project, with the port replaced by a free one."""
+class Shell:
+    """A shell in a copy of the project that runs the README's code on a free port."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
-        # What the tests' own make was called with is not for the reader's.
+        # The make that runs the tests must not pass its arguments to the README's make.
         outer = {"ARGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in outer},
             "FAKE_APIMART_PORT": self.port,
             "FAKE_APIMART_STORAGE": f"dir:{folder}/data",
-            # The environment that runs the tests is the one that make would set up.
+            # Reuse the environment that runs the tests in place of one that make would create.
             "VENV": sys.prefix,
         }
 
@@ -51,7 +51,7 @@ class Reader:
         return ["bash", "-euo", "pipefail", "-c", re.sub(r"(?<!\S)\.venv/", f"{sys.prefix}/", code)]
 
     def run(self, code: str) -> str:
-        ran = subprocess.run(
+        result = subprocess.run(
             self.command(code),
             cwd=self.folder,
             env=self.env,
@@ -60,26 +60,26 @@ class Reader:
             timeout=DEADLINE_SECONDS,
             check=False,
         )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """A reader with the server of `make run` running."""
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """Yield a shell while the server of `make run` is running."""
     folder = tmp_path_factory.mktemp("readme")
     for name in ("Makefile", "docs"):
         (folder / name).symlink_to(ROOT / name)
-    # Newer than what they are made from, so that make finds everything installed.
+    # The stamps must be newer than their sources, so that make finds everything installed.
     for name in ("pyproject.toml", "constraints.txt"):
         (folder / name).touch()
     for name in ("installed", "installed-dev"):
         Path(sys.prefix, name).touch()
-    reader = Reader(folder)
+    shell = Shell(folder)
     serving = subprocess.Popen(
-        reader.command("exec make run"),
+        shell.command("exec make run"),
         cwd=folder,
-        env=reader.env,
+        env=shell.env,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -87,7 +87,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     assert serving.stdout is not None
     lines = iter(serving.stdout)
     assert any("listening on" in line for line in lines)
-    yield reader
+    yield shell
     os.killpg(serving.pid, signal.SIGTERM)
     serving.wait(DEADLINE_SECONDS)
     serving.stdout.close()
@@ -110,41 +110,41 @@ def test_continuous_integration_runs_the_readme_s_tests() -> None:
     assert "make coverage" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_curl_command_uploads_as_shown(reader: Reader) -> None:
-    answer = json.loads(reader.run(COMMANDS[1]))
+def test_curl_command_uploads_as_shown(shell: Shell) -> None:
+    answer = json.loads(shell.run(COMMANDS[1]))
     shown = json.loads(next(code for language, code in BLOCKS if language == "json"))
     assert list(answer) == list(shown)
     for key in ("filename", "content_type", "bytes"):
         assert answer[key] == shown[key]
 
 
-def test_loop_ends_with_a_picture(reader: Reader) -> None:
-    assert '"status":"completed"' in reader.run(COMMANDS[2])
-    with Image.open(reader.folder / "picture.png") as image:
+def test_loop_ends_with_a_picture(shell: Shell) -> None:
+    assert '"status":"completed"' in shell.run(COMMANDS[2])
+    with Image.open(shell.folder / "picture.png") as image:
         assert (image.format, image.size) == ("PNG", (1360, 768))
 
 
-def test_python_sample_prints_the_url(reader: Reader) -> None:
-    path = reader.folder / "sample.py"
-    path.write_text(PYTHON[1].replace("127.0.0.1:8080", f"127.0.0.1:{reader.port}"))
-    assert reader.run(f"{sys.executable} sample.py").startswith("http://127.0.0.1:")
+def test_python_sample_prints_the_url(shell: Shell) -> None:
+    path = shell.folder / "sample.py"
+    path.write_text(PYTHON[1].replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}"))
+    assert shell.run(f"{sys.executable} sample.py").startswith("http://127.0.0.1:")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
-def test_javascript_sample_prints_the_url(reader: Reader) -> None:
+def test_javascript_sample_prints_the_url(shell: Shell) -> None:
     code = next(code for language, code in BLOCKS if language == "javascript")
-    path = reader.folder / "sample.mjs"
-    path.write_text(code.replace("127.0.0.1:8080", f"127.0.0.1:{reader.port}"))
-    assert reader.run("node sample.mjs").startswith("http://127.0.0.1:")
+    path = shell.folder / "sample.mjs"
+    path.write_text(code.replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}"))
+    assert shell.run("node sample.mjs").startswith("http://127.0.0.1:")
 
 
-def test_commands_without_make_serve(reader: Reader) -> None:
+def test_commands_without_make_serve(shell: Shell) -> None:
     set_up, install, serve = COMMANDS[3].splitlines()
     assert set_up == "python3 -m venv .venv"
     assert install == ".venv/bin/pip install -c constraints.txt ."
-    # Setting up anew is what `make wheel-test` does; here the command that follows it is run.
+    # `make wheel-test` covers a fresh installation; here only the last command runs.
     serving = subprocess.Popen(
-        reader.command(f"exec {serve}"), env=reader.env, stdout=subprocess.PIPE, text=True
+        shell.command(f"exec {serve}"), env=shell.env, stdout=subprocess.PIPE, text=True
     )
     assert serving.stdout is not None
     assert "(storage: memory://)" in serving.stdout.readline()
@@ -153,8 +153,8 @@ def test_commands_without_make_serve(reader: Reader) -> None:
     serving.stdout.close()
 
 
-def test_ready_and_reset_commands_find_the_server(reader: Reader) -> None:
-    assert reader.run(COMMANDS[4]) == ""
+def test_ready_and_reset_commands_find_the_server(shell: Shell) -> None:
+    assert shell.run(COMMANDS[4]) == ""
 
 
 MY_PROGRAM = """
@@ -179,7 +179,7 @@ def test_test_that_uses_the_fixture_passes(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=1)
 
 
-def test_link_leads_to_a_file() -> None:
+def test_links_point_to_files() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     links = [
         (page, target)

@@ -1,4 +1,4 @@
-"""References: ours must be there and decode, others are never asked for anything."""
+"""References: files of this server must exist and decode; other hosts are never contacted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOMB = (DATA / "mime_samples" / "png-bomb-60000x60000.png").read_bytes()
 
 
 def outcome(server: ServerThread, *urls: Any) -> str:
-    """The status of a task with these references, or its failure."""
+    """Create a task with these references; return its status, or the message of its failure."""
     task_id = task_id_of(create(server, image_urls=list(urls), metadata=AT_ONCE))
     data = poll(server, task_id)
     return str(data["error"]["message"] if data["status"] == "failed" else data["status"])
@@ -29,8 +29,8 @@ def test_uploads_are_good_references_in_either_form(server: ServerThread) -> Non
     assert outcome(server, url, {"url": url}) == "completed"
 
 
-def test_upload_is_ours_by_whatever_name_its_host_is_called(server: ServerThread) -> None:
-    # One that does not decode, since files of others are taken for good.
+def test_upload_is_ours_under_any_host_name(server: ServerThread) -> None:
+    # A file that does not decode: files of other hosts are trusted, so only ours fails.
     url = upload(server, JPEG[: len(JPEG) // 2]).replace("127.0.0.1", "fake-apimart")
     broken = "image_urls[0] is no picture that decodes: "
     assert outcome(server, url).startswith(broken)
@@ -61,7 +61,7 @@ def test_expired_file_fails_the_task(start_server: StartServer) -> None:
     assert outcome(server, url).startswith("image_urls[0] cannot be read")
 
 
-def test_other_hosts_are_never_asked(server: ServerThread) -> None:
+def test_other_hosts_are_never_contacted(server: ServerThread) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(0.2)
         url = f"http://127.0.0.1:{other.getsockname()[1]}/picture.png"
@@ -99,9 +99,9 @@ def test_result_may_be_a_reference(server: ServerThread) -> None:
 def test_every_accepted_sample_makes_a_task_that_ends(start_server: StartServer) -> None:
     server = start_server(task_seconds=0)
     samples = json.loads((DATA / "mime_samples" / "expected.json").read_text())["samples"]
-    seen = set()
+    outcomes = set()
     for sample in samples:
         if sample["accept"]:
             content = (DATA / "mime_samples" / sample["name"]).read_bytes()
-            seen.add(outcome(server, upload(server, content)).split(":")[0])
-    assert seen == {"completed", "image_urls[0] is no picture that decodes"}
+            outcomes.add(outcome(server, upload(server, content)).split(":")[0])
+    assert outcomes == {"completed", "image_urls[0] is no picture that decodes"}

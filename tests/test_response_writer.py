@@ -1,4 +1,4 @@
-"""How answers go onto the wire, whatever application writes them: framing, faults, connections."""
+"""Response framing on the wire for any ASGI application, and what its mistakes lead to."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ ANSWERS: dict[str, Messages] = {
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send the messages that stand under the path."""
+    """Send the messages that ANSWERS lists for the path."""
     for message in ANSWERS[scope["path"]]:
         await send(dict(message))
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    """Serve the application by our own protocol."""
+    """Serve the application with our own protocol; yield the address."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn_config()
     config.app = application
@@ -131,7 +131,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("path", "problem"), FAULTS)
-def test_answer_that_cannot_be_ends_the_connection(
+def test_invalid_answer_ends_the_connection(
     path: str, problem: str, address: tuple[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -150,6 +150,6 @@ def test_application_that_does_not_answer_is_a_500(path: str, address: tuple[str
     assert headers["connection"] == "close"
 
 
-def test_answer_that_is_not_ended_ends_the_connection(address: tuple[str, int]) -> None:
+def test_unfinished_answer_ends_the_connection(address: tuple[str, int]) -> None:
     status, headers, received = parse_head(ask(address, "/cut"))
     assert (status, headers["content-length"], received) == (200, "9", b"hello")

@@ -1,4 +1,4 @@
-"""The whole server on S3: what clients see of uploads, files, redirects and failures."""
+"""The server with S3 storage: uploads, files, redirects and failures, as clients see them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGE = PNG + bytes(20 * 1024 * 1024 - len(PNG))
 
 @pytest.fixture
 def store(minio_store: Store) -> Iterator[Store]:
-    """A MinIO that the servers of the test find in the environment."""
+    """Yield a MinIO whose address is in the environment, where the servers of the test find it."""
     with environment(minio_store.env):
         yield minio_store
 
@@ -153,7 +153,7 @@ LAST_BYTES = b"\r\n--b--\r\n".rjust(20_000_000 - len(FIRST_BYTES), b"\0")
 
 
 def half_an_upload(address: tuple[str, int]) -> socket.socket:
-    """A connection that has sent an upload's head and more than one part of its 20 MB."""
+    """Open a connection and send the head of an upload and more than one part of its 20 MB."""
     connection = socket.create_connection(address, timeout=60)
     connection.sendall(HEAD.encode() + FIRST_BYTES)
     return connection

@@ -1,4 +1,4 @@
-"""What is special about S3: its start, parts, failures of the store, presigned URLs."""
+"""Storage on S3: start, multipart uploads, failures of the store, presigned URLs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ asyncio.run(main())
 
 
 def run(store: Store, location: str, body: Body, **variables: str) -> None:
-    """Run a test's body with an open storage."""
+    """Run the body of a test with an open storage."""
 
     async def main() -> None:
         async with opened(location) as storage:
@@ -68,7 +68,7 @@ def run(store: Store, location: str, body: Body, **variables: str) -> None:
 
 
 async def nothing(storage: S3Storage) -> None:
-    """For tests of the start alone."""
+    """Do nothing: the body of tests that only need the start."""
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_name_too_long_for_any_store_is_shortened(minio_store: Store, bucket: st
     run(minio_store, f"s3://{bucket}", body)
 
 
-# The start
+# Start
 
 
 def test_start_creates_the_bucket(minio_store: Store, bucket: str) -> None:
@@ -176,28 +176,28 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "said"), REFUSED)
+@pytest.mark.parametrize(("variables", "message"), REFUSED)
 def test_start_is_refused_in_one_line_without_the_secret(
-    variables: dict[str, str], said: str, minio_store: Store, bucket: str
+    variables: dict[str, str], message: str, minio_store: Store, bucket: str
 ) -> None:
     with pytest.raises(StorageError) as refusal:
         run(minio_store, f"s3://{bucket}", nothing, **variables)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert "wr0ng" not in str(refusal.value)
 
 
 def test_command_says_what_is_wrong_and_ends_with_status_2(minio_store: Store) -> None:
     with environment({**minio_store.env, "AWS_SECRET_ACCESS_KEY": "wr0ng"}):
-        ran = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "fake_apimart", "serve", "--storage", "s3://bucket"],
             capture_output=True,
             text=True,
             timeout=30,
             check=False,
         )
-    assert ran.returncode == 2
-    assert ran.stderr == (
+    assert result.returncode == 2
+    assert result.stderr == (
         f"fake-apimart: FAKE_APIMART_STORAGE=s3://bucket: {minio_store.endpoint}: "
         "the secret key is wrong (AWS_SECRET_ACCESS_KEY) (SignatureDoesNotMatch)\n"
     )
@@ -256,10 +256,10 @@ def test_lifecycle_grants_a_day_more_than_the_lifetime(lifetime: int, days: int)
     assert rule["Expiration"] == {"Days": days}
 
 
-def test_lifecycle_that_says_all_already_is_left_alone() -> None:
+def test_complete_lifecycle_is_left_unchanged() -> None:
     rules = merge_rules([{"ID": "foreign"}], {"image/": DAY})
     assert merge_rules(rules, {"image/": DAY}) == rules
-    # As a store gives it back that drops the part about multipart uploads.
+    # Some stores drop the part about multipart uploads.
     kept = [{k: v for k, v in each.items() if not k.startswith("Abort")} for each in rules]
     assert merge_rules(kept, {"image/": DAY}) == kept
 
@@ -282,7 +282,7 @@ def test_unfinished_upload_of_a_killed_server_is_never_visible(
         assert await keys(storage) == ["image/whole"]
 
     run(minio_store, location, body)
-    # It may belong to another server that lives: only a day later is it swept.
+    # It may belong to another running server, so it is swept only a day later.
     assert minio_store.unfinished(bucket) == ["image/part"]
 
 
@@ -372,7 +372,7 @@ def test_many_uploads_that_wait_for_each_other_fail_within_20_seconds_too(
     async def body(storage: S3Storage) -> None:
         proxy.hang()
         started = time.monotonic()
-        # More than there is room for at once.
+        # More than the budget has room for at once.
         uploads = (put(storage, info(f"image/{n}"), *[bytes(100_000)] * 200) for n in range(24))
         results = await asyncio.gather(*uploads, return_exceptions=True)
         assert time.monotonic() - started < 20
@@ -394,13 +394,13 @@ def test_store_that_resets_fails_and_recovers(
         proxy.pass_on()
         await put(storage, info("image/after"), bytes(LARGE))
 
-    # The start comes first, and passes.
+    # The storage opens before the proxy resets anything.
     run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == ["image/after"]
     assert minio_store.unfinished(bucket) == []
 
 
-def test_bucket_deleted_while_running_is_a_failure_not_an_absence(
+def test_bucket_deleted_while_running_is_an_error_not_a_missing_object(
     minio_store: Store, bucket: str
 ) -> None:
     async def body(storage: S3Storage) -> None:
@@ -438,7 +438,7 @@ def test_secret_revoked_while_running_is_a_failure_that_names_it(tmp_path: Path)
             second.stop()
 
 
-def test_object_that_is_none_of_ours_is_an_error_to_read_and_no_entry(
+def test_foreign_object_is_an_error_to_read_and_is_not_listed(
     minio_store: Store, bucket: str
 ) -> None:
     async def body(storage: S3Storage) -> None:
@@ -450,7 +450,7 @@ def test_object_that_is_none_of_ours_is_an_error_to_read_and_no_entry(
     run(minio_store, f"s3://{bucket}", body)
 
 
-def test_what_was_there_before_survives_a_put_that_failed(
+def test_object_survives_a_failed_put_to_its_key(
     minio_store: Store, proxy: TCPProxy, bucket: str
 ) -> None:
     async def body(storage: S3Storage) -> None:
@@ -466,17 +466,17 @@ def test_what_was_there_before_survives_a_put_that_failed(
     assert minio_store.keys(bucket) == ["image/a"]
 
 
-# Its parts
+# Metadata, budget and calls
 
 
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=8)
-# Left to itself, hypothesis hardly ever draws a text that is too long for a store.
+# Without this example, hypothesis hardly ever draws a text that is too long for a store.
 LONG = st.builds(lambda text, times: text * times, st.text(max_size=20), st.integers(1, 100))
 
 
 @given(short=st.dictionaries(NAMES, st.text(max_size=10), max_size=3), name=NAMES, long=LONG)
 @settings(max_examples=80)
-def test_metadata_is_short_ascii_and_says_the_same_or_its_beginning(
+def test_metadata_is_short_ascii_and_keeps_the_text_or_its_beginning(
     short: dict[str, str], name: str, long: str
 ) -> None:
     metadata = {**short, name: long}
@@ -488,7 +488,7 @@ def test_metadata_is_short_ascii_and_says_the_same_or_its_beginning(
     again = from_metadata("image/a", "image/png", stored)
     assert again.metadata.keys() == metadata.keys()
     assert all(metadata[each].startswith(value) for each, value in again.metadata.items())
-    # Only what does not fit is left out, and a character of four bytes is written in twelve.
+    # Only what does not fit is cut, and a character of 4 bytes takes 12 when percent-encoded.
     assert again.metadata == metadata or used > MAX_BYTES - 12
 
 
@@ -522,20 +522,20 @@ def test_budget_fails_those_that_wait_too_long_and_gives_their_turn_on() -> None
     asyncio.run(main())
 
 
-def test_call_that_is_given_up_on_before_it_has_a_thread_never_runs() -> None:
-    release, ran = threading.Event(), []
+def test_call_that_times_out_before_it_has_a_thread_never_runs() -> None:
+    release, calls_run = threading.Event(), []
 
     async def main() -> None:
         calls = Calls(threads=1, seconds=0.1)
         with pytest.raises(StorageError, match="did not answer in time"):
             await calls(release.wait)
         with pytest.raises(StorageError, match="did not answer in time"):
-            await calls(lambda: ran.append("late"))
+            await calls(lambda: calls_run.append("late"))
         release.set()
         await calls.close()
 
     asyncio.run(main())
-    assert ran == []
+    assert calls_run == []
 
 
 def test_failure_of_the_start_s_lifecycle_is_only_a_warning(

@@ -1,4 +1,4 @@
-"""Settings: where they come from, what they take, how they refuse."""
+"""Settings: their sources, accepted values, and errors."""
 
 from __future__ import annotations
 

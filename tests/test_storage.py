@@ -1,4 +1,4 @@
-"""What every storage does alike."""
+"""Behaviour that all storages share."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def keys(storage: Storage, prefix: str = "") -> list[str]:
 
 @pytest.fixture(params=["memory", "dir", "moto", "minio"])
 def run(request: pytest.FixtureRequest, tmp_path: Path, bucket: str) -> Run:
-    """Runs a test's body with an open storage, once for each kind."""
+    """Return a function that runs the body of a test with an open storage, for each kind."""
     location = {"memory": "memory://", "dir": f"dir:{tmp_path}"}.get(
         request.param, f"s3://{bucket}/some/prefix"
     )
@@ -238,7 +238,7 @@ def test_object_may_be_deleted_while_entries_are_read(run: Run) -> None:
         "a\x7f",
     ],
 )
-def test_key_that_is_none_is_refused(key: str, run: Run) -> None:
+def test_invalid_key_is_refused(key: str, run: Run) -> None:
     async def body(storage: Storage) -> None:
         with pytest.raises((InvalidKey, ObjectNotFound)):
             await storage.get(key)
@@ -248,7 +248,7 @@ def test_key_that_is_none_is_refused(key: str, run: Run) -> None:
     run(body)
 
 
-def test_what_has_expired_is_deleted_and_nothing_else(run: Run) -> None:
+def test_only_expired_objects_are_deleted(run: Run) -> None:
     async def body(storage: Storage) -> None:
         for number in range(5):
             await put(storage, info(f"image/{number}", expires_at=100 + number), b"x")
@@ -297,7 +297,7 @@ def test_object_does_not_depend_on_its_chunks(
 
 
 @pytest.mark.parametrize(
-    ("location", "stated"),
+    ("location", "normalized"),
     [
         ("memory://", "memory://"),
         ("dir:/x/y", "dir:/x/y"),
@@ -306,8 +306,8 @@ def test_object_does_not_depend_on_its_chunks(
         ("s3://a.bucket-1/x/y/", "s3://a.bucket-1/x/y"),
     ],
 )
-def test_location_names_a_storage(location: str, stated: str) -> None:
-    assert storage_at(location).location == stated
+def test_location_is_normalized(location: str, normalized: str) -> None:
+    assert storage_at(location).location == normalized
 
 
 @pytest.mark.parametrize(
@@ -328,6 +328,6 @@ def test_location_names_a_storage(location: str, stated: str) -> None:
         "s3://bucket?region=x",
     ],
 )
-def test_location_that_is_none_is_refused(location: str) -> None:
+def test_invalid_location_is_refused(location: str) -> None:
     with pytest.raises(InvalidLocation):
         storage_at(location)

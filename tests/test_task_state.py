@@ -1,4 +1,4 @@
-"""The state of a task, whatever the sequence of polls and of steps of the clock."""
+"""The state of a task, for any sequence of polls and clock steps."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def task(seconds: float = 0, polls: int = 0, failure: str | None = None) -> Task
 
 
 def polled(planned: Task, steps: list[int]) -> list[TaskState]:
-    """List the states that polls see, each some milliseconds behind the one before.
+    """List the states that polls see; `steps` are the milliseconds between them.
 
-    Before each poll stands what a look sees, which is no poll.
+    The state before each poll is that of a listing, which does not count as a poll.
     """
     states, now_ms, so_far, reached = [], CREATED_MS, 0, None
     for step in steps:
@@ -88,7 +88,7 @@ def test_every_task_comes_to_its_end(planned: Task) -> None:
 
 
 @given(planned=tasks, steps=steps)
-def test_words_are_the_vendor_s(planned: Task, steps: list[int]) -> None:
+def test_statuses_are_the_vendor_s(planned: Task, steps: list[int]) -> None:
     assert {state.status for state in polled(planned, steps)} <= STATES.keys()
 
 
@@ -115,7 +115,7 @@ def test_progress_of_a_task_that_is_paced_in_polls_waits_for_the_last(
     assert state_of(task(polls=3), CREATED_MS, Polls(so_far)) == state
 
 
-def test_moves_lead_from_words_to_words() -> None:
+def test_transitions_connect_known_statuses() -> None:
     assert TRANSITIONS.keys() == STATES.keys()
     assert all(set(following) <= STATES.keys() for following in TRANSITIONS.values())
 

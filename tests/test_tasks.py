@@ -1,4 +1,4 @@
-"""Polls: what is told of a task, at which pace, to whom, by which server."""
+"""Polls: the content of their answers, pacing, access, and several servers."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_task_goes_from_pending_to_completed_with_time(start_server: StartServer
     clock = StoppedClock(NOW)
     server = start_server(clock=clock, task_seconds=10)
     task_id = task_id_of(create(server))
-    seen = []
+    states = []
     for _ in range(11):
         data = poll(server, task_id)
-        seen.append((data["status"], data["progress"]))
+        states.append((data["status"], data["progress"]))
         clock.advance(1)
-    assert seen == [
+    assert states == [
         ("pending", 0),
         ("pending", 0),
         *[("processing", progress) for progress in (20, 30, 40, 50, 60, 70, 80, 90)],
@@ -41,7 +41,7 @@ def test_task_goes_from_pending_to_completed_with_time(start_server: StartServer
     ]
 
 
-def test_unfinished_task_tells_no_url_and_no_end(start_server: StartServer) -> None:
+def test_unfinished_task_has_no_url_and_no_completion_time(start_server: StartServer) -> None:
     server = start_server(task_seconds=1000)
     answer = httpx.get(f"{server.url}/v1/tasks/{task_id_of(create(server))}", headers=AUTHORIZED)
     assert list(answer.json()) == ["code", "data"]
@@ -101,11 +101,11 @@ def test_pace_may_be_set_in_polls(start_server: StartServer) -> None:
     clock = StoppedClock(NOW)
     server = start_server(clock=clock, task_seconds=0, task_polls=3)
     task_id = task_id_of(create(server))
-    seen = []
+    statuses = []
     for _ in range(5):
-        seen.append(poll(server, task_id)["status"])
+        statuses.append(poll(server, task_id)["status"])
         clock.advance(7)
-    assert seen == ["pending", "processing", "processing", "completed", "completed"]
+    assert statuses == ["pending", "processing", "processing", "completed", "completed"]
     assert poll(server, task_id)["actual_time"] == 21
 
 
@@ -187,7 +187,7 @@ def generation(server: ServerThread, task_id: str) -> dict[str, Any]:
     return body
 
 
-def test_page_s_route_tells_the_same_at_the_top(start_server: StartServer) -> None:
+def test_page_s_route_repeats_the_main_fields_at_the_top_level(start_server: StartServer) -> None:
     server = start_server(task_seconds=0)
     completed = generation(server, task_id_of(create(server)))
     assert list(completed) == ["code", "data", "id", "status", "url"]
@@ -210,7 +210,7 @@ def batch(server: ServerThread, body: Any) -> httpx.Response:
     return httpx.post(f"{server.url}/v1/tasks/batch", headers=AUTHORIZED, json=body)
 
 
-def test_batch_tells_of_known_tasks_in_the_order_asked(server: ServerThread) -> None:
+def test_batch_lists_known_tasks_in_the_order_asked(server: ServerThread) -> None:
     ids = [task_id_of(create(server)) for _ in range(3)]
     answer = batch(server, {"task_ids": [ids[2], "x", ids[0], ids[1]]})
     assert [data["id"] for data in answer.json()["data"]] == [ids[2], ids[0], ids[1]]
@@ -254,8 +254,8 @@ def test_polls_are_counted_over_all_servers(tmp_path: Path, start_server: StartS
         start_server(storage=f"dir:{tmp_path}", task_seconds=0, task_polls=2) for _ in range(2)
     )
     task_id = task_id_of(create(one))
-    seen = [poll(server, task_id)["status"] for server in (one, other, one)]
-    assert seen == ["pending", "processing", "completed"]
+    statuses = [poll(server, task_id)["status"] for server in (one, other, one)]
+    assert statuses == ["pending", "processing", "completed"]
 
 
 def test_task_survives_a_restart(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`fake_apimart.testing`: a server as a child, or one that runs elsewhere, driven from a test."""
+"""`fake_apimart.testing`: tests that drive a child server, or a server that runs elsewhere."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def run_python(script: str, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_importing_takes_nothing_but_the_standard_library() -> None:
-    ran = run_python(IMPORTING.format(module="testing", besides=[]))
-    assert ran.returncode == 0, ran.stderr
+    result = run_python(IMPORTING.format(module="testing", besides=[]))
+    assert result.returncode == 0, result.stderr
 
 
 def test_plugin_imports_nothing_of_ours() -> None:
     script = "import pytest, typing\n" + IMPORTING.format(
         module="pytest_plugin", besides=["pytest"]
     )
-    ran = run_python(script)
-    assert ran.returncode == 0, ran.stderr
+    result = run_python(script)
+    assert result.returncode == 0, result.stderr
 
 
 def test_child_serves_within_the_with_statement() -> None:
@@ -114,8 +114,8 @@ print(apimart.base_url, flush=True)
     ],
 )
 def test_child_ends_with_its_parent(end: str) -> None:
-    ran = run_python(PARENT.format(end=end))
-    url = ran.stdout.strip()
+    result = run_python(PARENT.format(end=end))
+    url = result.stdout.strip()
     wait_until(lambda: not answers(url), "the server ended")
 
 
@@ -160,7 +160,7 @@ def test_server_elsewhere_is_driven_by_its_url() -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://127.0.0.1", "http://", "nonsense"])
-def test_url_that_is_none_is_refused(url: str) -> None:
+def test_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ControlError, match="is no URL of a server, such as"):
         _ = FakeAPIMart(url).uploads
 
@@ -170,7 +170,7 @@ def test_server_that_is_not_there_is_named() -> None:
         _ = FakeAPIMart("http://127.0.0.1:1").uploads
 
 
-def test_some_other_server_is_told_from_ours() -> None:
+def test_another_server_is_recognised() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def answer() -> None:
@@ -193,7 +193,7 @@ def test_server_without_control_is_named(start_server: Callable[..., ServerThrea
         _ = FakeAPIMart(server.url).uploads
 
 
-def test_connection_that_the_server_closed_is_made_anew(server: ServerThread) -> None:
+def test_connection_that_the_server_closed_is_reopened(server: ServerThread) -> None:
     with FakeAPIMart(server.url) as apimart:
         assert apimart.uploads == []
         connection = apimart._control._connection
@@ -277,7 +277,7 @@ def test_rule_counts_and_can_be_removed(server: ServerThread) -> None:
         )
 
 
-def test_what_cannot_be_is_refused_where_it_is_written(server: ServerThread) -> None:
+def test_invalid_rules_and_settings_are_refused_when_they_are_written(server: ServerThread) -> None:
     with FakeAPIMart(server.url) as apimart:
         with pytest.raises(ControlError, match=r"unknown error of tasks\.get upload_failed; valid"):
             apimart.fail("tasks.get", "upload_failed")
@@ -301,7 +301,7 @@ def test_retries_of_a_client_are_proven(times: int, passes: bool, server: Server
         assert len(apimart.requests.matching("uploads.create")) == 3
 
 
-def test_records_are_told_in_a_line(server: ServerThread) -> None:
+def test_records_have_a_one_line_repr(server: ServerThread) -> None:
     with FakeAPIMart(server.url) as apimart:
         apimart.pace(seconds=0)
         url = upload_url(apimart)
@@ -326,7 +326,7 @@ with FakeAPIMart() as apimart:
     except KeyboardInterrupt:
         print(apimart.uploads)
 """
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         capture_output=True,
         text=True,
@@ -334,10 +334,10 @@ with FakeAPIMart() as apimart:
         check=False,
         start_new_session=True,
     )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[]\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
 
 
-def test_log_of_a_child_is_given_back_at_its_end() -> None:
+def test_log_of_a_child_is_returned_at_its_end() -> None:
     server = Server().start()
     answer: Any = httpx.get(f"{server.url}/_fake/health").json()
     assert answer["storage"] == "memory://"

@@ -1,4 +1,4 @@
-"""`POST /v1/uploads/images`: the answer, the order of checks, names, sizes."""
+"""`POST /v1/uploads/images`: the response, the order of the checks, names, sizes."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_url_begins_with_the_host_that_was_asked(
     assert json.loads(parse_head(answer)[2])["url"].startswith(f"{base}/f/image/")
 
 
-def test_url_begins_with_the_socket_s_address_where_the_host_is_none(
+def test_url_begins_with_the_socket_s_address_without_a_valid_host(
     server: ServerThread,
 ) -> None:
     answer = exchange(server.address, upload_request(form(PNG), {"Host": "a;b"}))
@@ -186,7 +186,7 @@ def test_empty_file_has_no_image_type(server: ServerThread) -> None:
     assert (answer.status_code, answer.content) == (400, refusal(message))
 
 
-def test_form_that_breaks_behind_a_wrong_file_is_refused_for_the_form(
+def test_form_that_breaks_after_a_wrong_file_is_refused_for_the_form(
     server: ServerThread,
 ) -> None:
     body = form(PDF)[:-12]
@@ -242,7 +242,7 @@ def test_aborted_upload_leaves_nothing(tmp_path: Path, start_server: StartServer
     with connection(server.address) as sock:
         sock.sendall(request[:3_000_000])
         wait_until(lambda: any(tmp_path.rglob("*.part")), "the upload reached the folder")
-        # Lingering for no time resets the connection when it closes.
+        # With a linger time of 0, closing the socket resets the connection.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     wait_until(lambda: not any(tmp_path.rglob("*.part")), "the upload was dropped")
     assert not [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
@@ -297,7 +297,7 @@ def test_store_that_fails_within_an_upload_is_the_page_s_500(
     request = upload_request(form(JPEG + bytes(6_000_000)))
     with connection(server.address) as sock:
         sock.sendall(request[:10_000])
-        # What is below the folder's name now is no folder, as on a disk that went away.
+        # The folder is missing from now on, as if its disk had been removed.
         root.rename(tmp_path / "away")
         sock.sendall(request[10_000:])
         status, _, body = parse_head(read_answer(sock))

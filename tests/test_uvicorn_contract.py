@@ -1,9 +1,10 @@
-"""What this project relies on of uvicorn beyond its documentation, piece by piece.
+"""The undocumented parts of uvicorn that this project relies on, one test for each.
 
-An upgrade that changes one of these fails here first. What to do then: read uvicorn's release notes
-for the piece that the test names. Mend `fake_apimart/http/protocol.py` and `connection.py`, which
-hold all that touches uvicorn's insides, or `fake_apimart/server.py`, which holds all that touches
-its Config and Server. Then raise the range of `uvicorn` in pyproject.toml.
+An upgrade of uvicorn that changes one of them fails here first. In that case, read uvicorn's
+release notes about the part that the test names. Then fix `fake_apimart/http/protocol.py` and
+`connection.py`, the only modules that use uvicorn's internals, or `fake_apimart/server.py`, the
+only one that uses its Config and Server. Then raise the version range of `uvicorn` in
+pyproject.toml.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer nothing: no request gets here."""
+    """Do nothing: no request arrives here."""
 
 
 def config(**changes: Any) -> Config:
@@ -45,16 +46,16 @@ def config(**changes: Any) -> Config:
 
 def test_installed_version_is_one_that_the_range_allows() -> None:
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    (wanted,) = [each for each in dependencies["dependencies"] if each.startswith("uvicorn")]
-    bounds = re.fullmatch(r"uvicorn>=(\d+)\.(\d+),<(\d+)\.(\d+)", wanted)
-    assert bounds, "below: other meanings of keep_alive; above: nobody has looked yet"
+    (requirement,) = [each for each in dependencies["dependencies"] if each.startswith("uvicorn")]
+    bounds = re.fullmatch(r"uvicorn>=(\d+)\.(\d+),<(\d+)\.(\d+)", requirement)
+    assert bounds, "older versions give keep_alive another meaning, newer ones are untested"
     low, high = tuple(map(int, bounds.groups()[:2])), tuple(map(int, bounds.groups()[2:]))
     assert low <= tuple(map(int, uvicorn.__version__.split(".")[:2])) < high
 
 
 def test_config_has_the_attributes_that_a_connection_reads() -> None:
     made = config()
-    assert made.loaded_app is app, "an application is wrapped although nothing asks for it"
+    assert made.loaded_app is app, "uvicorn wraps the application although no setting asks for it"
     assert (made.timeout_keep_alive, made.access_log) == (75, True)
     assert made.http_protocol_class is Protocol
     assert callable(made.get_loop_factory())
@@ -72,8 +73,8 @@ def test_protocol_can_be_made_as_the_server_makes_it() -> None:
     assert set(called_with.arguments) == {"config", "server_state", "app_state", "_loop"}
 
 
-class Recording(asyncio.Protocol):
-    """Note how the server makes a protocol, and how it asks it to end."""
+class RecordingProtocol(asyncio.Protocol):
+    """A protocol that records how the server creates it and asks it to close."""
 
     made_with: dict[str, Any]
     is_connected: asyncio.Event
@@ -95,8 +96,8 @@ class Recording(asyncio.Protocol):
         self._transport.close()
 
 
-class Noting(uvicorn.Server):
-    """Note in which order the server is started and stopped."""
+class RecordingServer(uvicorn.Server):
+    """A server that records the order of its startup and shutdown."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -113,14 +114,14 @@ class Noting(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve_one_connection() -> Noting:
+async def serve_one_connection() -> RecordingServer:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Noting(config(http=Recording))
+    server = RecordingServer(config(http=RecordingProtocol))
     running = asyncio.create_task(server.serve([listener]))
     await server.is_started.wait()
-    Recording.is_connected = asyncio.Event()
+    RecordingProtocol.is_connected = asyncio.Event()
     _, writer = await asyncio.open_connection(*listener.getsockname())
-    await Recording.is_connected.wait()
+    await RecordingProtocol.is_connected.wait()
     server.should_exit = True
     await running
     writer.close()
@@ -128,25 +129,27 @@ async def serve_one_connection() -> Noting:
 
 
 @pytest.fixture(scope="module")
-def served() -> Noting:
-    """Return a server that took one connection and was asked to stop."""
+def served() -> RecordingServer:
+    """Run a server that accepts one connection and is asked to stop; return it."""
     return asyncio.run(asyncio.wait_for(serve_one_connection(), DEADLINE_SECONDS))
 
 
-def test_server_makes_a_protocol_for_each_connection_by_these_keywords(served: Noting) -> None:
-    assert set(Recording.made_with) == {"config", "server_state", "app_state", "_loop"}
-    assert Recording.made_with["server_state"] is served.server_state
+def test_server_makes_a_protocol_for_each_connection_by_these_keywords(
+    served: RecordingServer,
+) -> None:
+    assert set(RecordingProtocol.made_with) == {"config", "server_state", "app_state", "_loop"}
+    assert RecordingProtocol.made_with["server_state"] is served.server_state
 
 
-def test_should_exit_ends_the_server_by_startup_and_shutdown(served: Noting) -> None:
+def test_should_exit_ends_the_server_by_startup_and_shutdown(served: RecordingServer) -> None:
     assert served.steps == ["started=True", "shutdown"]
 
 
-def test_server_asks_each_connection_to_end(served: Noting) -> None:
-    assert Recording.was_shut_down
+def test_server_asks_each_connection_to_end(served: RecordingServer) -> None:
+    assert RecordingProtocol.was_shut_down
 
 
-def test_default_headers_hold_the_date_alone(served: Noting) -> None:
+def test_default_headers_hold_the_date_alone(served: RecordingServer) -> None:
     ((name, value),) = served.server_state.default_headers
     assert name == b"date"
     assert value.endswith(b" GMT")
@@ -165,12 +168,12 @@ def test_signal_is_raised_again_only_where_uvicorn_s_own_handler_kept_it() -> No
 
 
 def test_lifespan_off_asks_the_application_for_nothing() -> None:
-    asked: list[str] = []
+    scopes: list[str] = []
 
     async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-        asked.append(scope["type"])
+        scopes.append(scope["type"])
 
     made = config(app=noting)
     lifespan = made.lifespan_class(made)
     asyncio.run(lifespan.startup())
-    assert (lifespan.should_exit, lifespan.state, asked) == (False, {}, [])
+    assert (lifespan.should_exit, lifespan.state, scopes) == (False, {}, [])

@@ -1,6 +1,7 @@
-"""The vendor's own samples, cut out of the vendor's page: only base URL, key and file replaced.
+"""The vendor's code samples, with only the base URL, key and file replaced.
 
-The page is not ours to ship, so these run only where a copy lies beside the project.
+They are read from the vendor's page. We have no right to ship it, so these tests run only where a
+copy is available next to the project.
 """
 
 from __future__ import annotations
@@ -21,32 +22,32 @@ from tests.harness import JPEG, KEY, ServerThread
 PAGE = Path(__file__).parents[2] / "shared" / "contract" / "upload-page.cn.md"
 FENCE = re.compile(r"^ *```(\w+) ([^\n]*?)(?: theme=\S+)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the vendor's page is not here")
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="needs a copy of the vendor's page")
 
 
 def sample(title: str, number: int = 0) -> str:
-    """The code under a title on the page, without its indentation."""
+    """Return the code under a title of the page, without its indentation."""
     found = [code for _, name, code in FENCE.findall(PAGE.read_text("utf-8")) if name == title]
     lines = found[number].splitlines()
     indent = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
     return "\n".join(line[indent:] for line in lines)
 
 
-def pointed_at(server: ServerThread, code: str) -> str:
+def with_base_url(server: ServerThread, code: str) -> str:
     return code.replace("https://api.apimart.ai", server.url).replace("<token>", KEY)
 
 
 def run(command: list[str], folder: Path) -> str:
-    ran = subprocess.run(
+    result = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=30, check=False
     )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the picture that the samples name."""
+    """Return a folder with the picture that the samples upload."""
     (tmp_path / "image.jpg").write_bytes(JPEG)
     return tmp_path
 
@@ -55,33 +56,33 @@ def assert_served(url: str) -> None:
     assert httpx.get(url).content == JPEG
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_curl_sample_uploads(folder: Path, server: ServerThread) -> None:
-    code = pointed_at(server, sample("cURL")).replace("/path/to/your/image.jpg", "image.jpg")
+    code = with_base_url(server, sample("cURL")).replace("/path/to/your/image.jpg", "image.jpg")
     assert_served(json.loads(run(["sh", "-c", code], folder))["url"])
 
 
 def test_python_sample_uploads(folder: Path, server: ServerThread) -> None:
-    said = run([sys.executable, "-c", pointed_at(server, sample("Python"))], folder)
-    assert_served(said.split(": ", 1)[1].strip())
+    output = run([sys.executable, "-c", with_base_url(server, sample("Python"))], folder)
+    assert_served(output.split(": ", 1)[1].strip())
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_javascript_sample_uploads(folder: Path, server: ServerThread) -> None:
-    # The page's sample takes the file from a form in a browser.
+    # The sample takes the file from a form in a browser.
     file_input = (
         "import { readFileSync } from 'node:fs';\n"
         "import { File } from 'node:buffer';\n"
         "const fileInput = { files: [new File([readFileSync('image.jpg')], 'image.jpg')] };\n"
     )
-    code = file_input + pointed_at(server, sample("JavaScript"))
-    said = run(["node", "--input-type=module", "--eval", code], folder)
-    assert_served(said.split(": ", 1)[1].strip())
+    code = file_input + with_base_url(server, sample("JavaScript"))
+    output = run(["node", "--input-type=module", "--eval", code], folder)
+    assert_served(output.split(": ", 1)[1].strip())
 
 
-def test_whole_workflow_runs_as_it_stands(folder: Path, server: ServerThread) -> None:
+def test_whole_workflow_runs(folder: Path, server: ServerThread) -> None:
     (folder / "reference.jpg").write_bytes(JPEG)
-    code = pointed_at(server, sample("Python", 1)).replace("your-Apimart-key", KEY)
+    code = with_base_url(server, sample("Python", 1)).replace("your-Apimart-key", KEY)
     uploaded, created, result = run([sys.executable, "-c", code], folder).splitlines()
     assert_served(uploaded.split(": ", 1)[1])
     assert created.split(": ")[1].startswith("task_")

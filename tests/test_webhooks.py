@@ -1,4 +1,4 @@
-"""Callbacks: a task's end, told to the client's server, again where that fails."""
+"""Callbacks: the end of a task is posted to the client's server, with retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness import ServerThread, wait_until
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """Keeps what is posted, and answers with the statuses that it was told."""
+    """A handler that records what is posted, and answers with the given statuses."""
 
     received: ClassVar[list[tuple[str, Any]]]
     statuses: ClassVar[list[int]]
@@ -33,7 +33,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Standard error is not for this."""
+        """Keep the log off standard error."""
 
 
 @pytest.fixture
@@ -86,15 +86,15 @@ def test_task_paced_in_polls_calls_back_when_a_poll_ends_it(
     assert Receiver.received[0][1] == poll(server, task_id)
 
 
-class CountsLooks(MemoryStorage):
-    """Counts how often somebody asks for the polls of a task."""
+class CountingStorage(MemoryStorage):
+    """A storage that counts the reads of a task's polls."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = 0
+        self.reads = 0
 
     async def get(self, key: str, *, with_bytes: bool = True) -> MemoryObject:
-        self.looks += key.startswith("polls/")
+        self.reads += key.startswith("polls/")
         return await super().get(key, with_bytes=with_bytes)
 
 
@@ -102,12 +102,12 @@ def test_task_paced_in_polls_does_not_call_back_before_a_poll_ends_it(
     receiver: http.server.HTTPServer, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "CHECK_INTERVAL_SECONDS", 0.01)
-    storage = CountsLooks()
+    storage = CountingStorage()
     server = start_server(on=storage, task_seconds=0, task_polls=1)
     task_id = task_id_of(create(server, webhook=url_of(receiver)))
     assert poll(server, task_id)["status"] == "pending"
-    before = storage.looks
-    wait_until(lambda: storage.looks > before + 3, "more looks, since none found an end")
+    before = storage.reads
+    wait_until(lambda: storage.reads > before + 3, "more reads, because none found an end")
     assert Receiver.received == []
 
 
@@ -115,19 +115,19 @@ def test_task_paced_in_polls_does_not_call_back_before_a_poll_ends_it(
     ("statuses", "tries"),
     [([500, 502], 3), ([500] * 9, 4), ([404], 1), ([302], 1), ([], 1)],
 )
-def test_server_errors_are_tried_again_and_nothing_else(
+def test_only_server_errors_are_retried(
     statuses: list[int], tries: int, receiver: http.server.HTTPServer, server: ServerThread
 ) -> None:
     Receiver.statuses.extend(statuses)
     create(server, prompt="[fake: seconds=0]", webhook=url_of(receiver))
     wait_until(lambda: len(Receiver.received) >= tries, "all tries")
-    # Long enough for one try too many.
+    # Long enough for an excess attempt to arrive.
     time.sleep(0.4)
     assert len(Receiver.received) == tries
     assert {path for path, _ in Receiver.received} == {"/callback"}
 
 
-def test_nobody_there_is_tried_again(
+def test_refused_connection_is_retried(
     receiver: http.server.HTTPServer, server: ServerThread, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("WARNING", "fake_apimart.tasks.callbacks"):
@@ -148,9 +148,9 @@ def test_too_many_callbacks_are_not_kept(
 def test_server_that_stops_gives_up_callbacks_that_wait(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     server = start_server(task_seconds=1000)
-    monkeypatch.setattr(webhooks.logger, "info", lambda text, *given: said.append(text % given))
+    monkeypatch.setattr(webhooks.logger, "info", lambda text, *given: messages.append(text % given))
     assert create(server, webhook="http://127.0.0.1:9/").status_code == 200
     server.stop()
-    assert said == ["1 callback(s) given up at the end"]
+    assert messages == ["1 callback(s) given up at the end"]

@@ -1,4 +1,4 @@
-"""A world per API key: its clock, its settings, its end."""
+"""A world per API key: isolation, clock, settings, reset and eviction."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def test_clock_drives_idempotency(world: FakeAPIMart) -> None:
 
 def test_frozen_clock_stands_and_then_runs_on_from_there(world: FakeAPIMart) -> None:
     world.clock.at(1_743_436_800)
-    stood = world.clock.freeze()
+    frozen_at = world.clock.freeze()
     time.sleep(0.05)
-    assert world.clock.now == stood
-    assert world.clock.resume() >= stood
+    assert world.clock.now == frozen_at
+    assert world.clock.resume() >= frozen_at
     time.sleep(0.05)
-    assert stood < world.clock.now < stood + 10
+    assert frozen_at < world.clock.now < frozen_at + 10
 
 
 def test_reference_that_expired_by_its_world_s_clock_fails_the_task(world: FakeAPIMart) -> None:
@@ -149,17 +149,17 @@ def test_pace_in_polls_counts_polls(world: FakeAPIMart) -> None:
     assert [task.status for task in world.tasks] == ["completed"]
 
 
-def test_looks_at_a_task_that_is_paced_in_polls_neither_count_nor_end_it(
+def test_listing_a_task_paced_in_polls_neither_counts_as_a_poll_nor_ends_it(
     world: FakeAPIMart,
 ) -> None:
     world.pace(seconds=0, polls=2)
     task_id = created(world)
-    seen = []
+    observed = []
     for _ in range(4):
-        looks = {(task.status, task.progress) for _ in range(3) for task in world.tasks}
+        listed = {(task.status, task.progress) for _ in range(3) for task in world.tasks}
         polled = poll(world, task_id)
-        seen.append((looks, polled["status"]))
-    assert seen == [
+        observed.append((listed, polled["status"]))
+    assert observed == [
         ({("pending", 0)}, "pending"),
         ({("processing", 50)}, "processing"),
         ({("processing", 99)}, "completed"),
@@ -167,7 +167,7 @@ def test_looks_at_a_task_that_is_paced_in_polls_neither_count_nor_end_it(
     ]
 
 
-def test_tasks_fail_as_told_until_told_otherwise(world: FakeAPIMart) -> None:
+def test_tasks_fail_until_they_are_set_to_complete(world: FakeAPIMart) -> None:
     world.pace(seconds=0)
     world.tasks_fail("no cats today")
     assert poll(world, created(world))["error"]["message"] == "no cats today"
@@ -228,7 +228,7 @@ def test_reset_without_a_key_is_for_the_whole_server(start_server: StartServer) 
 
 
 class SlowToCommit(MemoryStorage):
-    """Takes its time before an object under a prefix becomes visible."""
+    """A storage that delays the commit of objects under a prefix until `may_commit` is set."""
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class _SlowWriter(MemoryWriter):
 
 
 @pytest.mark.parametrize("prefix", ["image/", "task/", "idempotency/", "polls/", "world/"])
-def test_what_was_in_flight_at_a_reset_does_not_land(
+def test_request_in_flight_at_a_reset_stores_nothing(
     prefix: str, start_server: StartServer
 ) -> None:
     storage = SlowToCommit(prefix)
@@ -285,12 +285,12 @@ def test_what_was_in_flight_at_a_reset_does_not_land(
         storage.may_commit.set()
         making.join()
         assert storage.objects == {}
-        # Where a task was created, its poll came after the reset.
+        # In these cases the thread created a task, so its poll came after the reset.
         later = ["tasks.get"] if prefix in ("task/", "idempotency/") else []
         assert [each.operation for each in world.requests] == later
 
 
-def test_picture_that_is_being_drawn_at_a_reset_does_not_land(start_server: StartServer) -> None:
+def test_picture_that_is_being_drawn_at_a_reset_is_not_stored(start_server: StartServer) -> None:
     storage = SlowToCommit("image/")
     server = start_server(on=storage, task_seconds=0)
     with FakeAPIMart(server.url) as world:
@@ -305,7 +305,7 @@ def test_picture_that_is_being_drawn_at_a_reset_does_not_land(start_server: Star
 
 
 class SlowToGet(MemoryStorage):
-    """Takes its time to give a task to the first who asks."""
+    """A storage that delays the first read of a task until `may_read` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -426,24 +426,24 @@ def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> No
     assert 0 < asyncio.run(record()) <= 100_000
 
 
-def test_key_of_any_length_has_a_world_of_its_own() -> None:
+def test_keys_of_any_length_have_different_worlds() -> None:
     keys = ["k" * length for length in (1, 256, 257, 1_000_000)]
     assert len({name_of(key) for key in keys}) == 4
 
 
-def test_name_of_a_world_is_for_ever_since_files_are_kept_under_it() -> None:
+def test_name_of_a_world_never_changes_because_files_are_stored_under_it() -> None:
     assert name_of("test-key") == "0e2a03b49262c15a063c04d5a29c0158"
 
 
 class SlowToFind(MemoryStorage):
-    """Lets others go on before it says what a world was told."""
+    """A storage that yields to other coroutines before each read."""
 
     async def get(self, key: str, *, with_bytes: bool = True) -> MemoryObject:
         await asyncio.sleep(0.05)
         return await super().get(key, with_bytes=with_bytes)
 
 
-def test_two_who_meet_a_world_first_meet_the_same() -> None:
+def test_concurrent_first_requests_get_the_same_world() -> None:
     async def meet() -> None:
         worlds = make_worlds(SlowToFind())
         first, second = await asyncio.gather(worlds.by_key("k"), worlds.by_key("k"))
@@ -452,7 +452,7 @@ def test_two_who_meet_a_world_first_meet_the_same() -> None:
     asyncio.run(meet())
 
 
-def test_all_who_meet_a_world_at_once_stand_in_its_journal(start_server: StartServer) -> None:
+def test_concurrent_first_requests_are_all_in_the_journal(start_server: StartServer) -> None:
     world = FakeAPIMart(start_server(on=SlowToFind()).url)
     several = [threading.Thread(target=upload, args=(world,)) for _ in range(4)]
     for each in several:
