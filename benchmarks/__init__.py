@@ -1,1 +1,1 @@
-"""Measures the server beside what people would use instead: `python -m benchmarks`."""
+"""Benchmarks of the server and its alternatives: `python -m benchmarks`."""

@@ -1,6 +1,6 @@
-"""Measures the server beside what people would use instead: `make bench`.
+"""Benchmark the server against its alternatives: `make bench`.
 
-Prints tables; writes results.json, throughput.png and growth.png where `--output` says.
+Print tables. With `--output`, also write results.json, throughput.png and growth.png there.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import pytest
 from benchmarks import growth, memory, report, s3, start, targets, throughput, worlds
 from benchmarks.load import LOADS
 from benchmarks.servers import touch_memory
-from benchmarks.throughput import ASKED
+from benchmarks.throughput import WORKLOADS
 from tests.stores import Store
 
 
 def main() -> None:
-    """Measure what the arguments ask for."""
+    """Run the benchmarks that the arguments select."""
     arguments = _parse()
     with contextlib.ExitStack() as stack:
         store = _store(stack)
-        servers = [name for name in ASKED if store is not None or name != "fake s3:"]
+        servers = [name for name in WORKLOADS if store is not None or name != "fake s3:"]
         loads = [load for load in LOADS if arguments.only in load.name]
         touch_memory()
         print(report.HEAD)
@@ -36,10 +36,10 @@ def main() -> None:
             print(report.line(figure, figures), flush=True)
         print()
         for outcome in targets.outcomes(figures):
-            print(report.held(outcome))
+            print(report.target_line(outcome))
         results: dict[str, object] = {"throughput": [dataclasses.asdict(each) for each in figures]}
         if not arguments.only:
-            results |= _measure_the_rest(store, arguments.rounds)
+            results |= _measure_other_figures(store, arguments.rounds)
     if arguments.output:
         _write(Path(arguments.output), results)
 
@@ -61,8 +61,8 @@ def _store(stack: contextlib.ExitStack) -> Store | None:
         return None
 
 
-def _measure_the_rest(store: Store | None, rounds: int) -> dict[str, object]:
-    """What is no load: start, memory, the fixture, S3 beside boto3, growth."""
+def _measure_other_figures(store: Store | None, rounds: int) -> dict[str, object]:
+    """Measure what is not throughput: start, memory, the fixture, S3 against boto3, growth."""
     measured = {
         "start": start.measure(rounds),
         "memory": memory.measure(rounds),
@@ -81,7 +81,7 @@ def _measure_the_rest(store: Store | None, rounds: int) -> dict[str, object]:
 
 
 def _write(folder: Path, results: dict[str, object]) -> None:
-    # Imported here because it takes a second, and only plots need it.
+    # Imported here because the import takes a second, and only plots need it.
     from benchmarks import plots
 
     folder.mkdir(parents=True, exist_ok=True)

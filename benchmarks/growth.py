@@ -1,4 +1,4 @@
-"""How costs grow with what a server holds: files in its storage, worlds in its memory."""
+"""How costs grow with the files in a server's storage and the worlds in its memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOADS = tuple(
         *("upload 50 KB x 8", "upload 20 MB x 1"),
     )
 )
-"""Each adds what it stores to what the server holds, so uploads come last."""
+"""Uploads come last, because what they store adds to what the server holds."""
 
 START, FRESH_WORLD, RESET, MEMORY = "start", "fresh world", "reset", "memory"
 DURATIONS = (START, FRESH_WORLD, RESET)
@@ -37,10 +37,10 @@ _MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Grown:
-    """The server beside so many files or worlds.
+class GrowthFigure:
+    """The figures of a server that holds `count` files or worlds.
 
-    Each round has requests a second by load, durations in seconds, and memory in megabytes.
+    Each round has requests per second by load, durations in seconds, and memory in megabytes.
     """
 
     of: str
@@ -48,12 +48,12 @@ class Grown:
     rounds: tuple[dict[str, float], ...]
 
     def median(self, name: str) -> float:
-        """Of one figure, over all rounds."""
+        """Return the median of one figure over all rounds."""
         return statistics.median(each[name] for each in self.rounds)
 
 
-def measure(rounds: int) -> list[Grown]:
-    """All levels, interleaved: there and back, each with a server of its own."""
+def measure(rounds: int) -> list[GrowthFigure]:
+    """Measure all levels in turns, in alternating order, each on a new server."""
     measured: dict[tuple[str, int], list[dict[str, float]]] = {level: [] for level in LEVELS}
     for number in range(rounds):
         for of, count in reversed(LEVELS) if number % 2 else LEVELS:
@@ -61,12 +61,12 @@ def measure(rounds: int) -> list[Grown]:
             prepare = _files(count if of == "files" else 0)
             with RunningServer("fake dir:", prepare=prepare) as server:
                 _make_worlds(server, count if of == "worlds" else 0)
-                measured[of, count].append(_measured(server))
-    return [Grown(of, count, tuple(each)) for (of, count), each in measured.items()]
+                measured[of, count].append(_measure_once(server))
+    return [GrowthFigure(of, count, tuple(each)) for (of, count), each in measured.items()]
 
 
 def _files(count: int) -> Callable[[Path], None]:
-    """Puts `count` small pictures of other worlds into a folder, as the storage would."""
+    """Return a function that fills a folder with `count` small pictures of other worlds."""
 
     def prepare(folder: Path) -> None:
         images = folder / "objects" / "image"
@@ -88,7 +88,7 @@ def _make_worlds(server: RunningServer, count: int) -> None:
         loads.once(sent, server.port)
 
 
-def _measured(server: RunningServer) -> dict[str, float]:
+def _measure_once(server: RunningServer) -> dict[str, float]:
     figures = {START: server.start_seconds}
     for load in LOADS:
         loads.run(load, server.port, SECONDS / 4)

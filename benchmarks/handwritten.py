@@ -1,4 +1,4 @@
-"""What a user would write in an afternoon: FastAPI, `UploadFile`, save to a folder."""
+"""A minimal fake that a user would write: FastAPI, `UploadFile`, files in a folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]} \n")
     sys.stdout.flush()
-    # Logs go where all servers' go: the pipe of the first line has no reader behind it.
+    # Logs go to standard error, as with all servers: nobody reads standard output after line 1.
     LOGGING_CONFIG["handlers"]["access"]["stream"] = "ext://sys.stderr"
     config = uvicorn.Config(app, loop="uvloop", http="httptools", log_config=LOGGING_CONFIG)
     uvicorn.Server(config).run([listener])

@@ -1,7 +1,7 @@
-"""What is asked of the servers: prebuilt requests over raw keep-alive sockets.
+"""The load generator: prebuilt requests over raw keep-alive sockets.
 
-The load runs in the measuring process, with blocking sockets: it copies bytes into the kernel and
-reads short answers, so that it costs less than any server.
+It runs in the measuring process, with blocking sockets. It only copies bytes into the kernel and
+reads short responses, so it costs less CPU than any server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 JPEG_HEAD = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb")
 PDF_HEAD = b"%PDF-1.7\n"
 BOUNDARY = b"------------------------d74496d66958873e"
-"""As long as curl's: a parser may take longer for a short one."""
+"""As long as curl's boundary: parsers may search longer for a short one."""
 
 STALLED_SECONDS = 60.0
 _SHORT = 4096
@@ -24,7 +24,7 @@ _SHORT = 4096
 
 @dataclass(frozen=True)
 class Load:
-    """Requests of one kind, sent over `connections` at once."""
+    """Requests of one kind, sent over `connections` concurrent connections. `size` is in bytes."""
 
     name: str
     size: int
@@ -32,7 +32,7 @@ class Load:
     head: bytes = JPEG_HEAD
     status: int = 200
     on_disk: bool = False
-    """Where the server's files lie; else in memory, since a disk's journal would hide its costs."""
+    """Whether the server stores on disk. By default in memory: disk journaling hides its costs."""
 
     @property
     def kind(self) -> str:
@@ -56,7 +56,7 @@ LOADS = (
 
 @dataclass(frozen=True)
 class Result:
-    """How many requests were answered, in which time, at which cost to the load itself."""
+    """The number of answered requests, the elapsed time, and the CPU time of the load generator."""
 
     requests: int
     seconds: float
@@ -64,12 +64,12 @@ class Result:
 
 
 RequestOf = Callable[[Load, int, int], bytes]
-"""The bytes that a connection, by its number, sends again and again to the server on a port; what
-they ask for is made first."""
+"""A function of load, port and connection number that returns the request that this connection
+repeats. It first creates the file or task that the request needs."""
 
 
 def request(method: bytes, path: bytes, body: bytes = b"", headers: bytes = b"") -> bytes:
-    """The bytes of a request with the benchmark's key."""
+    """Return a raw request with the benchmark's API key."""
     length = b"Content-Length: %d\r\n" % len(body) if body else b""
     head = b"%b %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer bench\r\n" % (method, path)
     return head + headers + length + b"\r\n" + body
@@ -77,7 +77,7 @@ def request(method: bytes, path: bytes, body: bytes = b"", headers: bytes = b"")
 
 @functools.lru_cache(maxsize=4)
 def upload_request(size: int, head: bytes = JPEG_HEAD) -> bytes:
-    """A whole upload of a picture of `size` bytes."""
+    """Return a raw upload request for a picture of `size` bytes."""
     form = (
         b'--%b\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
         b"Content-Type: image/jpeg\r\n\r\n%b\r\n--%b--\r\n"
@@ -87,7 +87,7 @@ def upload_request(size: int, head: bytes = JPEG_HEAD) -> bytes:
 
 
 def content(size: int, head: bytes = JPEG_HEAD) -> bytes:
-    """A file that begins with `head`."""
+    """Return a file of `size` bytes that begins with `head`."""
     return head + bytes(size - len(head))
 
 
@@ -96,11 +96,11 @@ CREATE = request(
     b"/v1/images/generations",
     b'{"model":"gpt-image-2","prompt":"a cat [fake: seconds=3600]"}',
 )
-"""A task that is still running when the load ends."""
+"""A request for a task that still runs when the load ends."""
 
 
 def of_apimart(load: Load, port: int, connection: int) -> bytes:
-    """What a server is asked that speaks as APIMart does."""
+    """Return the request for a server with APIMart's API."""
     if load.kind == "create":
         return CREATE
     if load.kind == "poll":
@@ -114,12 +114,12 @@ def of_apimart(load: Load, port: int, connection: int) -> bytes:
 
 
 def of_s3(load: Load, port: int, connection: int) -> bytes:
-    """The same bytes, put into a bucket. moto fails where two put the same key at once."""
+    """Return a PUT of the same bytes, with a key per connection: moto fails on shared keys."""
     return request(b"PUT", b"/bench/%d.jpg" % connection, content(load.size, load.head))
 
 
 def of_bare(load: Load, port: int, connection: int) -> bytes:
-    """What the routes that do nothing else are asked."""
+    """Return the request for the minimal routes of `benchmarks.bare`."""
     path = (
         b"/%d" % load.size if load.kind == "get" else b"/v1/tasks/task_01M2T0YKN9ZXCWCAGMHGNZ6GJ6"
     )
@@ -127,14 +127,14 @@ def of_bare(load: Load, port: int, connection: int) -> bytes:
 
 
 def once(sent: bytes, port: int) -> bytes:
-    """The answer to one request: its head, and a short body."""
+    """Send one request on a new connection; return the head and a short body of the response."""
     with socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS) as sock:
         sock.sendall(sent)
-        return answer(sock, bytearray(65536))
+        return read_response(sock, bytearray(65536))
 
 
-def answer(sock: socket.socket, buffer: bytearray) -> bytes:
-    """Read one answer; gives back its head and, of a short one, the body."""
+def read_response(sock: socket.socket, buffer: bytearray) -> bytes:
+    """Read one response; return its head and, if it is short, its body."""
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = sock.recv(65536)
@@ -162,9 +162,9 @@ def run(
     *,
     reconnects: bool = False,
 ) -> Result:
-    """Send the load's requests for `seconds`, each connection one after the other.
+    """Send requests for `seconds`; each connection sends one request after another.
 
-    Where it `reconnects`, each request has a connection of its own.
+    With `reconnects`, each request uses a new connection.
     """
     requests = [request_of(load, port, number) for number in range(load.connections)]
     counts = [0] * load.connections
@@ -185,16 +185,16 @@ def _send_until(deadline: float, sent: bytes, status: int, port: int) -> int:
     with socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS) as sock:
         while True:
             sock.sendall(sent)
-            said = answer(sock, buffer)
-            # The sink takes everything, in few words.
-            assert said.startswith(b"HTTP/1.1 %d" % status) or b"{}" in said, said[:300]
+            response = read_response(sock, buffer)
+            # The sink accepts everything and always answers {}.
+            assert response.startswith(b"HTTP/1.1 %d" % status) or b"{}" in response, response[:300]
             count += 1
             if time.perf_counter() >= deadline:
                 return count
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
-    """`work` for each number below `count`, all at once, to the end of the last."""
+    """Run `work` for each number below `count` concurrently; wait for all of them."""
     with ThreadPoolExecutor(count) as threads:
         for ended in [threads.submit(work, number) for number in range(count)]:
             ended.result()

@@ -1,4 +1,4 @@
-"""Memory at rest, and how far it rises when many large uploads arrive at once."""
+"""Memory at rest, and its rise during many concurrent large uploads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class MemoryFigure:
-    """Megabytes: after the first upload, and at the highest point above that, round by round."""
+    """Megabytes at rest, and the peak above the warmed-up server, round by round."""
 
     at_rest: float
     rises: tuple[float, ...]
@@ -30,7 +30,7 @@ class MemoryFigure:
 
 
 def measure(rounds: int) -> MemoryFigure:
-    """The server on `dir:`, under UPLOADS concurrent uploads of SIZE bytes."""
+    """Measure a server on `dir:` under UPLOADS concurrent uploads of SIZE bytes."""
     measured = [_measure_once() for _ in range(rounds)]
     return MemoryFigure(
         statistics.median(at_rest for at_rest, _ in measured), tuple(rise for _, rise in measured)
@@ -40,7 +40,7 @@ def measure(rounds: int) -> MemoryFigure:
 def _measure_once() -> tuple[float, float]:
     with RunningServer("fake dir:") as server:
         at_rest = server.memory("VmRSS")
-        # What the first uploads load once, libmagic above all, is no rise.
+        # What the first uploads load once, mainly libmagic, does not count as a rise.
         run(Load("warm up", 500_000, 2), server.port, 0.3)
         warm = server.memory("VmRSS")
         request = upload_request(SIZE)
@@ -49,5 +49,5 @@ def _measure_once() -> tuple[float, float]:
 
 
 def _upload(port: int, request: bytes) -> None:
-    said = json.loads(once(request, port).partition(b"\r\n\r\n")[2])
-    assert said["bytes"] == SIZE, said
+    uploaded = json.loads(once(request, port).partition(b"\r\n\r\n")[2])
+    assert uploaded["bytes"] == SIZE, uploaded

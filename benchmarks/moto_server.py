@@ -1,6 +1,6 @@
-"""moto's server, with a bucket to put files into, on a port that it says.
+"""moto's S3 server with an existing bucket, on a free port that it prints.
 
-Its own command needs a port to be named, and starts with no bucket.
+moto's own command needs a fixed port and starts without a bucket.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ BUCKET = "bench"
 
 
 def main() -> None:
-    """Listen on a free port, say which, and serve until ended."""
+    """Listen on a free port, print it, and serve until terminated."""
     app = DomainDispatcherApplication(create_backend_app)
-    # As its own command does: a thread for each connection, kept alive.
+    # As moto's own command does: a thread per connection, with keep-alive.
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
     serving = threading.Thread(target=server.serve_forever)
     serving.start()

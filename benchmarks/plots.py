@@ -1,4 +1,4 @@
-"""The figures as two pictures for the documentation."""
+"""Plots of the figures for the documentation."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SERVERS = {
 
 
 def draw(results: dict[str, Any], folder: Path) -> None:
-    """throughput.png, and growth.png where growth was measured."""
+    """Draw throughput.png, and growth.png if growth was measured."""
     _draw_throughput(results["throughput"], folder / "throughput.png")
     if "growth" in results:
         _draw_growth(results["growth"], folder / "growth.png")
 
 
 def _draw_throughput(figures: list[dict[str, Any]], path: Path) -> None:
-    """Each load's servers as bars, in parts of the fastest."""
+    """Draw the servers of each load as bars, relative to the fastest."""
     loads = list(dict.fromkeys(each["load"] for each in figures))
     figure, axes = plt.subplots(figsize=(9, 0.5 + 0.28 * len(figures)), layout="constrained")
     labels, position = [], 0.0
@@ -56,7 +56,7 @@ def _draw_throughput(figures: list[dict[str, Any]], path: Path) -> None:
                 height=0.8,
                 error_kw={"elinewidth": 0.8, "ecolor": "#444444"},
             )
-            # Beside a bar that is too short for it.
+            # Next to the bar if it is too short for the text.
             place, color = (0.01, "white") if median > 0.1 * fastest else (0.11, "black")
             axes.text(place, position, f"{median:,.0f}/s", va="center", fontsize=7, color=color)
             labels.append((position, f"{load}   {name}"))
@@ -71,7 +71,7 @@ def _draw_throughput(figures: list[dict[str, Any]], path: Path) -> None:
 
 
 def _draw_growth(grown: list[dict[str, Any]], path: Path) -> None:
-    """Speed beside more and more files, and worlds, in parts of each round's first level."""
+    """Draw speed against the number of files and worlds, relative to each round's first level."""
     figure, both = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
     names = [name for name in grown[0]["rounds"][0] if name != growth.MEMORY]
     for axes, of in zip(both, ("files", "worlds"), strict=True):
@@ -82,7 +82,7 @@ def _draw_growth(grown: list[dict[str, Any]], path: Path) -> None:
             below = [median - min(each) for median, each in zip(medians, parts, strict=True)]
             above = [max(each) - median for median, each in zip(medians, parts, strict=True)]
             axes.errorbar(
-                # Side by side, so that the lines of the spread can be told apart.
+                # Shifted horizontally, so that the error bars do not overlap.
                 [level["count"] * 1.09**number for level in levels],
                 medians,
                 yerr=[below, above],
@@ -101,7 +101,7 @@ def _draw_growth(grown: list[dict[str, Any]], path: Path) -> None:
 
 
 def _speeds(level: dict[str, Any], first: dict[str, Any], name: str) -> list[float]:
-    """How fast `level` was beside `first`, round by round."""
+    """Return the speed of `level` relative to `first`, round by round."""
     pairs = zip(level["rounds"], first["rounds"], strict=True)
-    ratios = [each[name] / its[name] for each, its in pairs]
+    ratios = [each[name] / reference[name] for each, reference in pairs]
     return [1 / ratio for ratio in ratios] if name in growth.DURATIONS else ratios

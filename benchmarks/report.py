@@ -1,11 +1,11 @@
-"""The figures as lines of a table."""
+"""Tables of the figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from benchmarks import growth
-from benchmarks.growth import Grown
+from benchmarks.growth import GrowthFigure
 from benchmarks.targets import Outcome
 from benchmarks.throughput import Figure
 
@@ -16,7 +16,7 @@ HEAD = (
 
 
 def line(figure: Figure, before: Sequence[Figure]) -> str:
-    """One server under one load, beside those of `before` under the same."""
+    """Return the table row of one server under one load, with ratios to figures of `before`."""
     low, high = figure.spread
     references = {each.server: each for each in before if each.load == figure.load}
     ratios = "".join(
@@ -37,18 +37,18 @@ def _ratio(figure: Figure, reference: Figure | None) -> str:
     return f"{next(rates) / next(rates):.2f}"
 
 
-def held(outcome: Outcome) -> str:
-    """A target, and whether it was held."""
+def target_line(outcome: Outcome) -> str:
+    """Return a line that states a target and whether it was met."""
     target = outcome.target
     return (
         f"{target.load:18} {target.server} / {target.reference}: {outcome.median:.2f} "
         f"({outcome.worst:.2f}..{outcome.best:.2f}), target {target.ratio:g}: "
-        f"{'held' if outcome.is_held else 'MISSED'}"
+        f"{'held' if outcome.is_met else 'MISSED'}"
     )
 
 
-def growth_table(grown: Sequence[Grown]) -> str:
-    """Costs by what the server holds: the medians."""
+def growth_table(grown: Sequence[GrowthFigure]) -> str:
+    """Return a table of the median costs by what the server holds."""
     names = [load.name for load in growth.LOADS]
     units = {**dict.fromkeys(growth.DURATIONS, (1000, "ms")), growth.MEMORY: (1, "MB")}
     lines = [f"{'beside':>16}" + "".join(f"{name:>19}" for name in [*names, *units])]

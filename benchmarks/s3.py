@@ -1,10 +1,10 @@
-"""S3: uploads of 20 MB through the server beside boto3's own, and memory.
+"""S3: uploads of 20 MB through the server compared with boto3 alone, and memory.
 
-`python -m benchmarks.s3`, which needs a MinIO: CONTRIBUTING.md says where from.
+Run `python -m benchmarks.s3`. It needs a MinIO: CONTRIBUTING.md says where to get one.
 
 The baseline is `upload_fileobj` of one boto3 client with its defaults (parts of 8 MiB, 10 threads,
-checksums) in this process; the server gets the same bytes over a raw keep-alive socket. Both write
-to one MinIO on a memory-backed folder, in turns.
+checksums) in this process. The server gets the same bytes over a raw keep-alive socket. Both write
+in turns to the same MinIO, whose data is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import boto3
 
-from benchmarks.load import answer, upload_request
+from benchmarks.load import read_response, upload_request
 from benchmarks.servers import RunningServer, scratch_folder
 from tests.stores import REGION, Store, environment, minio
 from tests.tcp_proxy import TCPProxy
@@ -36,13 +36,13 @@ _PER_ROUND = 5
 
 @dataclass(frozen=True)
 class S3Figure:
-    """Seconds an upload takes, through the fake and by boto3 itself, round by round."""
+    """Seconds per upload, through the fake and with boto3 alone, round by round."""
 
     fake: tuple[float, ...]
     boto3: tuple[float, ...]
 
     def __str__(self) -> str:
-        ratios = sorted(mine / its for mine, its in zip(self.fake, self.boto3, strict=True))
+        ratios = sorted(fake / direct for fake, direct in zip(self.fake, self.boto3, strict=True))
         return (
             f"20 MB to S3: {statistics.median(self.fake) * 1000:.0f} ms through the fake, "
             f"{statistics.median(self.boto3) * 1000:.0f} ms by boto3's upload_fileobj; ratio "
@@ -51,7 +51,7 @@ class S3Figure:
 
 
 def main() -> None:
-    """Measure, and print what was found."""
+    """Run the benchmark and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.s3", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
@@ -64,7 +64,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def running_store() -> Iterator[Store]:
-    """A MinIO on a memory-backed folder, which servers find in the environment."""
+    """Run a MinIO with its data in memory, and set the environment variables that lead to it."""
     folder = scratch_folder()
     try:
         with minio(folder) as running, environment(running.store.env):
@@ -74,7 +74,7 @@ def running_store() -> Iterator[Store]:
 
 
 def empty(bucket: str) -> None:
-    """Delete what is in a bucket, which would use up the memory that other runs are to have."""
+    """Delete all objects of a bucket, to free memory for the other runs."""
     client = boto3.client("s3", region_name=REGION)
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
@@ -84,7 +84,7 @@ def empty(bucket: str) -> None:
 
 
 def measure(store: Store, rounds: int) -> S3Figure:
-    """Both in turns, several uploads a round."""
+    """Measure both in turns, with several uploads per round."""
     client = boto3.client("s3", region_name=REGION)
     client.create_bucket(Bucket="direct")
     request = upload_request(SIZE)
@@ -97,7 +97,7 @@ def measure(store: Store, rounds: int) -> S3Figure:
 
         def through_the_fake() -> None:
             sock.sendall(request)
-            assert answer(sock, scratch).startswith(b"HTTP/1.1 200")
+            assert read_response(sock, scratch).startswith(b"HTTP/1.1 200")
 
         def direct() -> None:
             client.upload_fileobj(io.BytesIO(body), "direct", "file")
@@ -138,7 +138,7 @@ def _measure_memory(proxy: TCPProxy, hangs: bool) -> None:
 def _upload(port: int, request: bytes) -> int:
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.sendall(request)
-        head, _, body = answer(sock, bytearray(65536)).partition(b"\r\n\r\n")
+        head, _, body = read_response(sock, bytearray(65536)).partition(b"\r\n\r\n")
         json.loads(body)
         return int(head.split(b" ")[1])
 

@@ -1,4 +1,4 @@
-"""The servers that are measured, each a process of its own on a free port of 127.0.0.1."""
+"""The measured servers, each in a separate process on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-# Installed packages are compiled; without this a checkout would be compiled at each start.
+# Installed packages have cached bytecode. Without this, a checkout would compile at each start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -30,20 +30,20 @@ COMMANDS = {
     "fake memory://": (*_FAKE, "memory://"),
     "fake s3:": (*_FAKE, f"s3://{BUCKET}"),
 }
-"""By name: the module that is run, and its arguments. Unwatched is without journal, faults and
-worlds of their own."""
+"""By server name: the module that is run, and its arguments. "Unwatched" means without journal,
+faults and worlds."""
 
 TOUCHED_BYTES = 3 * 1024**3
 
 
 def scratch_folder() -> Path:
-    """A new folder in memory where there is one: a disk's journal would hide what servers cost."""
+    """Create a folder, in memory if possible: disk journaling would hide the costs of servers."""
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
 
 
 def touch_memory() -> None:
-    """Fill as much memory as the runs will: what a machine hands out for the first time is slow."""
+    """Touch as much memory as the runs will use: the first use of a memory page is slow."""
     folder = scratch_folder()
     with (folder / "touched").open("wb", buffering=0) as file:
         for _ in range(TOUCHED_BYTES // (1 << 20)):
@@ -52,10 +52,10 @@ def touch_memory() -> None:
 
 
 class RunningServer:
-    """A server of COMMANDS, until `stop`; its log goes to a file, as a service's would.
+    """A server of COMMANDS that runs until `stop`; its log goes to a file, as a service's would.
 
-    What it stores lies in memory, or below `disk`; `prepare` may put something there before.
-    `start_seconds` is how long it took until it listened.
+    It stores in memory, or below `disk`. `prepare` may fill its data folder before the start.
+    `start_seconds` is the time until it listened.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class RunningServer:
         return self._process.pid
 
     def cpu_seconds(self) -> float:
-        """What the process has used so far, in user and kernel."""
+        """Return the CPU seconds that the process has used so far, in user and kernel mode."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def memory(self, field: str) -> int:
-        """A field of /proc/PID/status, such as VmRSS or VmHWM, in bytes."""
+        """Return a field of /proc/PID/status, such as VmRSS or VmHWM, in bytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split(f"{field}:")[1].split()[0]) * 1024
 

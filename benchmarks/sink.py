@@ -1,6 +1,6 @@
-"""The limit of the machine: reads a body, writes it to a file, gives a constant answer.
+"""The limit of the machine: read a body, write it to a file, send a constant response.
 
-Blocking sockets, a thread per connection, no HTTP beyond what the load needs.
+It uses blocking sockets, a thread per connection, and only the HTTP that the load needs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def serve(connection: socket.socket, folder: Path, numbers: itertools.count[int]) -> None:
-    """Answer every request on one connection."""
+    """Answer all requests of one connection."""
     buffer = bytearray(1 << 20)
     view = memoryview(buffer)
     with connection:
@@ -33,7 +33,7 @@ def serve(connection: socket.socket, folder: Path, numbers: itertools.count[int]
 
 
 def main() -> None:
-    """Listen on a free port, say which, and serve until ended."""
+    """Listen on a free port, print it, and serve until terminated."""
     folder = Path(sys.argv[1])
     numbers = itertools.count()
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)

@@ -1,4 +1,4 @@
-"""From the command to the first answer, and what of it is importing."""
+"""The time from the command to the first response, and the share of imports in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.servers import RunningServer
 
 @dataclass(frozen=True)
 class StartFigure:
-    """Seconds, medians of all rounds."""
+    """Seconds; medians of all rounds."""
 
     first_answer: float
     imports: float
@@ -28,7 +28,7 @@ class StartFigure:
 
 
 def measure(rounds: int) -> StartFigure:
-    """Start the server, ask for its health; import it alone; start Python alone."""
+    """Measure a start until the first health response, the imports alone, and Python alone."""
     answers, imports, pythons = [], [], []
     for _ in range(rounds):
         answers.append(_first_answer())

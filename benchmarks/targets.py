@@ -1,4 +1,4 @@
-"""What the speed is to be, as ratios within one run; absolute figures of a machine mean little."""
+"""Performance targets, as ratios within one run: absolute figures depend on the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.throughput import Figure
 
 
 class Target(NamedTuple):
-    """`server` under `load` is to be at least `ratio` times as fast as `reference`."""
+    """A target: under `load`, `server` is at least `ratio` times as fast as `reference`."""
 
     load: str
     server: str
@@ -32,7 +32,7 @@ TARGETS = (
 
 
 class Outcome(NamedTuple):
-    """What was measured of a target: the median of all rounds, the worst and the best."""
+    """The measured ratio of a target: the median, the worst and the best of all rounds."""
 
     target: Target
     median: float
@@ -40,16 +40,16 @@ class Outcome(NamedTuple):
     best: float
 
     @property
-    def is_held(self) -> bool:
+    def is_met(self) -> bool:
         return self.median >= self.target.ratio
 
 
 def outcomes(figures: Sequence[Figure]) -> Iterator[Outcome]:
-    """Of each target whose two servers were measured."""
+    """Yield the outcome of each target whose two servers were measured."""
     found: Mapping[tuple[str, str], Figure] = {(each.load, each.server): each for each in figures}
     for target in TARGETS:
-        mine = found.get((target.load, target.server))
-        its = found.get((target.load, target.reference))
-        if mine is not None and its is not None:
-            ratios = mine.ratios(its)
+        figure = found.get((target.load, target.server))
+        reference = found.get((target.load, target.reference))
+        if figure is not None and reference is not None:
+            ratios = figure.ratios(reference)
             yield Outcome(target, statistics.median(ratios), min(ratios), max(ratios))

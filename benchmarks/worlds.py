@@ -1,7 +1,7 @@
-"""What worlds cost: starting the fixture's server, a fresh world, a reset, and memory that stays.
+"""The cost of worlds: the start of the fixture's server, a new world, a reset, and memory growth.
 
-`python -m benchmarks.worlds`; with `--requests 1000000` it takes some minutes. Memory is shown with
-more worlds than a server keeps, and with as many as fill all journals.
+Run `python -m benchmarks.worlds`; `--requests 1000000` takes some minutes. Memory is measured with
+more worlds than a server keeps, and with few enough worlds that their journals reach their bound.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 from fake_apimart.testing import FakeAPIMart, Server
 
-from benchmarks.load import answer
+from benchmarks.load import read_response
 from benchmarks.servers import RunningServer
 
 CALLS = 1000
 WORLDS = (20_000, 1000)
-"""Twice as many as a server keeps in memory; and so few that their journals reach their bound."""
+"""Twice as many as a server keeps in memory, and few enough that journals reach their bound."""
 
 _MEGABYTE = 1_000_000
 _TIMED = "import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
@@ -30,7 +30,7 @@ _TIMED = "import time; t = time.perf_counter(); import {module}; print(time.perf
 
 @dataclass(frozen=True)
 class FixtureFigure:
-    """Seconds, medians of all rounds."""
+    """Seconds; medians of all rounds."""
 
     import_testing: float
     import_plugin: float
@@ -47,7 +47,7 @@ class FixtureFigure:
 
 
 def main() -> None:
-    """Measure, and print what was found."""
+    """Run the benchmark and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worlds", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--requests", type=int, default=100_000)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def measure(rounds: int) -> FixtureFigure:
-    """The fixture's costs, as a test run meets them."""
+    """Measure what the fixture costs a test run."""
     return FixtureFigure(
         statistics.median(_import("fake_apimart.testing", "") for _ in range(rounds)),
         statistics.median(
@@ -72,8 +72,8 @@ def measure(rounds: int) -> FixtureFigure:
 
 def _import(module: str, before: str) -> float:
     code = before + _TIMED.format(module=module)
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    return float(ran.stdout)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return float(result.stdout)
 
 
 def _start() -> float:
@@ -83,9 +83,9 @@ def _start() -> float:
 
 
 def _calls() -> tuple[float, float]:
-    """A world from its beginning to its end, and a reset, each in seconds."""
+    """Measure a world from its creation to its end, and a reset, in seconds each."""
     with Server() as server, FakeAPIMart(server.url) as world:
-        # The first call imports the control API.
+        # The first call is slower: it imports the control API.
         world.reset()
 
         def begin_and_end() -> None:
@@ -96,7 +96,7 @@ def _calls() -> tuple[float, float]:
 
 
 def median_seconds(action: Callable[[], None], calls: int) -> float:
-    """What `action` takes, the median of `calls`."""
+    """Return the median duration of `calls` calls of `action`, in seconds."""
     seconds = []
     for _ in range(calls):
         started = time.perf_counter()
@@ -106,7 +106,7 @@ def median_seconds(action: Callable[[], None], calls: int) -> float:
 
 
 def memory(requests: int, worlds: int) -> Iterator[tuple[int, float]]:
-    """Requests so far, by as many keys as there are `worlds`, and the server's megabytes."""
+    """Send requests with `worlds` keys; yield the requests so far and the server's megabytes."""
     with (
         RunningServer("fake memory://") as server,
         socket.create_connection(("127.0.0.1", server.port)) as sock,
@@ -121,7 +121,7 @@ def memory(requests: int, worlds: int) -> Iterator[tuple[int, float]]:
                 b"User-Agent: benchmark\r\nAccept: */*\r\nAuthorization: Bearer %b\r\n\r\n"
                 % (number, key)
             )
-            assert answer(sock, scratch).startswith(b"HTTP/1.1 400")
+            assert read_response(sock, scratch).startswith(b"HTTP/1.1 400")
 
 
 if __name__ == "__main__":
