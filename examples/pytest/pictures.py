@@ -1,4 +1,4 @@
-"""A small program that uses APIMart: it has a photo redrawn by a model."""
+"""A small program that uses APIMart to have a model redraw a photo."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ PATIENCE_SECONDS = 10.0
 
 
 class PictureError(Exception):
-    """It was not to be had; the message says why."""
+    """The picture could not be made; the message says why."""
 
 
 def upload(photo: Path) -> str:
-    """The URL under which APIMart keeps the photo. Raises PictureError."""
+    """Upload a photo; return its URL. Raises PictureError."""
     return str(call("POST", "/v1/uploads/images", photo)["url"])
 
 
 def redraw(photo: Path, prompt: str) -> bytes:
-    """The photo as the prompt wants it. Raises PictureError."""
+    """Return the photo, redrawn as the prompt says. Raises PictureError."""
     request = {"model": "gpt-image-2", "prompt": prompt, "image_urls": [upload(photo)]}
     submitted = call("POST", "/v1/images/generations", request)
     url = wait_for(submitted["data"][0]["task_id"])
@@ -33,7 +33,7 @@ def redraw(photo: Path, prompt: str) -> bytes:
 
 
 def wait_for(task_id: str) -> str:
-    """The URL of a task's first picture. Raises PictureError."""
+    """Poll a task until it ends; return the URL of its first picture. Raises PictureError."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         task = call("GET", f"/v1/tasks/{task_id}")["data"]
@@ -46,9 +46,9 @@ def wait_for(task_id: str) -> str:
 
 
 def call(method: str, path: str, content: Path | dict[str, Any] | None = None) -> Any:
-    """The JSON of an answer. Rates, failing stores and broken connections are tried again.
+    """Call the API; return the JSON of the response. Raises PictureError.
 
-    Raises PictureError.
+    Rate limits, server errors and broken connections are retried.
     """
     base = os.environ.get("APIMART_BASE_URL", "https://api.apimart.ai")
     headers = {"Authorization": f"Bearer {os.environ['APIMART_API_KEY']}"}

@@ -1,4 +1,4 @@
-"""How the program does when APIMart does well, and when it does not."""
+"""Tests of the program: with a working APIMart, and with failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import requests
 from fake_apimart.testing import FakeAPIMart
 
-# One pixel.
+# A PNG of one pixel.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 )
@@ -25,7 +25,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_real_apimart(apimart: FakeAPIMart, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test has a world of its own, and none can reach the real service."""
+    """Point the program at the fake in every test, so that none can reach the real service."""
     apimart.env.setenv(monkeypatch)
     apimart.pace(seconds=0)
 
