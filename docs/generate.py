@@ -1,4 +1,7 @@
-"""Writes the pages that are made from the code: `python docs/generate.py`."""
+"""Generate the documentation pages that come from tables in the code.
+
+Run `make docs` or `python docs/generate.py`.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ FOLDER = Path(__file__).parent
 SETTINGS_HEAD = """\
 # Settings
 
-Each setting is an environment variable, and a flag of `fake-apimart serve`; a flag wins. An empty
-variable counts as none. A variable that begins with `FAKE_APIMART_` and is none of these, or a
-value that cannot be, refuses the start with one line and exit status 2.
+Each setting is an environment variable and a flag of `fake-apimart serve`. If both are given, the
+flag wins. An empty variable counts as unset. An unknown variable that begins with `FAKE_APIMART_`,
+or an invalid value, stops the server at startup with a one-line error and exit status 2.
 
 | variable | flag | default | meaning |
 |---|---|---|---|
@@ -36,15 +39,16 @@ value that cannot be, refuses the start with one line and exit status 2.
 SETTINGS_TAIL = """
 Two notes:
 
-- In a Kubernetes namespace with a service called `fake-apimart`, pods are given variables such as
-  `FAKE_APIMART_SERVICE_HOST`, which this server refuses as unknown. Set `enableServiceLinks: false`
-  in the pod's specification.
-- `FAKE_APIMART_DECODE_CHECK` keeps each picture in memory while it arrives, up to the largest file.
+- In a Kubernetes namespace with a service called `fake-apimart`, Kubernetes sets variables such as
+  `FAKE_APIMART_SERVICE_HOST` in every pod, which this server rejects as unknown. Set
+  `enableServiceLinks: false` in the pod specification.
+- With `FAKE_APIMART_DECODE_CHECK`, each picture is held in memory while it arrives, up to the
+  maximum file size.
 """
 
 
 def settings_page() -> str:
-    """docs/settings.md."""
+    """Return docs/settings.md."""
     rows = (
         f"| `{variable_of(name)}` | `{flag_of(name)}` | {_default(name)} | {field.description} |\n"
         for name, field in Settings.model_fields.items()
@@ -60,34 +64,36 @@ def _default(name: str) -> str:
 
 
 TASKS_HEAD = """\
-# How a task goes
+# Generation tasks
 
-A task is planned when it is created, and stored once. Its state is then a function of the plan, the
-time and the number of polls: nothing moves it in the background, and any server on the same storage
-gives the same answer. Results are drawn when a poll first sees them completed, and live 24 hours.
+A task is planned when it is created, and its plan is stored once. Its state is then a function of
+the plan, the time and the number of polls. No background job changes it, and every server on the
+same storage gives the same answer. Results are drawn when a poll first sees the task completed.
+They are available for 24 hours.
 """
 
 TASKS_TAIL = """
-A request may also say so in its metadata, `{"fake_apimart": {"outcome": "failed", "message": "…",
-"seconds": 5, "polls": 3}}`. A marker wins over metadata, and that over the server's settings
-(`FAKE_APIMART_TASK_SECONDS`, `_TASK_POLLS`, `_TASK_FAILURE`). Of `seconds` and `polls` the slower
-decides. What does not parse is refused with 400 and says what was expected.
+The metadata of a request can set the outcome too: `{"fake_apimart": {"outcome": "failed",
+"message": "…", "seconds": 5, "polls": 3}}`. Markers take precedence over metadata, and metadata
+over the server's settings (`FAKE_APIMART_TASK_SECONDS`, `_TASK_POLLS`, `_TASK_FAILURE`). A task
+ends when both its `seconds` and its `polls` have passed. Markers or metadata that do not parse are
+rejected with a 400 that states what was expected.
 
 ## What results look like
 
-| a reference, 16:9 | 9:16 |
+| with a reference, 16:9 | 9:16 |
 |---|---|
 | ![a result with a reference](result-16x9.png) | ![a tall result](result-9x16.png) |
 
-The same request and `seed` give the same bytes. Fonts for Latin, Greek, Cyrillic, Chinese, Japanese
-and Korean are part of the package.
+The same request with the same `seed` gives the same bytes. Fonts for Latin, Greek, Cyrillic,
+Chinese, Japanese and Korean are included in the package.
 """
 
 
 def tasks_page() -> str:
-    """docs/tasks.md."""
+    """Return docs/tasks.md."""
     states = (
-        f"| `{word}` | {when} | {', '.join(TRANSITIONS[word]) or 'nothing'} |"
+        f"| `{word}` | {when} | {', '.join(TRANSITIONS[word]) or 'none'} |"
         for word, when in STATES.items()
     )
     markers = (f"- {form}" for form, _ in MARKERS.values())
@@ -97,13 +103,13 @@ def tasks_page() -> str:
     return "\n".join(
         [
             TASKS_HEAD,
-            "| status | when | may become |\n|---|---|---|",
+            "| status | when | possible next statuses |\n|---|---|---|",
             *states,
-            "\n## Markers\n\nIn a prompt, `[fake: PART; PART]` with any of these parts:\n",
+            "\n## Markers\n\n`[fake: PART; PART]` in a prompt sets the outcome. The parts are:\n",
             *markers,
             TASKS_TAIL,
-            "## Models\n\nAny other name is taken too, unless `FAKE_APIMART_MODELS` lists some.\n",
-            "| model | ratios | price of 1k, 2k, 4k |\n|---|---|---|",
+            "## Models\n\nOther names are accepted too, unless `FAKE_APIMART_MODELS` is set.\n",
+            "| model | aspect ratios | price at 1k, 2k, 4k |\n|---|---|---|",
             *models,
             "",
         ]
@@ -117,15 +123,16 @@ def _prices(model: Model) -> str:
 CONTROL_HEAD = """\
 # The control API
 
-Below `/_fake/`, next to the vendor's own paths: JSON in and out. Its own page, with a form to try
-each call, is at [`/_fake/docs`](http://127.0.0.1:8080/_fake/docs) of a running server; the
-description for tools is `/_fake/openapi.json`. From Python, [testing.md](testing.md) is shorter.
+The control API is served below `/_fake/`, next to the vendor's own paths. Requests and responses
+are JSON. A running server has an interactive page to try each call at
+[`/_fake/docs`](http://127.0.0.1:8080/_fake/docs), and an OpenAPI document at `/_fake/openapi.json`.
+From Python, the fixture of [testing.md](testing.md) is shorter.
 
-A call with an API key (`Authorization: Bearer KEY`) is about **the world of that key**: its files,
-tasks, rules, clock, settings and journal. The key is the secret, so nothing more is needed, on any
-address. One without a key is about **the whole server**. It is free where the server listens on
-loopback and is called by a loopback name; on any other address it needs the header
-`X-Fake-Admin-Token`, with what `FAKE_APIMART_ADMIN_TOKEN` was set to.
+A call with an API key (`Authorization: Bearer KEY`) concerns **the world of that key**: its files,
+tasks, rules, clock, settings and journal. The key is the secret, so such a call needs nothing else,
+on any address. A call without a key concerns **the whole server**. It needs no token if the server
+listens on loopback and the request's host is a loopback name. On any other address it needs the
+header `X-Fake-Admin-Token` with the value of `FAKE_APIMART_ADMIN_TOKEN`.
 
 ```sh
 fake=http://127.0.0.1:8080/_fake
@@ -138,12 +145,12 @@ curl -s "$fake/requests?operation=uploads.create" -H "$key"
 curl -s -X POST $fake/reset -H "$key" -H "$json"
 ```
 
-What changes something must say `Content-Type: application/json`, with an empty body too, and a
-foreign `Origin` is refused: no web page can drive it. Unknown fields and names, and combinations
-that cannot be, are refused where they are written, with what is valid. Refusals look like the
-upload page's: `{"error": {"message", "type"}}`. `FAKE_APIMART_CONTROL=off` removes all but
-`/_fake/health`. The command `fake-apimart reset` is `POST /_fake/reset` for scripts, with `--key`
-for one world.
+Calls that change something need `Content-Type: application/json`, even with an empty body, and
+calls with a foreign `Origin` are rejected, so no web page can use the control API. Unknown fields,
+unknown names and invalid combinations are rejected immediately, with a message that lists what is
+valid. Errors have the format of the upload API: `{"error": {"message", "type"}}`.
+`FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`. For scripts, the command
+`fake-apimart reset` calls `POST /_fake/reset`; with `--key` it resets one world.
 
 ## Calls
 
@@ -154,51 +161,53 @@ for one world.
 RULES_HEAD = """
 ## Rules
 
-`POST /_fake/faults` writes a rule: an `operation`, and what its requests meet. That is an `error`
-by name, or an answer of your own (`status`, `headers`, `body`), or a fault of the `socket`; `delay`
-(seconds) alone or before any of these. `times` (1, null for all) requests meet it, after the first
-`after` (0) were let through. Rules fire in the order in which they were written, those of a world
-before those of the whole server, and never by chance.
+`POST /_fake/faults` creates a rule for the requests of one `operation`. Its effect is a named
+`error`, or a custom response (`status`, `headers`, `body`), or a `socket` fault. A `delay` in
+seconds can come before any of these, or be the only effect. The rule lets the first `after`
+requests pass (default 0) and then applies to `times` requests (default 1, null for all). Rules fire
+in the order of their creation, those of a world before those of the whole server, and never at
+random.
 
 | operation | errors |
 |---|---|
 """
 
 SOCKETS_HEAD = """
-| socket fault | when | what the client meets |
+| socket fault | when | what the client sees |
 |---|---|---|
 """
 
 MAGIC_HEAD = """
-## Keys that set up their world
+## Magic keys: keys that configure their world
 
-For clients in any language, without a call to set anything up: `sk-fake-NAME`, or
-`sk-fake-NAME--anything` for a world of one's own. A reset returns to what the name says. Other
-names are ordinary keys. Keys that begin with `sk-fake-` are taken even where
-`FAKE_APIMART_API_KEYS` lists others.
+The name of a magic key configures its world, so a client in any language needs no control call. The
+form is `sk-fake-NAME`, or `sk-fake-NAME--anything` for a separate world. A reset restores what the
+name says. Keys with other names are ordinary keys. Keys that begin with `sk-fake-` are accepted
+even if `FAKE_APIMART_API_KEYS` lists other keys.
 
-| key | what it stands for |
+| key | effect |
 |---|---|
 """
 
 CONTROL_TAIL = """
-## What a world is, and what becomes of it
+## The life of a world
 
-- A world comes into being when its key is first used. A file belongs to the world that uploaded it:
-  reading it goes by that world's clock and rules, and into its journal, whatever key is sent along.
-  Requests without a key, and for files that nobody has, are the server's own.
-- Clock and settings of a world lie in the storage, beside its files and tasks: a restart changes
-  nothing. Rules and journal are in memory.
-- A server keeps {worlds:,} worlds in memory, {entries:,} requests of each, and {megabytes} MiB of
-  requests in all. What lay idle longest goes first: its rules and journal are then forgotten.
-- Setting a clock back shows files again that had expired by it: from the storage they are deleted
-  by real time alone.
-- `sha256` of an upload is computed when it is asked for, from what is stored.
+- A world is created when its key is first used. A file belongs to the world that uploaded it: a
+  download uses that world's clock and rules and is recorded in its journal, whatever key is sent.
+  Requests without a key, and requests for unknown files, belong to the whole server.
+- The clock and settings of a world are in the storage, next to its files and tasks, and survive a
+  restart. Rules and journal are in memory.
+- A server keeps at most {worlds:,} worlds in memory, {entries:,} requests of each, and in total
+  {megabytes} MiB of requests. Beyond that, the data that was unused longest is evicted first; an
+  evicted world loses its rules and journal.
+- Setting a clock back makes expired files available again, because files are deleted from the
+  storage by real time only.
+- The `sha256` of an upload is computed from the stored file when it is requested.
 """
 
 
 def control_page() -> str:
-    """docs/control.md."""
+    """Return docs/control.md."""
     rules = (f"| `{name}` | {_names(errors_of(name))} |\n" for name in JOURNALED)
     sockets = (
         f"| `{name}` | {fault.when} | {fault.meaning} |\n" for name, fault in SOCKET_FAULTS.items()
@@ -244,7 +253,7 @@ PAGES = {
 
 
 def main() -> None:
-    """Write every page anew."""
+    """Generate all pages."""
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), "utf-8")
 
