@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -12,7 +13,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -155,6 +158,23 @@ def test_commands_without_make_serve(shell: Shell) -> None:
 
 def test_ready_and_reset_commands_find_the_server(shell: Shell) -> None:
     assert shell.run(COMMANDS[4]) == ""
+
+
+def test_application_of_the_sample_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_APIMART_STORAGE", "memory://")
+    names: dict[str, Any] = {}
+    exec(PYTHON[2], names)
+    app = names["app"]
+
+    async def health() -> Any:
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        ):
+            return (await client.get("/_fake/health")).json()
+
+    assert asyncio.run(health())["storage"] == "memory://"
 
 
 MY_PROGRAM = """
