@@ -80,7 +80,7 @@ def docker(
     *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> str:
     """Return the output of a docker command. Raises CalledProcessError if it fails."""
-    ran = subprocess.run(
+    result = subprocess.run(
         ["docker", *arguments],
         cwd=ROOT,
         env={**os.environ, **(env or {})},
@@ -89,7 +89,7 @@ def docker(
         check=True,
         timeout=900,
     )
-    return ran.stdout.decode().strip()
+    return result.stdout.decode().strip()
 
 
 def main() -> None:
