@@ -93,8 +93,8 @@ Chinese, Japanese and Korean are included in the package.
 def tasks_page() -> str:
     """Return docs/tasks.md."""
     states = (
-        f"| `{word}` | {when} | {', '.join(TRANSITIONS[word]) or 'none'} |"
-        for word, when in STATES.items()
+        f"| `{status}` | {when} | {', '.join(TRANSITIONS[status]) or 'none'} |"
+        for status, when in STATES.items()
     )
     markers = (f"- {form}" for form, _ in MARKERS.values())
     models = (
