@@ -7,7 +7,7 @@ ARGS ?=
 # Most tests wait for something: more workers than cores.
 WORKERS ?= 3
 
-.PHONY: run test coverage check format bench wheel-test docker-test docs clean
+.PHONY: run test coverage check format bench wheel-test docker-test docs constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -28,6 +28,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy -p benchmarks
 	$(BIN)/mypy examples/pytest
+	$(BIN)/mypy tools
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
@@ -46,6 +47,10 @@ wheel-test: $(VENV)/installed-dev
 # The image and docker-compose.yml, with a Docker engine and a MinIO of this machine.
 docker-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.containers
+
+# The newest versions that go together, in constraints.txt. Run the tests before you commit it.
+constraints: $(VENV)/installed-dev
+	$(BIN)/python tools/constraints.py
 
 clean:
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
