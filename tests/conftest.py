@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
+import ssl
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import httpx
 import hypothesis
 import pytest
+from botocore.loaders import JSONFileLoader
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import PREFIX, Settings
@@ -44,6 +47,20 @@ def _no_settings_from_outside() -> None:
     for variable in list(os.environ):
         if variable.startswith(PREFIX):
             del os.environ[variable]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _large_files_are_read_once() -> Iterator[None]:
+    """Share what each client reads anew: httpx all certificates, boto3 the description of S3.
+
+    Nothing here speaks TLS, and reading takes 20 ms and 100 ms.
+    """
+    load = JSONFileLoader.load_file
+    loaded = functools.cache(functools.partial(load, JSONFileLoader()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: loaded(path))
+        yield
 
 
 @pytest.fixture(scope="session")
