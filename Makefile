@@ -6,19 +6,24 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Most tests wait for something: more workers than cores.
 WORKERS ?= 3
+PYTEST = -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: run test coverage check format bench wheel-test docker-test docs constraints clean
+.PHONY: run test test-fast coverage check format bench wheel-test docker-test docs constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python $(PYTEST) $(ARGS)
+
+# All that starts no process: no server of its own, no MinIO, no curl, Node or Go.
+test-fast: $(VENV)/installed-dev
+	$(BIN)/python $(PYTEST) -m "not subprocess" $(ARGS)
 
 # The same tests, half as long again, and what of the code they reach.
 coverage: $(VENV)/installed-dev
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python -m coverage run $(PYTEST) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

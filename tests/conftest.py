@@ -30,6 +30,9 @@ hypothesis.settings.load_profile("fake-apimart")
 
 _numbers = itertools.count()
 
+# What uses one of these is marked `subprocess`; what starts processes otherwise says so itself.
+STARTING_PROCESSES = {"go", "minio_store", "moto_store", "pytester", "reader"}
+
 
 class StartServer(Protocol):
     def __call__(
@@ -40,6 +43,13 @@ class StartServer(Protocol):
         randomness: Randomness | None = None,
         **settings: Any,
     ) -> ServerThread: ...
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and STARTING_PROCESSES.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.subprocess)
 
 
 @pytest.fixture(autouse=True, scope="session")

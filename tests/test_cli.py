@@ -35,6 +35,8 @@ from tests.harness import (
     wait_until,
 )
 
+pytestmark = pytest.mark.subprocess
+
 MEMORY = ("--storage", "memory://")
 
 
