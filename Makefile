@@ -7,8 +7,21 @@ ARGS ?=
 # Most tests wait for something: more workers than cores.
 WORKERS ?= 3
 PYTEST = -m pytest -n $(WORKERS) --dist worksteal
+UV := $(BIN)/python -m uv
 
-.PHONY: run test test-fast coverage check format bench wheel-test docker-test docs constraints clean
+# What says whether a dependency does what we use it for, and what these tests need beside it.
+LOWEST := .venv-lowest
+LOWEST_TOOLS := flask-cors hypothesis moto[s3] pytest pytest-asyncio pytest-xdist requests
+LOWEST_TESTS := admission control directory_storage faults files form_cases gateway generations \
+  journal mime_samples pictures protocol rate_limit response_writer settings tasks uploads \
+  uvicorn_contract webhooks worlds
+# The command, and boto3 with moto.
+LOWEST_OTHERS := help or flag or one_line or moto
+LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)
+LATEST := .venv-latest
+
+.PHONY: run test test-fast test-lowest test-latest coverage check format docs bench wheel-test \
+  docker-test constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -20,7 +33,19 @@ test: $(VENV)/installed-dev
 test-fast: $(VENV)/installed-dev
 	$(BIN)/python $(PYTEST) -m "not subprocess" $(ARGS)
 
-# The same tests, half as long again, and what of the code they reach.
+# With the oldest version of each dependency that pyproject.toml allows.
+test-lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/python $(PYTEST) -m "not subprocess" $(LOWEST_TESTS:%=tests/test_%.py) $(ARGS)
+	$(LOWEST)/bin/python -m pytest tests/test_cli.py tests/test_storage.py -k "$(LOWEST_OTHERS)"
+
+# With the newest version of everything, also of what pyproject.toml keeps below a version.
+test-latest: $(VENV)/installed-dev
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LATEST)
+	echo uvicorn > $(LATEST)/overrides.txt
+	$(UV) pip install --python $(LATEST) --overrides $(LATEST)/overrides.txt -e '.[dev]'
+	$(LATEST)/bin/python $(PYTEST) $(ARGS)
+
+# All tests, half as long again, and what of the code they reach.
 coverage: $(VENV)/installed-dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run $(PYTEST) $(ARGS)
@@ -58,7 +83,7 @@ constraints: $(VENV)/installed-dev
 	$(BIN)/python tools/constraints.py
 
 clean:
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(LATEST) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -71,4 +96,16 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv
+# keeps to the versions in the file that it writes.
+$(LOWEST)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	printf '%s\n' $(LOWEST_TOOLS) > $(LOWEST)/tools.txt
+	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct pyproject.toml -o $(LOWEST)/oldest.txt
+	cp constraints.txt $(LOWEST)/all.txt
+	$(LOWEST_COMPILE) $(LOWEST)/oldest.txt $(LOWEST)/tools.txt -o $(LOWEST)/all.txt
+	$(UV) pip install --quiet --python $(LOWEST) -r $(LOWEST)/all.txt
+	$(UV) pip install --quiet --python $(LOWEST) --no-deps -e .
 	@touch $@
