@@ -6,19 +6,49 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Most tests wait for something: more workers than cores.
 WORKERS ?= 3
+PYTEST = -m pytest -n $(WORKERS) --dist worksteal
+UV := $(BIN)/python -m uv
 
-.PHONY: run test coverage check format bench wheel-test docker-test docs clean
+# What says whether a dependency does what we use it for, and what these tests need beside it.
+LOWEST := .venv-lowest
+LOWEST_TOOLS := flask-cors hypothesis moto[s3] pytest pytest-asyncio pytest-xdist requests
+LOWEST_TESTS := admission control directory_storage faults files form_cases gateway generations \
+  journal mime_samples pictures protocol rate_limit response_writer settings tasks uploads \
+  uvicorn_contract webhooks worlds
+# The command, and boto3 with moto.
+LOWEST_OTHERS := help or flag or one_line or moto
+LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)
+LATEST := .venv-latest
+
+.PHONY: run test test-fast test-lowest test-latest coverage check format docs bench wheel-test \
+  docker-test constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python $(PYTEST) $(ARGS)
 
-# The same tests, half as long again, and what of the code they reach.
+# All that starts no process: no server of its own, no MinIO, no curl, Node or Go.
+test-fast: $(VENV)/installed-dev
+	$(BIN)/python $(PYTEST) -m "not subprocess" $(ARGS)
+
+# With the oldest version of each dependency that pyproject.toml allows.
+test-lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/python $(PYTEST) -m "not subprocess" $(LOWEST_TESTS:%=tests/test_%.py) $(ARGS)
+	$(LOWEST)/bin/python -m pytest tests/test_cli.py tests/test_storage.py -k "$(LOWEST_OTHERS)"
+
+# With the newest version of everything, also of what pyproject.toml keeps below a version.
+test-latest: $(VENV)/installed-dev
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LATEST)
+	echo uvicorn > $(LATEST)/overrides.txt
+	$(UV) pip install --python $(LATEST) --overrides $(LATEST)/overrides.txt -e '.[dev]'
+	$(LATEST)/bin/python $(PYTEST) $(ARGS)
+
+# All tests, half as long again, and what of the code they reach.
 coverage: $(VENV)/installed-dev
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python -m coverage run $(PYTEST) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
@@ -28,6 +58,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy -p benchmarks
 	$(BIN)/mypy examples/pytest
+	$(BIN)/mypy tools
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
@@ -47,8 +78,12 @@ wheel-test: $(VENV)/installed-dev
 docker-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.containers
 
+# The newest versions that go together, in constraints.txt. Run the tests before you commit it.
+constraints: $(VENV)/installed-dev
+	$(BIN)/python tools/constraints.py
+
 clean:
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(LATEST) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,4 +96,16 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv
+# keeps to the versions in the file that it writes.
+$(LOWEST)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	printf '%s\n' $(LOWEST_TOOLS) > $(LOWEST)/tools.txt
+	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct pyproject.toml -o $(LOWEST)/oldest.txt
+	cp constraints.txt $(LOWEST)/all.txt
+	$(LOWEST_COMPILE) $(LOWEST)/oldest.txt $(LOWEST)/tools.txt -o $(LOWEST)/all.txt
+	$(UV) pip install --quiet --python $(LOWEST) -r $(LOWEST)/all.txt
+	$(UV) pip install --quiet --python $(LOWEST) --no-deps -e .
 	@touch $@

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
+import ssl
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import httpx
 import hypothesis
 import pytest
+from botocore.loaders import JSONFileLoader
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import PREFIX, Settings
@@ -27,6 +30,9 @@ hypothesis.settings.load_profile("fake-apimart")
 
 _numbers = itertools.count()
 
+# What uses one of these is marked `subprocess`; what starts processes otherwise says so itself.
+STARTING_PROCESSES = {"go", "minio_store", "moto_store", "pytester", "shell"}
+
 
 class StartServer(Protocol):
     def __call__(
@@ -39,11 +45,32 @@ class StartServer(Protocol):
     ) -> ServerThread: ...
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and STARTING_PROCESSES.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.subprocess)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _ignore_settings_in_the_environment() -> None:
     for variable in list(os.environ):
         if variable.startswith(PREFIX):
             del os.environ[variable]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _large_files_are_read_once() -> Iterator[None]:
+    """Share what each client reads anew: httpx all certificates, boto3 the description of S3.
+
+    Nothing here speaks TLS, and reading takes 20 ms and 100 ms.
+    """
+    load = JSONFileLoader.load_file
+    loaded = functools.cache(functools.partial(load, JSONFileLoader()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: loaded(path))
+        yield
 
 
 @pytest.fixture(scope="session")

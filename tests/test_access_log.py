@@ -20,6 +20,7 @@ def lines_of(*flags: str) -> list[str]:
         return server.end()[1].splitlines()
 
 
+@pytest.mark.subprocess
 def test_request_is_a_line_without_its_key() -> None:
     (line,) = lines_of()
     pattern = (
@@ -28,6 +29,7 @@ def test_request_is_a_line_without_its_key() -> None:
     assert re.fullmatch(pattern + r'HTTP/1\.1" 200', line), line
 
 
+@pytest.mark.subprocess
 def test_log_can_be_left_out() -> None:
     assert lines_of("--no-access-log") == []
 

@@ -35,6 +35,8 @@ from tests.harness import (
     wait_until,
 )
 
+pytestmark = pytest.mark.subprocess
+
 MEMORY = ("--storage", "memory://")
 
 
@@ -175,7 +177,7 @@ def test_taken_port_is_refused_in_one_line() -> None:
     assert refused.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
 def test_unwritable_directory_is_refused_in_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     refused = command("serve", "--port", "0", "--storage", f"dir:{tmp_path}/data")

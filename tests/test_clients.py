@@ -57,6 +57,7 @@ def run(*command: str) -> str:
     return result.stdout
 
 
+@pytest.mark.subprocess
 @needs_curl
 @pytest.mark.parametrize(
     "flags",
@@ -82,6 +83,7 @@ def test_curl_uploads_a_picture(
     assert_is_upload_of(picture, json.loads(answer))
 
 
+@pytest.mark.subprocess
 @needs_curl
 def test_curl_resumes_a_download(picture: Path, tmp_path: Path, server: ServerThread) -> None:
     url = json.loads(
@@ -108,6 +110,7 @@ def test_requests_uploads_a_picture(picture: Path, server: ServerThread) -> None
     assert_is_upload_of(picture, answer.json())
 
 
+@pytest.mark.subprocess
 @needs_node
 def test_fetch_uploads_a_picture(picture: Path, server: ServerThread) -> None:
     output = json.loads(
@@ -162,6 +165,7 @@ console.log(task.result.images[0].url[0]);
 """
 
 
+@pytest.mark.subprocess
 @needs_node
 def test_fetch_runs_the_whole_workflow(picture: Path, server: ServerThread) -> None:
     output = run("node", "--input-type=module", "--eval", WORKFLOW, server.url, KEY, str(picture))

@@ -115,6 +115,7 @@ def test_objects_are_there_after_a_restart(tmp_path: Path) -> None:
     run(body())
 
 
+@pytest.mark.subprocess
 def test_unfinished_upload_of_a_crash_is_swept_at_the_next_start(tmp_path: Path) -> None:
     kill_within_an_upload(tmp_path)
     assert "0.part" in files_in(tmp_path / "incoming")
@@ -159,6 +160,7 @@ def test_picture_in_the_folder_begins_with_its_own_bytes(tmp_path: Path) -> None
     assert (tmp_path / "objects" / "image" / "x.jpg").read_bytes().startswith(JPEG)
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
 def test_full_disk_fails_only_what_does_not_fit(tmp_path: Path) -> None:
     result = subprocess.run(

@@ -54,11 +54,13 @@ def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
     assert tests > 0
     pytester.makepyfile("\n\n".join(code))
     (pytester.path / "photo.png").write_bytes(PNG)
-    flags = ("-p", "no:hypothesispytest", "-p", "no:asyncio", "-W", "error")
-    result = pytester.runpytest_subprocess(*flags)
+    # Importing these takes longer than the run does otherwise.
+    without = ("-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:asyncio")
+    result = pytester.runpytest_subprocess(*without, "-W", "error")
     result.assert_outcomes(passed=tests)
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs bash and curl")
 def test_commands_of_the_control_api_s_page_work() -> None:
     (commands,) = blocks("control.md", "sh")
@@ -82,6 +84,7 @@ def test_page_names_every_recorded_request_that_is_answered_otherwise() -> None:
     assert all(name in fidelity.markdown() for name in REFUSED_AS_AMBIGUOUS)
 
 
+@pytest.mark.subprocess
 def test_command_prints_the_page() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "fake_apimart", "fidelity"],

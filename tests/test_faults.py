@@ -71,6 +71,9 @@ def by_curl(
 
 
 CLIENTS = {"httpx": by_httpx, "requests": by_requests, "curl": by_curl}
+EACH_CLIENT = pytest.mark.parametrize(
+    "client", ["httpx", "requests", pytest.param("curl", marks=pytest.mark.subprocess)]
+)
 
 CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "uploads.create": ("POST", "/v1/uploads/images", {"files": {"file": ("a.jpg", JPEG)}}),
@@ -104,7 +107,7 @@ def as_stated(body: bytes) -> str:
     return f"{head}ID{rest.partition(')')[2]}" if found else text
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@EACH_CLIENT
 @pytest.mark.parametrize(("operation", "error"), PAIRS)
 def test_error_by_name_has_the_contract_s_bytes_and_happens_once(
     operation: str, error: str, client: str, world: FakeAPIMart
@@ -265,7 +268,7 @@ def whole_answer(world: FakeAPIMart, body: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("fault", ["close_before_reading", "reset_after_reading"])
-@pytest.mark.parametrize("client", ["httpx", "requests", "curl"])
+@EACH_CLIENT
 def test_connection_that_ends_without_an_answer_is_an_error_of_the_client_s(
     fault: str, client: str, world: FakeAPIMart
 ) -> None:
@@ -345,6 +348,7 @@ def test_pipelined_requests_end_with_the_connection(fault: str, world: FakeAPIMa
     assert [each.fault for each in world.requests.matching("balance.get")] == [fault, None]
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("fault", STALLING)
 def test_server_ends_at_once_and_without_noise_while_an_answer_stalls(fault: str) -> None:
     with ServerProcess("--storage", "memory://") as process, connection(process.address) as sock:

@@ -122,6 +122,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(sys.platform != "linux", reason="hides libmagic as Linux finds it")
 def test_bundled_libmagic_takes_the_same_samples() -> None:
     command = [sys.executable, "-c", BUNDLED, str(FOLDER)]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -64,12 +64,19 @@ def servers(url_log: Path) -> set[str]:
     return set(url_log.read_text().split()) if url_log.exists() else set()
 
 
-def run(project: pytest.Pytester, *flags: str) -> pytest.RunResult:
-    # pytest-asyncio warns whoever has not made up their mind about this.
-    scope = "asyncio_default_fixture_loop_scope=function"
-    # Importing it takes longer than such a run does otherwise.
-    without = ("-p", "no:hypothesispytest")
-    return project.runpytest_subprocess("-W", "error", "-o", scope, *without, *flags)
+# Importing these takes longer than such a run does otherwise.
+NEEDLESS = ("hypothesispytest", "schemathesis", "asyncio", "respx", "anyio")
+
+
+def run(
+    project: pytest.Pytester, *flags: str, needless: Sequence[str] = NEEDLESS
+) -> pytest.RunResult:
+    return project.runpytest_subprocess("-W", "error", *without(needless), *flags)
+
+
+def without(plugins: Sequence[str]) -> list[str]:
+    """The flags that leave plugins out."""
+    return [flag for name in plugins for flag in ("-p", f"no:{name}")]
 
 
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
@@ -201,7 +208,10 @@ def test_libraries_that_fake_time_and_http_leave_the_server_alone(
             assert httpx.get(sent.json()["url"]).status_code == 403
         """
     )
-    run(project, *workers).assert_outcomes(passed=1)
+    # pytest-asyncio warns whoever has not made up their mind about this.
+    scope = ("-o", "asyncio_default_fixture_loop_scope=function")
+    needless = ("hypothesispytest", "schemathesis")
+    run(project, *scope, *workers, needless=needless).assert_outcomes(passed=1)
 
 
 @WORKERS
@@ -298,7 +308,7 @@ def test_nothing_is_left_running_once_the_run_was_killed(
             time.sleep(60)
         """
     )
-    command = [sys.executable, "-m", "pytest", "-q", *workers]
+    command = [sys.executable, "-m", "pytest", "-q", *without(NEEDLESS), *workers]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as running:
         wait_until(lambda: servers(url_log), "the test ran")
         (url,) = servers(url_log)

@@ -188,6 +188,7 @@ def test_store_that_is_gone_is_the_page_s_500_and_a_503_and_comes_back(
         server.stop()
 
 
+@pytest.mark.subprocess
 def test_server_and_store_may_be_killed_in_the_middle_of_uploads(tmp_path: Path) -> None:
     with minio(tmp_path, free_port()) as running, environment(running.store.env):
         server = ServerProcess("--storage", "s3://bucket")
@@ -229,5 +230,6 @@ sys.exit("boto3" in sys.modules)
 """
 
 
+@pytest.mark.subprocess
 def test_boto3_is_not_imported_for_other_storages() -> None:
     assert subprocess.run([sys.executable, "-c", WITHOUT_S3], check=False).returncode == 0

@@ -420,6 +420,7 @@ def test_bucket_deleted_while_running_is_an_error_not_a_missing_object(
     run(minio_store, f"s3://{bucket}", body)
 
 
+@pytest.mark.subprocess
 def test_secret_revoked_while_running_is_a_failure_that_names_it(tmp_path: Path) -> None:
     port = free_port()
     first, second = minio(tmp_path, port), minio(tmp_path, port, "another-secret-key")

@@ -64,7 +64,14 @@ async def keys(storage: Storage, prefix: str = "") -> list[str]:
     return sorted([entry.key async for entry in storage.entries(prefix)])
 
 
-@pytest.fixture(params=["memory", "dir", "moto", "minio"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "dir",
+        pytest.param("moto", marks=pytest.mark.subprocess),
+        pytest.param("minio", marks=pytest.mark.subprocess),
+    ]
+)
 def run(request: pytest.FixtureRequest, tmp_path: Path, bucket: str) -> Run:
     """Return a function that runs the body of a test with an open storage, for each kind."""
     location = {"memory": "memory://", "dir": f"dir:{tmp_path}"}.get(

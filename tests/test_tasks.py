@@ -258,6 +258,7 @@ def test_polls_are_counted_over_all_servers(tmp_path: Path, start_server: StartS
     assert statuses == ["pending", "processing", "completed"]
 
 
+@pytest.mark.subprocess
 def test_task_survives_a_restart(tmp_path: Path) -> None:
     flags = ("--storage", f"dir:{tmp_path}", "--task-seconds", "1")
     with ServerProcess(*flags) as server:

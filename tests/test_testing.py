@@ -43,11 +43,13 @@ def run_python(script: str, *flags: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.subprocess
 def test_importing_takes_nothing_but_the_standard_library() -> None:
     result = run_python(IMPORTING.format(module="testing", besides=[]))
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.subprocess
 def test_plugin_imports_nothing_of_ours() -> None:
     script = "import pytest, typing\n" + IMPORTING.format(
         module="pytest_plugin", besides=["pytest"]
@@ -56,6 +58,7 @@ def test_plugin_imports_nothing_of_ours() -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.subprocess
 def test_child_serves_within_the_with_statement() -> None:
     with FakeAPIMart() as apimart:
         assert httpx.get(upload_url(apimart)).content == JPEG
@@ -64,6 +67,7 @@ def test_child_serves_within_the_with_statement() -> None:
     assert not answers(url)
 
 
+@pytest.mark.subprocess
 def test_child_serves_within_an_async_with_statement() -> None:
     async def use() -> str:
         async with FakeAPIMart() as apimart, httpx.AsyncClient() as client:
@@ -81,6 +85,7 @@ def test_child_serves_within_an_async_with_statement() -> None:
     assert not answers(asyncio.run(use()))
 
 
+@pytest.mark.subprocess
 def test_world_can_be_used_before_and_after_its_server_runs() -> None:
     apimart = FakeAPIMart()
     with pytest.raises(ControlError, match="has not been started: use it in a `with` statement"):
@@ -102,6 +107,7 @@ print(apimart.base_url, flush=True)
 """
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize(
     "end",
     [
@@ -119,6 +125,7 @@ def test_child_ends_with_its_parent(end: str) -> None:
     wait_until(lambda: not answers(url), "the server ended")
 
 
+@pytest.mark.subprocess
 def test_child_has_a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeAPIMart() as apimart:
         now = time.time()
@@ -127,6 +134,7 @@ def test_child_has_a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         assert abs(upload(apimart).json()["created_at"] - now) < 30
 
 
+@pytest.mark.subprocess
 def test_child_takes_settings_but_not_where_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_APIMART_TASK_SECONDS", "0")
     monkeypatch.setenv("FAKE_APIMART_PORT", "1")
@@ -137,6 +145,7 @@ def test_child_takes_settings_but_not_where_it_listens(monkeypatch: pytest.Monke
         assert poll(apimart, created(apimart))["status"] == "completed"
 
 
+@pytest.mark.subprocess
 def test_child_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_APIMART_BALANCE", "much")
     with (
@@ -146,6 +155,7 @@ def test_child_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> No
         pass
 
 
+@pytest.mark.subprocess
 def test_server_elsewhere_is_driven_by_its_url() -> None:
     flags = ("--host", "0.0.0.0", "--storage", "memory://", "--api-keys", "real")
     with ServerProcess(*flags) as process:
@@ -314,6 +324,7 @@ def test_records_have_a_one_line_repr(server: ServerThread) -> None:
         assert "POST /v1/images/generations -> 200" in repr(apimart.requests)
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal")
 def test_child_outlives_an_interrupt_until_the_tests_have_ended() -> None:
     script = """
@@ -337,6 +348,7 @@ with FakeAPIMart() as apimart:
     assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
 
 
+@pytest.mark.subprocess
 def test_log_of_a_child_is_returned_at_its_end() -> None:
     server = Server().start()
     answer: Any = httpx.get(f"{server.url}/_fake/health").json()

@@ -40,7 +40,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 def receiver() -> Iterator[http.server.HTTPServer]:
     Receiver.received, Receiver.statuses = [], []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         yield listening
         listening.shutdown()

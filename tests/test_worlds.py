@@ -365,6 +365,7 @@ def test_nothing_brings_dead_files_back(
     assert not list(tmp_path.rglob("*-a.jpg*"))
 
 
+@pytest.mark.subprocess
 def test_server_s_clock_moves_all_worlds_and_outlives_a_restart(tmp_path: Path) -> None:
     location = f"dir:{tmp_path}"
     with ServerProcess("--storage", location) as process:
