@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fake_apimart.common.settings import Settings
     from fake_apimart.version import __version__
 
-__all__ = ["__version__", "create_app"]
+__all__ = ["Settings", "__version__", "create_app"]
 
 
 def create_app(
@@ -35,6 +35,10 @@ def create_app(
 
 
 def __getattr__(name: str) -> object:
+    if name == "Settings":
+        from fake_apimart.common.settings import Settings
+
+        return Settings
     if name == "__version__":
         from fake_apimart.version import __version__
 

@@ -15,8 +15,8 @@ class Paths:
     """Operations are looked up by `path` and `raw_path`: below `root`, with doubled slashes folded.
 
     `sent` is the path below `root` as the client sent it, decoded, invalid bytes as lone
-    surrogates. `root` is percent-encoded, without a slash at its end. Slashes too many are taken
-    out of the scope too, since FastAPI routes by it.
+    surrogates. `root` is percent-encoded, without a slash at its end. The scope is put right too,
+    since FastAPI routes by it.
     """
 
     __slots__ = ("path", "raw_path", "root", "sent")
@@ -35,7 +35,7 @@ class Paths:
         if b"%" in raw_path:
             # Servers decode what is not UTF-8 as U+FFFD; Go prints it once for each byte.
             self.sent = unquote_to_bytes(raw_path).decode("utf-8", "surrogateescape")
-        if b"//" in raw_path or given != root:
+        if b"//" in raw_path or given:
             self.path = _SLASHES.sub("/", path)
             self.raw_path = _RAW_SLASHES.sub(b"/", raw_path)
             scope["root_path"] = root
