@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import io
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +14,20 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests import test_webhooks
 from tests.asgi_calls import form_with
 from tests.asgi_servers import WAYS, Served, served
-from tests.harness import FORM_TYPE, JPEG, PDF, PNG
+from tests.harness import (
+    FORM_TYPE,
+    JPEG,
+    PDF,
+    PNG,
+    exchange,
+    form,
+    parse_head,
+    upload_request,
+    wait_until,
+)
 
 S3_WAYS = ("TestClient", "uvicorn-httptools")
 CASES = [
@@ -23,6 +36,8 @@ CASES = [
 ]
 
 _keys = itertools.count()
+
+receiver = test_webhooks.receiver
 
 
 @pytest.fixture(scope="module", params=CASES, ids="-".join)
@@ -94,6 +109,18 @@ def test_range_of_a_file_comes_alone(server: Served, key: dict[str, str]) -> Non
     assert answer.headers["content-range"] == f"bytes 10-19/{len(JPEG)}"
 
 
+def test_file_that_the_client_has_is_304(server: Served, key: dict[str, str]) -> None:
+    url = uploaded(server, key)
+    answer = server.get(url, {"If-None-Match": server.get(url, {}).headers["etag"]})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_preflight_of_a_page_is_204(server: Served) -> None:
+    answer = server.request("OPTIONS", "/v1/uploads/images", {"Origin": "https://app.example"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
 def test_large_file_comes_back_as_it_was(server: Served, key: dict[str, str]) -> None:
     content = PNG + bytes(range(256)) * 20_000
     answer = server.get(uploaded(server, key, content), {})
@@ -114,6 +141,18 @@ def test_task_with_an_uploaded_reference_ends_with_a_picture(
         image.verify()
     (shown,) = server.control("GET", "tasks", key).json()["tasks"]
     assert len(shown["references"]) == 1, "it was not found in the storage"
+
+
+def test_callback_comes_with_urls_below_the_server(
+    server: Served, key: dict[str, str], receiver: http.server.HTTPServer
+) -> None:
+    created = generate(server, key, webhook=test_webhooks.url_of(receiver))
+    received = test_webhooks.Receiver.received
+    wait_until(lambda: received, "the callback")
+    ((_, data),) = received
+    assert data["id"] == created.json()["data"][0]["task_id"]
+    (url,) = data["result"]["images"][0]["url"]
+    assert url.startswith(f"{server.base}/f/image/")
 
 
 def test_poll_url_leads_to_the_task(server: Served, key: dict[str, str]) -> None:
@@ -233,3 +272,30 @@ def test_page_loads_its_document_and_its_assets(server: Served) -> None:
         assert server.get(name, {}).status_code == 200
     document = server.get("/openapi.json", {}).json()
     assert document["servers"] == [{"url": path or "/"}]
+
+
+BROKEN = {
+    "a short body": upload_request(form(PNG))[:-20],
+    "no last chunk": upload_request(
+        b"5\r\n--bbb\r\n", {"Content-Length": None, "Transfer-Encoding": "chunked"}
+    ),
+    "short JSON": (
+        b"POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        b"Authorization: Bearer test-key\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 90\r\n\r\n{"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", ["uvicorn-httptools", "uvicorn-h11", "hypercorn", "granian"])
+def test_body_that_breaks_off_is_answered_400_or_not_at_all(way: str) -> None:
+    with served(way, {"storage": "memory://"}, {}) as server:
+        url = httpx.URL(server.base)
+        assert url.port is not None
+        answers = [
+            exchange((url.host, url.port), request, half_close=True) for request in BROKEN.values()
+        ]
+        errors = [each["error"] for each in server.control("GET", "requests").json()["requests"]]
+    for status, _, content in map(parse_head, filter(None, answers)):
+        assert (status, json.loads(content)["error"]["message"]) == (400, "unexpected EOF")
+    assert errors == ["the client went away"] * len(BROKEN)
