@@ -51,7 +51,7 @@ def invalid_form(text: str, *, close: bool = False) -> ApiError:
 
 
 def incomplete_body() -> ApiError:
-    """A body that broke off, under an ASGI server that does not say how (text go)."""
+    """Refuse a truncated body under an ASGI server that does not say why it ended (text go)."""
     return ApiError(400, "unexpected EOF", INVALID_REQUEST)
 
 

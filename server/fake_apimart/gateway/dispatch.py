@@ -105,7 +105,7 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
     except ClientDisconnect:
         running.worlds.record(exchange.world, exchange.entry, error="the client went away")
-        # Some servers say this of a client that has only stopped sending, and still listens.
+        # Foreign servers report this for a half-closed connection too, whose client still reads.
         return _render(exchange, errors.incomplete_body())
     except Abandoned:
         raise

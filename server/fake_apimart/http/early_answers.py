@@ -49,16 +49,16 @@ async def linger(body: IncomingBody) -> None:
 
 
 def after_body(body: StreamedBody, send: Send, *, expects_continue: bool) -> Send:
-    """Return a `send` for another ASGI server, which begins an answer once the body has ended.
+    """Return a `send` for a foreign ASGI server that first reads `body` to its end.
 
-    Such servers reset the connection behind an early answer, and hypercorn drops all streams of an
-    HTTP/2 one. A client that waits for `100 Continue` sends nothing once it has the answer.
-    `Connection` is the server's own header, which HTTP/2 forbids.
+    After an early answer such servers reset the connection, and hypercorn drops all streams of an
+    HTTP/2 connection. A client that waits for `100 Continue` sends no body after the answer. The
+    `Connection` header is left to the server, since HTTP/2 forbids it.
     """
 
     async def send_after_body(message: Message) -> None:
         if message["type"] == "http.response.start":
-            if body.is_asked_for or not expects_continue:
+            if body.is_requested or not expects_continue:
                 await _discard(body, None, LINGER_SECONDS)
             headers = message["headers"]
             message["headers"] = [each for each in headers if each[0] != b"connection"]

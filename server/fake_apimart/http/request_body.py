@@ -76,23 +76,23 @@ class LimitedBody:
 
 
 class StreamedBody:
-    """The same to a reader as IncomingBody; others read it by its `receive`.
+    """The body under a foreign ASGI server, read by `take` or, as plain ASGI, by `receive`.
 
-    `is_asked_for` says whether anybody has. How a body ended that broke off is not known here: such
-    servers say that the client is gone.
+    `is_requested` is true after the first read. Why a body was truncated is unknown here: such
+    servers report a disconnect.
     """
 
-    __slots__ = ("_receive", "ending", "has_ended", "is_asked_for")
+    __slots__ = ("_receive", "ending", "has_ended", "is_requested")
 
     def __init__(self, receive: Receive) -> None:
         self.ending = EOF
         self.has_ended = False
-        self.is_asked_for = False
+        self.is_requested = False
         self._receive = receive
 
     async def receive(self) -> Message:
         """Return the server's next message."""
-        self.is_asked_for = True
+        self.is_requested = True
         message = await self._receive()
         self.has_ended = not message.get("more_body", False)
         return message
