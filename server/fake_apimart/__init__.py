@@ -8,17 +8,37 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fake_apimart.app import create_app
+    from fake_apimart_storage import Storage
+
+    from fake_apimart.app import Application
+    from fake_apimart.common.clock import Clock
+    from fake_apimart.common.randomness import Randomness
+    from fake_apimart.common.settings import Settings
     from fake_apimart.version import __version__
 
-__all__ = ["__version__", "create_app"]
+__all__ = ["Settings", "__version__", "create_app"]
+
+
+def create_app(
+    settings: Settings | None = None,
+    storage: Storage | None = None,
+    clock: Clock | None = None,
+    randomness: Randomness | None = None,
+) -> Application:
+    """Return a fake APIMart as an application, as `fake_apimart.app.create_app` describes.
+
+    Not left to `__getattr__`: hypercorn evaluates `create_app()` in this module's dictionary.
+    """
+    from fake_apimart import app
+
+    return app.create_app(settings, storage, clock, randomness)
 
 
 def __getattr__(name: str) -> object:
-    if name == "create_app":
-        from fake_apimart.app import create_app
+    if name == "Settings":
+        from fake_apimart.common.settings import Settings
 
-        return create_app
+        return Settings
     if name == "__version__":
         from fake_apimart.version import __version__
 

@@ -50,6 +50,11 @@ def invalid_form(text: str, *, close: bool = False) -> ApiError:
     )
 
 
+def incomplete_body() -> ApiError:
+    """Refuse a truncated body under an ASGI server that does not say why it ended (text go)."""
+    return ApiError(400, "unexpected EOF", INVALID_REQUEST)
+
+
 def file_too_large(size: int, maximum: int) -> ApiError:
     """Refuse a file of `size` bytes; `maximum` bytes are allowed (page)."""
     return ApiError(413, f"file size {size} exceeds maximum {maximum} bytes", INVALID_REQUEST)

@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -48,7 +48,7 @@ def check(request: Request, settings: Settings) -> None:
     """Raise `foreign_origin`, `not_json`, `no_bearer_key`, `admin_token_needed`."""
     headers = request.headers
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host", ""):
+    if origin is not None and _split(origin).netloc != headers.get("host", ""):
         raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in _CHANGING and media_type != JSON:
@@ -78,8 +78,16 @@ def _is_local(request: Request, settings: Settings) -> bool:
     too; and the `Host` header, which a page of another site cannot make loopback.
     """
     peer = request.client.host if request.client is not None else ""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = _split(f"//{request.headers.get('host', '')}").hostname or ""
     return all(map(is_loopback, (settings.host, peer, host)))
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL, all empty if it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,7 @@ from fake_apimart.control import clock, contents, faults, pages, refusals, reque
 from fake_apimart.control.access import check
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
+from fake_apimart.gateway.exchange import exchange_of
 
 PREFIX = "/_fake/"
 ROUTED = (world, clock, faults, requests, contents)
@@ -79,7 +80,8 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
         return render(refusal, "")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
-    what = f"{request.method} {request.url.path}; {pages.CONTROL_PAGE} lists what there is"
+    path = exchange_of(request.scope).paths.path
+    what = f"{request.method} {path}; {pages.CONTROL_PAGE} lists what there is"
     return render(refusals.unknown(what), "")
 
 

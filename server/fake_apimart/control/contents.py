@@ -22,8 +22,6 @@ from fake_apimart.worlds.world import World
 
 router = APIRouter(prefix="/_fake", tags=["control: contents"], route_class=ControlRoute)
 
-UPLOADS = "/_fake/uploads/"
-
 
 @router.get("/uploads", response_model=UploadsAnswer)
 async def list_uploads(target: TargetDep) -> Response:
@@ -59,7 +57,7 @@ async def read_upload(
     """Return a file's bytes, even if its URL has expired."""
     world = target.world_of_key
     # Not `name`, which is decoded: a file name may contain what looks like a percent escape.
-    raw_name = exchange_of(request.scope).paths.raw_path.removeprefix(UPLOADS.encode())
+    raw_name = exchange_of(request.scope).paths.raw_path.split(b"/", 3)[3]
     key = file_url.key_at(FILE_PREFIXES[0].encode() + raw_name)
     try:
         stored = await target.service.storage.get(key)

@@ -9,6 +9,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from fake_apimart.gateway.exchange import exchange_of
+
 PAGE = "/docs"
 DOCUMENT = "/openapi.json"
 PUBLIC_PATHS = (PAGE, DOCUMENT)
@@ -45,13 +47,13 @@ SwaggerUIBundle({{
 
 async def page(request: Request) -> Response:
     """Answer with Swagger UI: a form for each operation and each control call."""
-    root = request.scope.get("root_path", "").rstrip("/")
+    root = exchange_of(request.scope).paths.root
     return HTMLResponse(_PAGE.format(root=root, assets=ASSETS_URL, document=DOCUMENT))
 
 
 async def document(request: Request) -> Response:
     """Answer with the OpenAPI document, whose one server is where we are mounted."""
-    root = request.scope.get("root_path", "").rstrip("/")
+    root = exchange_of(request.scope).paths.root
     return JSONResponse({**request.app.openapi(), "servers": [{"url": root or "/"}]})
 
 

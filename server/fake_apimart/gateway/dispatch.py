@@ -105,8 +105,8 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
     except ClientDisconnect:
         running.worlds.record(exchange.world, exchange.entry, error="the client went away")
-        # Nobody is left to be answered; the server only wants to see an answer.
-        return Response()
+        # Foreign servers report this for a half-closed connection too, whose client still reads.
+        return _render(exchange, errors.incomplete_body())
     except Abandoned:
         raise
     except Exception:

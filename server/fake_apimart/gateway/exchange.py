@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from fake_apimart.contract import response_version
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.paths import Paths
+from fake_apimart.http.early_answers import after_body
 from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import first_values, text_of
 from fake_apimart.http.transaction import EXTENSION, Transaction
@@ -51,6 +52,7 @@ class Exchange:
         "receive",
         "request_id",
         "rule",
+        "send",
         "world",
     )
 
@@ -58,25 +60,29 @@ class Exchange:
     entry: Entry
     world: World
 
-    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         extensions: Mapping[str, Any] = scope.get("extensions") or {}
         connection: Transaction | None = extensions.get(EXTENSION)
         self.connection = connection
         self.body: Body | None
         if connection is not None:
             self.headers, self.body = connection.headers, connection.body
+            self.receive, self.send = receive, send
         else:
-            self.headers, self.body = first_values(scope["headers"]), StreamedBody(receive)
+            self.headers = first_values(scope["headers"])
+            self.body = body = StreamedBody(receive)
+            self.receive = body.receive
+            expects_continue = self.headers.get(b"expect", b"").lower() == b"100-continue"
+            self.send = after_body(body, send, expects_continue=expects_continue)
         self.method: str = scope["method"]
         self.query_string: bytes = scope["query_string"]
         self.paths = Paths(scope)
-        self.receive = receive
         self.request_id = request_id
         self.parameters = _NO_PARAMETERS
         self.key = ""
         self.rule: Rule | None = None
         self._has_fired = False
-        self._scheme: str = scope["scheme"]
+        self._scheme: str = scope.get("scheme", "http")
         self._server: tuple[str, int | None] | None = scope.get("server")
 
     def header(self, name: bytes) -> str | None:
@@ -104,8 +110,8 @@ class Exchange:
         if public_url:
             return public_url
         host = self.header(b"host") or ""
-        if self._server is not None and not _HOST.fullmatch(host):
-            address, port = self._server
+        if not _HOST.fullmatch(host):
+            address, port = self._server or ("localhost", None)
             host = f"[{address}]" if ":" in address else address
             host = host if port is None else f"{host}:{port}"
         return f"{self._scheme}://{host}{self.paths.root}"

@@ -58,7 +58,8 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         new_id = request_id.new_request_id(self._clock.time_ns(), self._randomness)
-        scope[SCOPE_KEY] = exchange = Exchange(scope, receive, new_id)
+        scope[SCOPE_KEY] = exchange = Exchange(scope, receive, send, new_id)
+        receive, send = exchange.receive, exchange.send
         path = exchange.paths.path
         if self._is_ours(exchange.method, path):
             await self._app(scope, receive, send)

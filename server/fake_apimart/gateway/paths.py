@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from starlette.types import Scope
 
@@ -15,31 +15,50 @@ class Paths:
     """Operations are looked up by `path` and `raw_path`: below `root`, with doubled slashes folded.
 
     `sent` is the path below `root` as the client sent it, decoded, invalid bytes as lone
-    surrogates. Doubled slashes are folded in the scope too, since FastAPI routes by it.
+    surrogates. `root` is percent-encoded, without a slash at its end. The scope is put right too,
+    since FastAPI routes by it.
     """
 
     __slots__ = ("path", "raw_path", "root", "sent")
 
     def __init__(self, scope: Scope) -> None:
-        self.root: str = scope.get("root_path", "").rstrip("/")
+        given: str = scope.get("root_path", "")
+        root = given.rstrip("/")
         path: str = scope["path"]
-        raw_path: bytes = scope.get("raw_path") or quote(path).encode()
-        if self.root:
-            path, raw_path = self._below_root(path, raw_path)
+        raw_path: bytes = scope.get("raw_path") or quote(path, errors="surrogateescape").encode()
+        if given:
+            # uvicorn puts `--root-path /fake/` before `/v1`, slash and all.
+            path = _below((given, root), path)
+            raw_path = _raw_below((given, root), raw_path)
+        self.root = quote(root) if root else ""
         self.path, self.raw_path, self.sent = path, raw_path, path
         if b"%" in raw_path:
             # Servers decode what is not UTF-8 as U+FFFD; Go prints it once for each byte.
             self.sent = unquote_to_bytes(raw_path).decode("utf-8", "surrogateescape")
-        if b"//" in raw_path:
+        if b"//" in raw_path or given:
             self.path = _SLASHES.sub("/", path)
             self.raw_path = _RAW_SLASHES.sub(b"/", raw_path)
-            scope["path"] = self.root + self.path
-            scope["raw_path"] = quote(self.root).encode() + self.raw_path
+            scope["root_path"] = root
+            scope["path"] = root + self.path
+            scope["raw_path"] = self.root.encode() + self.raw_path
 
-    def _below_root(self, path: str, raw_path: bytes) -> tuple[str, bytes]:
-        """Return both without the root; some servers send paths that have none."""
-        if not path.startswith(f"{self.root}/"):
-            return path, raw_path
-        # As many segments, since a client may write a letter of the root as an escape.
-        segments = raw_path.split(b"/", self.root.count("/") + 1)
-        return path[len(self.root) :], b"/" + segments[-1]
+
+def _below(roots: tuple[str, ...], path: str) -> str:
+    """Return `path` without the first of `roots` that it begins with, if any."""
+    for root in roots:
+        if path == root or path.startswith(f"{root}/"):
+            return path[len(root) :] or "/"
+    return path
+
+
+def _raw_below(roots: tuple[str, ...], raw_path: bytes) -> bytes:
+    """Return the same for a raw path, in which a client may write letters of the root as escapes.
+
+    Not every server has the root in both paths.
+    """
+    segments = raw_path.split(b"/")
+    for root in roots:
+        count = root.count("/") + 1
+        if unquote(b"/".join(segments[:count]).decode("latin-1")) == root:
+            return b"/" + b"/".join(segments[count:])
+    return raw_path

@@ -12,9 +12,10 @@ import contextlib
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.types import Message
+from starlette.types import Message, Send
 
 from fake_apimart.http.incoming_body import IncomingBody
+from fake_apimart.http.request_body import Body, StreamedBody
 
 DISCARDED_BYTES = 256 * 1024
 """The most that is discarded of a body so that its connection lives on (go)."""
@@ -47,7 +48,26 @@ async def linger(body: IncomingBody) -> None:
     await _discard(body, None, LINGER_SECONDS)
 
 
-async def _discard(body: IncomingBody, limit: int | None, seconds: float) -> None:
+def after_body(body: StreamedBody, send: Send, *, expects_continue: bool) -> Send:
+    """Return a `send` for a foreign ASGI server that first reads `body` to its end.
+
+    After an early answer such servers reset the connection, and hypercorn drops all streams of an
+    HTTP/2 connection. A client that waits for `100 Continue` sends no body after the answer. The
+    `Connection` header is left to the server, since HTTP/2 forbids it.
+    """
+
+    async def send_after_body(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if body.is_requested or not expects_continue:
+                await _discard(body, None, LINGER_SECONDS)
+            headers = message["headers"]
+            message["headers"] = [each for each in headers if each[0] != b"connection"]
+        await send(message)
+
+    return send_after_body
+
+
+async def _discard(body: Body, limit: int | None, seconds: float) -> None:
     """Read the body to its end, or until `limit` bytes, a pause, or `seconds` have passed."""
     discarded = 0
     with contextlib.suppress(TimeoutError, ClientDisconnect):

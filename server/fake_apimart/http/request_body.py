@@ -10,7 +10,7 @@ from typing import Protocol
 
 from fake_apimart_storage import Chunk
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from fake_apimart.go.form import BODY_TOO_LARGE
 from fake_apimart.go.textproto import EOF
@@ -76,23 +76,31 @@ class LimitedBody:
 
 
 class StreamedBody:
-    """The same to a reader as IncomingBody.
+    """The body under a foreign ASGI server, read by `take` or, as plain ASGI, by `receive`.
 
-    How a body ended that broke off is not known here: such servers say that the client is gone.
+    `is_requested` is true after the first read. Why a body was truncated is unknown here: such
+    servers report a disconnect.
     """
 
-    __slots__ = ("_receive", "ending", "has_ended")
+    __slots__ = ("_receive", "ending", "has_ended", "is_requested")
 
     def __init__(self, receive: Receive) -> None:
         self.ending = EOF
         self.has_ended = False
+        self.is_requested = False
         self._receive = receive
+
+    async def receive(self) -> Message:
+        """Return the server's next message."""
+        self.is_requested = True
+        message = await self._receive()
+        self.has_ended = not message.get("more_body", False)
+        return message
 
     async def take(self, at_least: int = 1) -> list[Chunk]:
         """Return what the next message holds, however little. Raises ClientDisconnect."""
-        message = await self._receive()
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        self.has_ended = not message.get("more_body", False)
         chunk = message.get("body", b"")
         return [chunk] if chunk else []
