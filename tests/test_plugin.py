@@ -75,7 +75,7 @@ def run(
 
 
 def without(plugins: Sequence[str]) -> list[str]:
-    """The flags that leave plugins out."""
+    """Return the flags that leave plugins out."""
     return [flag for name in plugins for flag in ("-p", f"no:{name}")]
 
 
