@@ -50,7 +50,7 @@ def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
 _BYTES = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/uploads/{name:path}", response_class=Response, responses={200: _BYTES})
+@router.get("/uploads/{name:path}", response_class=Response, responses={200: _BYTES, 404: {}})
 async def read_upload(
     name: Annotated[str, Path(description="As in the list, or in the file's URL.")],
     request: Request,

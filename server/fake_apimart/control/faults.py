@@ -119,7 +119,7 @@ async def add_fault(body: RuleBody, target: TheTarget, request: Request) -> Resp
     return JSONResponse(_to_json(faults.add(body.rule())))
 
 
-@router.delete("", response_model=RulesAnswer)
+@router.delete("", response_model=RulesAnswer, responses={404: {}})
 async def remove_faults(
     target: TheTarget,
     rule_id: Annotated[int | None, Query(alias="id", description="One rule alone.")] = None,

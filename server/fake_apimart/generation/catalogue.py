@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -27,8 +28,7 @@ class Catalogue:
 
     async def models(self, exchange: Exchange) -> Response:
         """`GET /v1/models` (live)."""
-        data = [_listed(model) for model in self._models.values()]
-        return JSONResponse({"data": data, "object": "list", "success": True})
+        return JSONResponse(models_answer(self._models.values()))
 
     async def schema(self, exchange: Exchange) -> Response:
         """`GET /v1/models/{model}/schema` and `GET /v1/model-schema?model=` (live).
@@ -36,13 +36,25 @@ class Catalogue:
         Raises `invalid_parameter` without a model, `unknown_model` (assumed).
         """
         name = exchange.parameters.get("model") or exchange.query("model")
-        if not name:
-            raise errors.invalid_parameter("model is required")
-        if exchange.query("operation") not in (None, OPERATION):
-            raise errors.invalid_parameter(f"operation must be {OPERATION}")
-        if name not in self._models:
-            raise errors.unknown_model(name)
-        return JSONResponse(_schema_answer(self._models[name]))
+        return JSONResponse(
+            schema_answer(find_model(name, exchange.query("operation"), self._models))
+        )
+
+
+def find_model(name: str | None, operation: str | None, models: Mapping[str, Model]) -> Model:
+    """Return the model whose schema is asked for. Raises `invalid_parameter`, `unknown_model`."""
+    if not name:
+        raise errors.invalid_parameter("model is required")
+    if operation not in (None, OPERATION):
+        raise errors.invalid_parameter(f"operation must be {OPERATION}")
+    if name not in models:
+        raise errors.unknown_model(name)
+    return models[name]
+
+
+def models_answer(models: Iterable[Model]) -> dict[str, Any]:
+    """Return the list of models (live)."""
+    return {"data": [_listed(model) for model in models], "object": "list", "success": True}
 
 
 def _listed(model: Model) -> dict[str, Any]:
@@ -56,7 +68,8 @@ def _listed(model: Model) -> dict[str, Any]:
     }
 
 
-def _schema_answer(model: Model) -> dict[str, Any]:
+def schema_answer(model: Model) -> dict[str, Any]:
+    """Return what a request for `model` may hold, and how it is sent (live)."""
     return {
         "object": "model.input_schema",
         "model": model.id,
