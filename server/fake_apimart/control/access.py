@@ -24,7 +24,7 @@ from fake_apimart.control.target import service_of
 ADMIN_TOKEN_HEADER = "X-Fake-Admin-Token"  # noqa: S105
 JSON = "application/json"
 
-_CHANGING = ("POST", "PATCH", "DELETE", "PUT")
+CHANGING = ("POST", "PATCH", "DELETE", "PUT")
 
 
 class ControlRoute(APIRoute):
@@ -51,7 +51,7 @@ def check(request: Request, settings: Settings) -> None:
     if origin is not None and _split(origin).netloc != headers.get("host", ""):
         raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method in _CHANGING and media_type != JSON:
+    if request.method in CHANGING and media_type != JSON:
         raise refusals.not_json()
     authorization = headers.get(HEADER)
     if authorization is None:

@@ -134,6 +134,16 @@ class WorldSettingsAnswer(Answer):
     rate_limit: str
 
 
+class OwnSettingsAnswer(Answer):
+    """Those of them that the world has of its own, and not from the server."""
+
+    task_seconds: float | None = None
+    task_polls: int | None = None
+    task_failure: str | None = None
+    balance: float | None = None
+    rate_limit: str | None = None
+
+
 class JournalAnswer(Answer):
     """How much a journal holds."""
 
@@ -148,7 +158,7 @@ class WorldAnswer(Answer):
     meaning: str | None = Field(default=None, description="What the key's name says.")
     worlds: int | None = Field(default=None, description="How many there are in the server.")
     settings: WorldSettingsAnswer
-    own_settings: dict[str, Any]
+    own_settings: OwnSettingsAnswer
     journal: JournalAnswer
 
 
@@ -162,16 +172,3 @@ class ResetAnswer(Answer):
     """The world that begins anew; null for the whole server."""
 
     reset: str | None
-
-
-class Problem(Answer):
-    """What was wrong, and what is valid."""
-
-    message: str
-    type: str
-
-
-class Refusal(BaseModel):
-    """A call that was refused."""
-
-    error: Problem

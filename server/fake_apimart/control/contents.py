@@ -48,7 +48,9 @@ def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
 _BYTES_RESPONSE = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/uploads/{name:path}", response_class=Response, responses={200: _BYTES_RESPONSE})
+@router.get(
+    "/uploads/{name:path}", response_class=Response, responses={200: _BYTES_RESPONSE, 404: {}}
+)
 async def read_upload(
     name: Annotated[str, Path(description="As in the list, or in the file's URL.")],
     request: Request,

@@ -125,7 +125,7 @@ async def add_fault(body: RuleBody, target: TargetDep, request: Request) -> Resp
     return JSONResponse(_to_json(faults.add(body.to_rule())))
 
 
-@router.delete("", response_model=RulesAnswer)
+@router.delete("", response_model=RulesAnswer, responses={404: {}})
 async def remove_faults(
     target: TargetDep,
     rule_id: Annotated[int | None, Query(alias="id", description="One rule alone.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -27,9 +28,8 @@ class Catalogue:
         self._models = {model.id: model for model in list_models(settings.models)}
 
     async def models(self, exchange: Exchange) -> Response:
-        """Answer `GET /v1/models` (live)."""
-        data = [_model_entry(model) for model in self._models.values()]
-        return JSONResponse({"data": data, "object": "list", "success": True})
+        """`GET /v1/models` (live)."""
+        return JSONResponse(models_answer(self._models.values()))
 
     async def schema(self, exchange: Exchange) -> Response:
         """Answer `GET /v1/models/{model}/schema` and `GET /v1/model-schema?model=` (live).
@@ -38,13 +38,25 @@ class Catalogue:
         (assumed).
         """
         name = exchange.parameters.get("model") or exchange.query("model")
-        if not name:
-            raise errors.invalid_parameter("model is required")
-        if exchange.query("operation") not in (None, OPERATION):
-            raise errors.invalid_parameter(f"operation must be {OPERATION}")
-        if name not in self._models:
-            raise errors.unknown_model(name)
-        return JSONResponse(_schema_answer(self._models[name]))
+        return JSONResponse(
+            schema_answer(schema_model(name, exchange.query("operation"), self._models))
+        )
+
+
+def schema_model(name: str | None, operation: str | None, models: Mapping[str, Model]) -> Model:
+    """Return the model whose schema is asked for. Raises `invalid_parameter`, `unknown_model`."""
+    if not name:
+        raise errors.invalid_parameter("model is required")
+    if operation not in (None, OPERATION):
+        raise errors.invalid_parameter(f"operation must be {OPERATION}")
+    if name not in models:
+        raise errors.unknown_model(name)
+    return models[name]
+
+
+def models_answer(models: Iterable[Model]) -> dict[str, Any]:
+    """Return the list of models (live)."""
+    return {"data": [_model_entry(model) for model in models], "object": "list", "success": True}
 
 
 def _model_entry(model: Model) -> dict[str, Any]:
@@ -58,7 +70,8 @@ def _model_entry(model: Model) -> dict[str, Any]:
     }
 
 
-def _schema_answer(model: Model) -> dict[str, Any]:
+def schema_answer(model: Model) -> dict[str, Any]:
+    """Return what a request for `model` may hold, and how it is sent (live)."""
     return {
         "object": "model.input_schema",
         "model": model.id,

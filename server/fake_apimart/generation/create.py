@@ -108,27 +108,33 @@ class Generations:
         exchange.entry.task_id = task_id
         if exchange.is_versioned:
             return self._versioned_answer(exchange, task_id)
-        content: dict[str, Any] = {
-            "code": 200,
-            "data": [{"status": "submitted", "task_id": task_id}],
-        }
-        if self._settings.dialect == "page":
-            content["id"] = task_id
-        return JSONResponse(content)
+        return JSONResponse(created_answer(task_id, self._settings.dialect))
 
     def _versioned_answer(self, exchange: Exchange, task_id: str) -> Response:
         base_url = exchange.base_url(self._settings.public_url)
-        data = {
-            "id": task_id,
-            "task_id": task_id,
-            "object": "generation.task",
-            "status": "submitted",
-            "poll_url": f"{base_url}/v1/tasks/{task_id}",
-        }
-        content = {
-            "code": 202,
-            "data": data,
-            "request_id": f"req_{exchange.request_id}",
-        }
+        content = versioned_answer(task_id, base_url, exchange.request_id)
         headers = {response_version.HEADER: response_version.VERSION}
         return JSONResponse(content, 202, headers)
+
+
+def created_answer(task_id: str, dialect: str) -> dict[str, Any]:
+    """Return the answer to a create (live, docs), with the page's `id` in its dialect (page)."""
+    content: dict[str, Any] = {
+        "code": 200,
+        "data": [{"status": "submitted", "task_id": task_id}],
+    }
+    if dialect == "page":
+        content["id"] = task_id
+    return content
+
+
+def versioned_answer(task_id: str, base_url: str, request_id: str) -> dict[str, Any]:
+    """Return the answer to a create that asks for the newer form (live)."""
+    data = {
+        "id": task_id,
+        "task_id": task_id,
+        "object": "generation.task",
+        "status": "submitted",
+        "poll_url": f"{base_url}/v1/tasks/{task_id}",
+    }
+    return {"code": 202, "data": data, "request_id": f"req_{request_id}"}

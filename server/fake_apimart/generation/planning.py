@@ -41,7 +41,7 @@ class Planner:
         `build_request_failed`, `invalid_parameter`, StorageError.
         """
         references = await self._references.read(parsed.image_urls, own_urls)
-        width, height = _size(parsed, references.first_size)
+        width, height = size_of(parsed, references.first_size)
         created_ms = now_ns // _NANOSECONDS_PER_MILLISECOND
         task_id = self._new_id(created_ms)
         return Task(
@@ -85,7 +85,7 @@ class Planner:
         )
 
 
-def _size(parsed: GenerationRequest, reference: Size | None) -> Size:
+def size_of(parsed: GenerationRequest, reference: Size | None) -> Size:
     """Return width and height in pixels.
 
     Raises `build_request_failed` (docs), `invalid_parameter` (assumed).

@@ -51,6 +51,11 @@ def _failure_fields(task: Task) -> dict[str, Any]:
     return {"cost": 0, "credits_cost": 0, "error": error}
 
 
+def poll_answer(data: dict[str, Any] | list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer to a poll (live), or to one of a batch (assumed)."""
+    return {"code": 200, "data": data}
+
+
 def page_answer(data: dict[str, Any]) -> dict[str, Any]:
     """Wrap `data` in the top-level keys that the page's sample reads (page)."""
     answer: dict[str, Any] = {"code": 200, "data": data}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
 from fake_apimart.contract.amounts import credits_for, round_amount
@@ -20,13 +22,16 @@ class Balance:
         """Answer with both amounts, in currency and in credits. Raises StorageError."""
         remaining = await self._accounts.remaining(exchange.world)
         spent = await self._accounts.spent(exchange.world)
-        return JSONResponse(
-            {
-                "success": True,
-                "remain_balance": round_amount(remaining),
-                "remain_credits": credits_for(remaining),
-                "used_balance": round_amount(spent),
-                "used_credits": credits_for(spent),
-                "unlimited_quota": False,
-            }
-        )
+        return JSONResponse(balance_answer(remaining, spent))
+
+
+def balance_answer(remaining: float, spent: float) -> dict[str, Any]:
+    """Return both as amounts and as credits (docs, live)."""
+    return {
+        "success": True,
+        "remain_balance": round_amount(remaining),
+        "remain_credits": credits_for(remaining),
+        "used_balance": round_amount(spent),
+        "used_credits": credits_for(spent),
+        "unlimited_quota": False,
+    }

@@ -12,7 +12,7 @@ from fake_apimart.contract import errors
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.request_body import LimitedBody
-from fake_apimart.tasks.answers import page_answer, task_data
+from fake_apimart.tasks.answers import page_answer, poll_answer, task_data
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.state import Polls, TaskState, state_of
 from fake_apimart.tasks.store import TaskStore
@@ -42,8 +42,8 @@ class Tasks:
         self._results = results
 
     async def get(self, exchange: Exchange) -> Response:
-        """Answer `GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
-        return JSONResponse({"code": 200, "data": await self._poll_from_path(exchange)})
+        """`GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
+        return JSONResponse(poll_answer(await self._poll_from_path(exchange)))
 
     async def get_generation(self, exchange: Exchange) -> Response:
         """Answer `GET /v1/images/generations/{task_id}`, which the page's sample polls (page).
@@ -67,9 +67,9 @@ class Tasks:
         """
         body = await LimitedBody(exchange.body, MAX_BODY_BYTES).read()
         exchange.entry.record_body(body)
-        task_ids = _parse_task_ids(body)
+        task_ids = task_ids_of(body)
         found = [await self._poll(exchange, task_id) for task_id in task_ids]
-        return JSONResponse({"code": 200, "data": [data for data in found if data is not None]})
+        return JSONResponse(poll_answer([data for data in found if data is not None]))
 
     async def _poll(self, exchange: Exchange, task_id: str) -> dict[str, Any] | None:
         """Count a poll of a task and return its `data`, or None if its id is unknown."""
@@ -107,7 +107,8 @@ def _state(task: Task, world: World, polls: Polls) -> TaskState:
     return state_of(task, world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND, polls)
 
 
-def _parse_task_ids(body: bytes) -> list[str]:
+def task_ids_of(body: bytes) -> list[str]:
+    """Return the ids that a batch asks for. Raises `invalid_parameter`."""
     try:
         task_ids = json.loads(body)["task_ids"]
     except (ValueError, TypeError, KeyError, RecursionError):

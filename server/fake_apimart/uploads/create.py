@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from fake_apimart_storage import ObjectInfo, Storage
 from python_multipart.exceptions import ParseError
@@ -113,15 +114,26 @@ class Uploads:
     def _answer(
         self, exchange: Exchange, image: IncomingImage, info: ObjectInfo, created_at: int
     ) -> Response:
+        url = file_url.url_of(info.key, exchange.base_url(self._settings.public_url))
         return JSONResponse(
-            {
-                "url": file_url.url_of(info.key, exchange.base_url(self._settings.public_url)),
-                "filename": image.name,
-                "content_type": info.content_type,
-                "bytes": image.size,
-                "created_at": created_at,
-            }
+            upload_answer(url, image.name, info.content_type, image.size, created_at)
         )
+
+
+def upload_answer(
+    url: str, filename: str, content_type: str, size: int, created_at: int
+) -> dict[str, Any]:
+    """Return the five keys of the answer (page, live).
+
+    `size` is in bytes, `created_at` in Unix seconds.
+    """
+    return {
+        "url": url,
+        "filename": filename,
+        "content_type": content_type,
+        "bytes": size,
+        "created_at": created_at,
+    }
 
 
 def _note_file(entry: Entry, image: IncomingImage) -> None:

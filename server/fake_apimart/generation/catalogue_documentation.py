@@ -1,0 +1,125 @@
+"""How the list of models and their schemas are described in the OpenAPI document."""
+
+from __future__ import annotations
+
+from fake_apimart.contract import errors
+from fake_apimart.contract.documentation import (
+    INTEGER,
+    TEXT,
+    Answer,
+    Documentation,
+    Parameter,
+    Schema,
+    record,
+    refused,
+)
+from fake_apimart.generation import catalogue
+from fake_apimart.generation.models import MODELS
+
+LIST = Documentation(
+    tag="models",
+    summary="List the models.",
+    description="""
+The models of `FAKE_APIMART_MODELS`, or those that are known (live). Others are taken all the same,
+unless that lists some.
+""",
+    answers=(
+        Answer(
+            200,
+            "All models (live).",
+            record(
+                "Models",
+                {
+                    "data": {
+                        "type": "array",
+                        "items": record(
+                            "Model",
+                            {
+                                "id": TEXT,
+                                "object": {"type": "string", "const": "model"},
+                                "created": {**INTEGER, "description": "Unix seconds."},
+                                "owned_by": TEXT,
+                                "supported_endpoint_types": {"type": "array", "items": TEXT},
+                                "category": TEXT,
+                            },
+                        ),
+                    },
+                    "object": {"type": "string", "const": "list"},
+                    "success": {"type": "boolean", "const": True},
+                },
+            ),
+            {"the known ones": catalogue.models_answer(MODELS)},
+        ),
+    ),
+)
+
+_JSON_SCHEMA: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "const": "object"},
+        "properties": {"type": "object", "additionalProperties": True},
+        "required": {"type": "array", "items": TEXT},
+    },
+    "required": ["type", "properties", "required"],
+    "description": "JSON Schema of a request's body.",
+}
+
+_BY_ID = {model.id: model for model in MODELS}
+
+SCHEMA = Documentation(
+    tag="models",
+    summary="Tell what a generation request for a model may hold.",
+    description="""
+What the vendor's own client asks for before each create (live). The very schema that requests are
+checked against.
+""",
+    parameters=(
+        Parameter(
+            "model", "The id of the model.", {**TEXT, "examples": [MODELS[0].id]}, required=True
+        ),
+        Parameter(
+            "operation",
+            "What is to be done with the model (live).",
+            {"type": "string", "enum": [catalogue.OPERATION], "default": catalogue.OPERATION},
+        ),
+    ),
+    answers=(
+        Answer(
+            200,
+            "The schema, and how requests are sent (live).",
+            record(
+                "ModelSchema",
+                {
+                    "object": {"type": "string", "const": "model.input_schema"},
+                    "model": TEXT,
+                    "operation": TEXT,
+                    "endpoint": record("Endpoint", {"method": TEXT, "path": TEXT}),
+                    "idempotency": record(
+                        "IdempotencyContract",
+                        {
+                            "header": TEXT,
+                            "replay_header": TEXT,
+                            "required": {"type": "boolean"},
+                            "retention_seconds": INTEGER,
+                            "scope": TEXT,
+                        },
+                    ),
+                    "response_contract": record(
+                        "ResponseContract", {"header": TEXT, "version": TEXT}
+                    ),
+                    "schema_version": TEXT,
+                    "source": TEXT,
+                    "input_schema": _JSON_SCHEMA,
+                },
+            ),
+            {model.id: catalogue.schema_answer(model) for model in MODELS},
+        ),
+    ),
+    refusals=(
+        refused(errors.invalid_parameter, catalogue.schema_model, None, None, _BY_ID),
+        refused(errors.invalid_parameter, catalogue.schema_model, MODELS[0].id, "dance", _BY_ID),
+        refused(errors.unknown_model, catalogue.schema_model, "another-model", None, _BY_ID),
+    ),
+)
+
+DOCUMENTATION = {"models.list": LIST, "models.schema": SCHEMA}
