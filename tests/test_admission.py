@@ -40,10 +40,19 @@ def storage() -> CountingStorage:
 
 @pytest.fixture
 def guarded(storage: CountingStorage, start_server: StartServer) -> ServerThread:
-    """Start a server that accepts one key, and discard the reads of its start."""
-    server = start_server(on=storage, api_keys="good")
-    storage.reads.clear()
-    return server
+    """Start a server that knows one key, on the storage of the test."""
+    return start_server(on=storage, api_keys="good")
+
+
+@pytest.fixture(scope="module")
+def away() -> Iterator[tuple[ServerThread, CountingStorage]]:
+    """Start a server that knows one key, and whose storage fails all reads after the start."""
+    storage = CountingStorage()
+    settings = Settings(port=0, storage="memory://", api_keys=frozenset({"good"}))
+    with ServerThread(settings, storage) as running:
+        storage.is_away = True
+        storage.reads.clear()
+        yield running, storage
 
 
 CALLS = [
@@ -58,20 +67,23 @@ CALLS = [
 @pytest.mark.parametrize("headers", REFUSED, ids=["no key", "wrong key"])
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_refused_key_reads_nothing_from_the_storage(
-    method: str, path: str, headers: dict[str, str], guarded: ServerThread, storage: CountingStorage
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    away: tuple[ServerThread, CountingStorage],
 ) -> None:
-    storage.is_away = True
-    answer = httpx.request(method, guarded.url + path, headers=headers)
+    server, storage = away
+    answer = httpx.request(method, server.url + path, headers=headers)
     assert answer.status_code == 401
     assert storage.reads == []
 
 
 @pytest.mark.parametrize("headers", [*REFUSED, GOOD], ids=["no key", "wrong key", "good key"])
 def test_unknown_path_reads_nothing_from_the_storage(
-    headers: dict[str, str], guarded: ServerThread, storage: CountingStorage
+    headers: dict[str, str], away: tuple[ServerThread, CountingStorage]
 ) -> None:
-    storage.is_away = True
-    assert httpx.get(f"{guarded.url}/v1/nope", headers=headers).status_code == 404
+    server, storage = away
+    assert httpx.get(f"{server.url}/v1/nope", headers=headers).status_code == 404
     assert storage.reads == []
 
 

@@ -30,9 +30,18 @@ from tests.harness import (
 )
 
 S3_WAYS = ("TestClient", "uvicorn-httptools")
-CASES = [
+IN_PROCESS = ("TestClient", "ASGITransport", "mounted-TestClient", "mounted-uvicorn")
+PAIRS = [
     *itertools.product(WAYS, ("memory", "dir")),
     *itertools.product(S3_WAYS, ("s3",)),
+]
+CASES = [
+    pytest.param(
+        (way, storage),
+        id=f"{way}-{storage}",
+        marks=() if way in IN_PROCESS and storage != "s3" else pytest.mark.subprocess,
+    )
+    for way, storage in PAIRS
 ]
 
 _keys = itertools.count()
@@ -40,7 +49,7 @@ _keys = itertools.count()
 receiver = test_webhooks.receiver
 
 
-@pytest.fixture(scope="module", params=CASES, ids="-".join)
+@pytest.fixture(scope="module", params=CASES)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
@@ -287,6 +296,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("way", ["uvicorn-httptools", "uvicorn-h11", "hypercorn", "granian"])
 def test_body_that_breaks_off_is_answered_400_or_not_at_all(way: str) -> None:
     with served(way, {"storage": "memory://"}, {}) as server:

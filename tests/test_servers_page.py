@@ -23,6 +23,7 @@ def test_no_block_is_left_unread() -> None:
     assert all("def test_" in code for code in TESTS)
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize(
     "command", COMMANDS, ids=lambda line: re.sub(r"\W+", "-", line.partition(" ")[2])
 )
