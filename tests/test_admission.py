@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from fake_apimart.common.settings import Settings
 from fake_apimart.contract.operations import KEYED, OPERATIONS
 from fake_apimart_storage import StorageError
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
