@@ -67,8 +67,17 @@ def check_url(name: str, url: str, *, accepts_base64: bool) -> None:
                 f"{name} is base64 data, which is no longer accepted: upload the image with "
                 "POST /v1/uploads/images and pass its URL"
             )
-    elif not url.startswith(("http://", "https://")):
+    elif not url.startswith(("http://", "https://")) or not _can_be_split(url):
         raise errors.invalid_parameter(f"{name} must be an http or https URL")
+
+
+def _can_be_split(url: str) -> bool:
+    """Return whether the standard library takes `url` apart: it refuses hosts such as `[`."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
 
 
 class _Check(NamedTuple):
