@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Response
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control import refusals
@@ -36,7 +36,18 @@ def _parse_duration(value: object) -> object:
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
-Duration = Annotated[float, BeforeValidator(_parse_duration), Field(ge=0, le=LATEST_SECONDS)]
+_DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": LATEST_SECONDS},
+        {"type": "string", "pattern": rf"^({_PART.pattern})+$"},
+    ]
+}
+Duration = Annotated[
+    float,
+    BeforeValidator(_parse_duration),
+    Field(ge=0, le=LATEST_SECONDS),
+    WithJsonSchema(_DURATION_SCHEMA),
+]
 
 
 class ClockChange(Body):

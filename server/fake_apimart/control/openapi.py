@@ -46,6 +46,11 @@ _SECURITY = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key; each has a world."},
     "admin": {"type": "apiKey", "in": "header", "name": ADMIN_TOKEN_HEADER},
 }
+_NOTHING = {
+    "description": "Nothing is read of it, but its Content-Type must be JSON.",
+    "required": True,
+    "content": {"application/json": {"schema": {}, "example": {}}},
+}
 _REF = "#/components/schemas/"
 _NOT_OURS = ("HTTPValidationError", "ValidationError")
 
@@ -100,6 +105,7 @@ def _describe_control(call: dict[str, Any], name: str, method: str) -> None:
             partial(refusals.invalid_call, "the body is not valid JSON: Expecting value")
         )
     if method in CHANGING:
+        call.setdefault("requestBody", _NOTHING)
         refused.append(refusals.not_json)
     if answers.pop("404", None):
         refused.append(partial(refusals.unknown, "rule 7"))

@@ -18,6 +18,7 @@ from fake_apimart.contract.documentation import (
     Documentation,
     Parameter,
     Refusal,
+    Schema,
     record,
     refused,
 )
@@ -54,10 +55,32 @@ FIELDS = {
 """What the fields of a request mean; what they may hold is in the schema of each model."""
 
 
+_URL: Schema = {"pattern": "^https?://"}
+_MORE: dict[str, Schema] = {
+    "prompt": {"pattern": r"\S"},
+    "image_urls": {
+        "items": {
+            "anyOf": [
+                {"type": "string", **_URL},
+                {
+                    "type": "object",
+                    "properties": {"url": {"type": "string", **_URL}},
+                    "required": ["url"],
+                },
+            ]
+        }
+    },
+    "mask_url": _URL,
+    "webhook": _URL,
+}
+"""What requests are held to beyond the schema that clients are given."""
+
+
 def _request_schema(model: Model) -> dict[str, Any]:
     schema = input_schema(model)
     properties = {
-        name: {**each, "description": FIELDS[name]} for name, each in schema["properties"].items()
+        name: {**each, **_MORE.get(name, {}), "description": FIELDS[name]}
+        for name, each in schema["properties"].items()
     }
     return {"title": f"Request-{model.id}", **schema, "properties": properties}
 
@@ -141,7 +164,7 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
         Parameter(
             response_version.HEADER,
             "Asks for the newer form of answers (live); any other value counts as none (assumed).",
-            {"type": "string", "enum": [response_version.VERSION]},
+            {"type": "string", "examples": [response_version.VERSION]},
         ),
     ),
     body={
