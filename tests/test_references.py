@@ -87,6 +87,16 @@ def test_base64_is_a_reference_where_a_setting_takes_it(start_server: StartServe
     assert "no picture that decodes" in outcome(server, "data:image/png;base64,AAAA")
 
 
+@pytest.mark.parametrize("url", ["http://[", "http://[x]/a.png", "https://a\u2100b/a.png", "ftp://a"])
+def test_what_is_no_url_is_refused(url: str, server: ServerThread) -> None:
+    for name, answer in {
+        "image_urls[0]": create(server, image_urls=[url]),
+        "mask_url": create(server, mask_url=url),
+    }.items():
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"] == f"{name} must be an http or https URL"
+
+
 def test_mask_may_be_any_url(server: ServerThread) -> None:
     assert create(server, mask_url="http://other.example/mask.png").status_code == 200
 
