@@ -15,6 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fake_apimart.app import create_app
+from fake_apimart.common.settings import Settings
+from fake_apimart.contract.json_response import JSONResponse
 
 from tests.generating import picture_at
 from tests.harness import JPEG, KEY, ServerThread
@@ -113,3 +116,19 @@ def test_answer_has_the_keys_of_the_page(client: httpx.Client) -> None:
     assert [(key, type(value)) for key, value in answer.items()] == [
         (key, type(value)) for key, value in shown.items()
     ]
+
+
+def test_document_shows_the_six_bodies_of_the_page() -> None:
+    document = create_app(Settings(storage="memory://")).openapi()
+    responses = document["paths"]["/v1/uploads/images"]["post"]["responses"]
+    shown = {
+        (status, bytes(JSONResponse(example["value"]).body))
+        for status, response in responses.items()
+        for example in response["content"]["application/json"]["examples"].values()
+    }
+    titles = [
+        title for language, title, _ in FENCE.findall(PAGE.read_text("utf-8")) if language == "json"
+    ]
+    assert len(titles) == 6
+    for title in titles:
+        assert (title[:3], bytes(JSONResponse(json.loads(sample(title))).body)) in shown
