@@ -21,7 +21,7 @@ LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)
 LATEST := .venv-latest
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench wheel-test \
-  docker-test constraints clean
+  docker-test openapi-test constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -69,6 +69,10 @@ docs: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Requests that Schemathesis makes up from the OpenAPI document, and what is answered.
+openapi-test: $(VENV)/installed-dev
+	$(BIN)/python -m tests.openapi $(ARGS)
 
 # The wheel, in an environment that has nothing else, serves an upload.
 wheel-test: $(VENV)/installed-dev

@@ -87,7 +87,9 @@ def test_base64_is_a_reference_where_a_setting_takes_it(start_server: StartServe
     assert "no picture that decodes" in outcome(server, "data:image/png;base64,AAAA")
 
 
-@pytest.mark.parametrize("url", ["http://[", "http://[x]/a.png", "https://a\u2100b/a.png", "ftp://a"])
+@pytest.mark.parametrize(
+    "url", ["http://[", "http://[x]/a.png", "https://a\u2100b/a.png", "ftp://a"]
+)
 def test_what_is_no_url_is_refused(url: str, server: ServerThread) -> None:
     for name, answer in {
         "image_urls[0]": create(server, image_urls=[url]),

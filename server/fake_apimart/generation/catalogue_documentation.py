@@ -75,7 +75,10 @@ checked against.
 """,
     parameters=(
         Parameter(
-            "model", "The id of the model.", {**TEXT, "examples": [MODELS[0].id]}, required=True
+            "model",
+            "The id of the model.",
+            {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
+            required=True,
         ),
         Parameter(
             "operation",

@@ -88,7 +88,7 @@ def _request_schema(model: Model) -> dict[str, Any]:
 def _any_other_model() -> dict[str, Any]:
     schema = _request_schema(find_model("any-other-model", ()))
     named = {key: value for key, value in schema["properties"]["model"].items() if key != "const"}
-    named["not"] = {"enum": [model.id for model in MODELS]}
+    named |= {"pattern": r"\S", "not": {"enum": [model.id for model in MODELS]}}
     return {**schema, "properties": {**schema["properties"], "model": named}}
 
 
