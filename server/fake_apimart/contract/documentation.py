@@ -80,6 +80,8 @@ class Answer:
     examples: Mapping[str, Any] = field(default_factory=dict)
     media_types: tuple[str, ...] = (JSON,)
     headers: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, Any] = field(default_factory=dict)
+    """What the answer leads to, as OpenAPI's link objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +253,9 @@ def _response(answers: list[Answer], every: Mapping[str, str], *, has_body: bool
     }
     if headers:
         response["headers"] = headers
+    links = {name: link for each in answers for name, link in each.links.items()}
+    if links:
+        response["links"] = links
     by_type: defaultdict[str, list[Answer]] = defaultdict(list)
     for each in answers:
         for media_type in each.media_types if each.schema is not None else ():

@@ -45,7 +45,10 @@ def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
     }
 
 
-_BYTES_RESPONSE = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+_BYTES_RESPONSE = {
+    "description": "The file.",
+    "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+}
 
 
 @router.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,12 @@ _CONTROL_TAGS = {
 }
 _SECURITY = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key; each has a world."},
-    "admin": {"type": "apiKey", "in": "header", "name": ADMIN_TOKEN_HEADER},
+    "admin": {
+        "type": "apiKey",
+        "in": "header",
+        "name": ADMIN_TOKEN_HEADER,
+        "description": f"`{variable_of('admin_token')}`, for calls about the whole server.",
+    },
 }
 _NOTHING = {
     "description": "Nothing is read of it, but its Content-Type must be JSON.",
@@ -69,7 +75,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         if isinstance(route, ControlRoute):
             methods = described["paths"][route.path_format]
             for method in route.methods or ():
-                _describe_control(methods[method.lower()], route.name, method)
+                _describe_control(methods[method.lower()], route, method)
     components = described.setdefault("components", {})
     components["securitySchemes"] = _SECURITY
     schemas = components.setdefault("schemas", {})
@@ -83,12 +89,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return described
 
 
-def _describe_control(call: dict[str, Any], name: str, method: str) -> None:
+def _describe_control(call: dict[str, Any], route: ControlRoute, method: str) -> None:
     """Complete what FastAPI says of a control call."""
-    call["operationId"] = f"control_{name}"
+    call["operationId"] = f"control_{route.name}"
     call["summary"] = call.pop("description")
     call["security"] = [{"key": []}, {"admin": []}, {}]
     answers = call["responses"]
+    if route.response_model is not None:
+        answers["200"]["description"] = inspect.getdoc(route.response_model)
     refused: list[Refusal] = [
         refusals.no_bearer_key,
         partial(refusals.foreign_origin, "https://example.com"),

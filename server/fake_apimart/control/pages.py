@@ -34,6 +34,8 @@ SwaggerUIBundle({{
   url: "{root}{document}",
   dom_id: "#page",
   persistAuthorization: true,
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
   requestInterceptor: (request) => {{
     const isControl = new URL(request.url, location.href).pathname.startsWith("{root}/_fake/");
     if (isControl && request.method && request.method !== "GET")

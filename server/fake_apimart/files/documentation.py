@@ -33,7 +33,8 @@ The very bytes that were uploaded, or the result of a task, with the type that w
         Parameter("name", "The last segment of the URL, percent-encoded as the answer had it."),
         Parameter(
             "Range",
-            "One range of bytes; several at once give the whole file, as on S3 (live, assumed).",
+            "One range of bytes, such as `bytes=0-99` (live); several at once give the whole file, "
+            "as on S3 (assumed).",
             {"type": "string", "examples": ["bytes=0-99"]},
         ),
         Parameter("If-Range", "The ETag or Last-Modified for which `Range` is meant (assumed)."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -88,7 +89,9 @@ def _request_schema(model: Model) -> dict[str, Any]:
 def _any_other_model() -> dict[str, Any]:
     schema = _request_schema(find_model("any-other-model", ()))
     named = {key: value for key, value in schema["properties"]["model"].items() if key != "const"}
-    named |= {"pattern": r"\S", "not": {"enum": [model.id for model in MODELS]}}
+    known = "|".join(re.escape(model.id) for model in MODELS)
+    # The page shows `not` as if no name at all were good.
+    named["pattern"] = rf"^(?!({known})$).*\S"
     return {**schema, "properties": {**schema["properties"], "model": named}}
 
 
@@ -127,6 +130,13 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     "a task that fails": {"model": _GPT, "prompt": "a cat [fake: fail=no cats today]"},
 }
 
+
+def _poll_link(place: str) -> dict[str, Any]:
+    """Return a link to the poll of the task whose id stands at `place` in the answer."""
+    link = {"operationId": "tasks_get", "parameters": {"task_id": f"$response.body#{place}"}}
+    return {"poll": {**link, "description": "Poll the task."}}
+
+
 _SUBMITTED = {"type": "string", "const": "submitted"}
 _REPLAYED = {REPLAYED_HEADER: "`true` where the task is that of an earlier request (docs)."}
 
@@ -163,7 +173,8 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
         ),
         Parameter(
             response_version.HEADER,
-            "Asks for the newer form of answers (live); any other value counts as none (assumed).",
+            f"`{response_version.VERSION}` asks for the newer form of answers (live); any other "
+            "value counts as none (assumed).",
             {"type": "string", "examples": [response_version.VERSION]},
         ),
     ),
@@ -196,6 +207,7 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
                 for dialect in ("page", "live")
             },
             headers=_REPLAYED,
+            links=_poll_link("/data/0/task_id"),
         ),
         Answer(
             202,
@@ -226,6 +238,7 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
                 response_version.HEADER: "The version that the request asked for (live).",
                 **_REPLAYED,
             },
+            links=_poll_link("/data/task_id"),
         ),
     ),
     refusals=(
