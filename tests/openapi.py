@@ -65,12 +65,14 @@ class Run(NamedTuple):
 
     title: str
     filters: tuple[str, ...]
+    has_links: bool
+    """Whether an answer leads to another operation, which is then called."""
 
 
 RUNS = (
-    Run("The vendor's operations", ("--exclude-tag-regex", "^control: ")),
-    Run("The control API: contents", ("--include-tag", "control: contents")),
-    Run("The control API: all else", ("--include-tag-regex", "^control: (?!contents)")),
+    Run("The vendor's operations", ("--exclude-tag-regex", "^control: "), True),
+    Run("The control API: contents", ("--include-tag", "control: contents"), True),
+    Run("The control API: all else", ("--include-tag-regex", "^control: (?!contents)"), False),
 )
 
 
@@ -206,7 +208,7 @@ def _report(run: Run, seed: int, max_examples: int) -> ET.Element:
         server = stack.enter_context(ServerProcess(*flags))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config, report = folder / "schemathesis.toml", folder / "report.xml"
-        config.write_text(_config(server, seed, max_examples), "utf-8")
+        config.write_text(_config(server, seed, max_examples, run.has_links), "utf-8")
         program = Path(sys.executable).with_name("schemathesis")
         command = [str(program), "--config-file", str(config), "run", *run.filters, "--no-color"]
         command += ["--report", "junit", "--report-junit-path", str(report)]
@@ -216,7 +218,7 @@ def _report(run: Run, seed: int, max_examples: int) -> ET.Element:
         return ET.parse(report).getroot()
 
 
-def _config(server: ServerProcess, seed: int, max_examples: int) -> str:
+def _config(server: ServerProcess, seed: int, max_examples: int, has_links: bool) -> str:
     """Return a configuration by which half of all ids and names are those of something real."""
     url = upload(server, JPEG)
     task_id = task_id_of(create(server, image_urls=[url]))
@@ -228,7 +230,7 @@ def _config(server: ServerProcess, seed: int, max_examples: int) -> str:
             f"request-timeout = {REQUEST_SECONDS}",
             f'headers.Authorization = "{AUTHORIZED["Authorization"]}"',
             f"generation = {{ max-examples = {max_examples}, database = 'none' }}",
-            "phases.stateful.enabled = false",
+            f"phases.stateful.enabled = {str(has_links).lower()}",
             "cache.enabled = false",
             "[checks]",
             *checks,
