@@ -50,10 +50,10 @@ def check_contents(wheel: Path) -> None:
         assert f"{package}/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     for font in ("DejaVuSans", "DroidSansFallback"):
-        assert f"fake_apimart/fonts/{font}.ttf" in names
-        assert f"fake_apimart/fonts/{font}-LICENSE.txt" in names
+        assert f"fake_apimart/pictures/fonts/{font}.ttf" in names
+        assert f"fake_apimart/pictures/fonts/{font}-LICENSE.txt" in names
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"):
-        assert f"fake_apimart/swagger_ui/{name}" in names
+        assert f"fake_apimart/openapi/swagger_ui/{name}" in names
 
 
 def install(env: Path, wheel: Path) -> Path:

@@ -15,11 +15,12 @@ from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import InvalidSettings, Settings, read_settings, variable_of
 from fake_apimart.contract.operations import OPERATIONS
 from fake_apimart.control import api as control
-from fake_apimart.control.openapi import describe
+from fake_apimart.control.documentation import CONTROL
 from fake_apimart.gateway.cors import Cors
 from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.gateway import Gateway
 from fake_apimart.gateway.routes import OperationRoute
+from fake_apimart.openapi.document import describe
 from fake_apimart.service.documentation import DOCUMENTATION
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.service.service import Service
@@ -93,7 +94,7 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document of all that is served."""
         if not self.openapi_schema:
-            self.openapi_schema = describe(self)
+            self.openapi_schema = describe(self, [CONTROL] if self._settings.control else [])
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The control API below `/_fake/`, and the OpenAPI document and page of the whole server.
+"""The control API below `/_fake/`, by which tests drive the server.
 
 Belongs here: a module for each resource that tests control, access checks, and refusals. Does not:
 the behaviour that a request changes (the room of that resource), and the vendor's contract.

@@ -16,11 +16,12 @@ from starlette.responses import Response
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.rendering import render
-from fake_apimart.control import clock, contents, faults, pages, refusals, requests, world
+from fake_apimart.control import clock, contents, faults, refusals, requests, world
 from fake_apimart.control.access import check
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.openapi import pages
 
 PREFIX = "/_fake/"
 ROUTED = (world, clock, faults, requests, contents)

@@ -1,0 +1,94 @@
+"""How control calls are described in the OpenAPI document, beyond what FastAPI says of them."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+from fastapi.routing import APIRoute
+
+from fake_apimart.common.settings import variable_of
+from fake_apimart.contract import errors
+from fake_apimart.contract.documentation import Refusal, answers_of, responses
+from fake_apimart.control import refusals
+from fake_apimart.control.access import ADMIN_TOKEN_HEADER, CHANGING
+from fake_apimart.openapi.document import Group
+
+DESCRIPTION = f"""
+Below `/_fake/` is the **control API** by which tests drive the server. Calls with an API key are
+about the world of that key. Those without one are about the whole server: they are free where only
+this machine can reach it, else they need the header `{ADMIN_TOKEN_HEADER}`. What changes something
+must be `application/json`, an empty body too.
+"""
+
+TAGS = {
+    "control: world": "What holds in a world, and beginning it anew.",
+    "control: clock": "What time it is in a world.",
+    "control: faults": "Rules by which requests fail.",
+    "control: requests": "What was sent, and what was answered.",
+    "control: contents": "What a world has, whatever its clock and its rules say.",
+}
+
+_NO_BODY = {
+    "description": "Nothing is read of it, but its Content-Type must be JSON.",
+    "required": True,
+    "content": {"application/json": {"schema": {}, "example": {}}},
+}
+
+
+def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
+    call["operationId"] = f"control_{route.name}"
+    call["summary"] = call.pop("description")
+    call["security"] = [{"key": []}, {"admin": []}, {}]
+    if method in CHANGING:
+        call.setdefault("requestBody", _NO_BODY)
+    answers = call["responses"]
+    if route.response_model is not None:
+        answers["200"]["description"] = inspect.getdoc(route.response_model)
+    # FastAPI adds a 422 where there is something to validate, and routes declare their 404.
+    found = _refusals(
+        method,
+        is_validated=answers.pop("422", None) is not None,
+        may_be_unknown=answers.pop("404", None) is not None,
+    )
+    described = responses(answer for each in found for answer in answers_of(each))
+    answers |= {str(status): response for status, response in described.items()}
+
+
+def _refusals(method: str, *, is_validated: bool, may_be_unknown: bool) -> list[Refusal]:
+    """Return what a call can be refused with."""
+    found: list[Refusal] = [
+        refusals.no_bearer_key,
+        partial(refusals.foreign_origin, "https://example.com"),
+        partial(
+            refusals.admin_token_needed,
+            ADMIN_TOKEN_HEADER,
+            f"{variable_of('admin_token')} to be set",
+        ),
+        errors.internal_error,
+        partial(refusals.storage_failed, "No space left on device"),
+    ]
+    if is_validated:
+        found.append(partial(refusals.invalid_call, "the body is not valid JSON: Expecting value"))
+    if method in CHANGING:
+        found.append(refusals.not_json)
+    if may_be_unknown:
+        found.append(partial(refusals.unknown, "rule 7"))
+    return found
+
+
+CONTROL = Group(
+    name="Control API",
+    tags=TAGS,
+    description=DESCRIPTION,
+    security={
+        "admin": {
+            "type": "apiKey",
+            "in": "header",
+            "name": ADMIN_TOKEN_HEADER,
+            "description": f"`{variable_of('admin_token')}`, for calls about the whole server.",
+        }
+    },
+    complete=_complete,
+)
