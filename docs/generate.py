@@ -125,9 +125,12 @@ CONTROL_HEAD = """\
 # The control API
 
 The control API is served below `/_fake/`, next to the vendor's own paths. Requests and responses
-are JSON. A running server has an interactive page to try each call at
-[`/_fake/docs`](http://127.0.0.1:8080/_fake/docs), and an OpenAPI document at `/_fake/openapi.json`.
-From Python, the fixture of [testing.md](testing.md) is shorter.
+are JSON. From Python, the fixture of [testing.md](testing.md) is shorter.
+
+A running server documents itself: [`/docs`](http://127.0.0.1:8080/docs) is an interactive page to
+try each operation, the upload of a file too, and each call of the control API; `/openapi.json` is
+the OpenAPI 3.1 document behind it, for clients, generators and Postman. Its examples are the bodies
+that the server really sends. `/_fake/docs` and `/_fake/openapi.json` are the same.
 
 A call with an API key (`Authorization: Bearer KEY`) concerns **the world of that key**: its files,
 tasks, rules, clock, settings and journal. The key is the secret, so such a call needs nothing else,
@@ -150,8 +153,9 @@ Calls that change something need `Content-Type: application/json`, even with an 
 calls with a foreign `Origin` are rejected, so no web page can use the control API. Unknown fields,
 unknown names and invalid combinations are rejected immediately, with a message that lists what is
 valid. Errors have the format of the upload API: `{"error": {"message", "type"}}`.
-`FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`. For scripts, the command
-`fake-apimart reset` calls `POST /_fake/reset`; with `--key` it resets one world.
+`FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`, and `/docs` with its document.
+For scripts, the command `fake-apimart reset` calls `POST /_fake/reset`; with `--key` it resets one
+world.
 
 ## Calls
 
