@@ -25,6 +25,41 @@ def test_models_are_listed_in_the_live_form(client: httpx.Client) -> None:
     }
 
 
+@pytest.mark.parametrize("model", ["gemini-3-pro-image-preview", "gpt-image-2"])
+def test_entry_of_a_model_is_that_of_the_list(model: str, client: httpx.Client) -> None:
+    entries = {each["id"]: each for each in client.get("/v1/models").json()["data"]}
+    assert client.get(f"/v1/models/{model}").json() == entries[model]
+
+
+@pytest.mark.parametrize(
+    ("path", "model"), [("m", "m"), ("it's%20<b>", "it's <b>"), ("%E7", "\ufffd")]
+)
+def test_model_that_is_not_listed_is_an_error_with_status_200(
+    path: str, model: str, client: httpx.Client
+) -> None:
+    answer = client.get(f"/v1/models/{path}")
+    assert answer.status_code == 200
+    assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
+    assert answer.json()["error"] == {
+        "message": f"The model '{model}' does not exist",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "model_not_found",
+    }
+
+
+def test_model_needs_a_key_and_one_segment(server: ServerThread, client: httpx.Client) -> None:
+    assert httpx.get(f"{server.url}/v1/models/gpt-image-2").status_code == 401
+    assert client.get("/v1/models/a/b").status_code == 404
+    assert client.get("/v1/models/gpt-image-2/").status_code == 404
+
+
+def test_model_that_is_not_offered_is_not_there(start_server: StartServer) -> None:
+    server = start_server(models="x")
+    answer = httpx.get(f"{server.url}/v1/models/gpt-image-2", headers=AUTHORIZED)
+    assert answer.json()["error"]["code"] == "model_not_found"
+
+
 def test_only_offered_models_are_listed(start_server: StartServer) -> None:
     server = start_server(models="x,gpt-image-2")
     data = httpx.get(f"{server.url}/v1/models", headers=AUTHORIZED).json()["data"]

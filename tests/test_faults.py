@@ -85,6 +85,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tasks.get": ("GET", "/v1/tasks/task_01KT48E134GCG3W870HKHPVMNA", {}),
     "tasks.batch": ("POST", "/v1/tasks/batch", {"json": {"task_ids": []}}),
     "models.list": ("GET", "/v1/models", {}),
+    "models.get": ("GET", "/v1/models/gpt-image-2", {}),
     "models.schema": ("GET", "/v1/model-schema?model=gpt-image-2", {}),
     "balance.get": ("GET", "/v1/balance", {}),
 }

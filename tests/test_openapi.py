@@ -38,7 +38,7 @@ CALLS: dict[str, dict[str, Any]] = {
 IDS = {
     *("uploads_create", "generations_create", "tasks_get", "tasks_get_page", "tasks_batch"),
     *("files_get", "files_get_head", "files_get_image_name", "files_get_head_image_name"),
-    *("models_list", "models_schema", "models_schema_v1_model_schema", "health"),
+    *("models_list", "models_get", "models_schema", "models_schema_v1_model_schema", "health"),
     *("balance_get", "balance_get_balance", "balance_get_v1_user_balance"),
     *("control_get_world", "control_change_world", "control_remove_world"),
     *("control_reset", "control_reset_journal", "control_reset_faults"),

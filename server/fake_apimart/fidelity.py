@@ -12,6 +12,7 @@ SOURCES = {
     "live": "real exchanges with the service, published by third parties (June to September 2026)",
     "docs": "other pages of the vendor's documentation",
     "go": "measured on Go's own net/http, which the vendor's error texts show to be in use",
+    "base": "measured on the open-source gateway that the vendor's is a fork of",
     "assumed": "our choice, because nothing has been published",
 }
 
@@ -164,6 +165,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     ),
     "Models and balance": (
         Behaviour("`GET /v1/models`, and the two schema routes", ("live",)),
+        Behaviour("`GET /v1/models/{id}`; an unknown model is an error with status 200", ("base",)),
         Behaviour("gpt-image-2: aspect ratios, prices, and at most 16 references", ("docs",)),
         Behaviour("limits and prices of other models", ("assumed",)),
         Behaviour(

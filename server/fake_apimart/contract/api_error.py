@@ -37,6 +37,7 @@ class ApiError(Exception):
         *,
         shape: Shape = Shape.PAGE,
         code: int | str = "",
+        param: str = "",
         names_request: bool = False,
         headers: dict[str, str] | None = None,
     ) -> None:
@@ -46,6 +47,6 @@ class ApiError(Exception):
         self.type = type
         self.shape = shape
         self.code = code
-        self.param = ""
+        self.param = param
         self.names_request = names_request
         self.headers = headers or {}

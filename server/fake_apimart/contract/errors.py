@@ -115,6 +115,18 @@ def model_not_found(model: str) -> ApiError:
     return _gateway_error(503, message, "model_not_found")
 
 
+def no_such_model(model: str) -> ApiError:
+    """Report a model that the list of models does not have: an error with status 200 (base)."""
+    return ApiError(
+        200,
+        f"The model '{model}' does not exist",
+        INVALID_REQUEST,
+        shape=Shape.ROUTER,
+        code="model_not_found",
+        param="model",
+    )
+
+
 def unknown_model(model: str) -> ApiError:
     """Refuse to give the schema of an unknown model (assumed)."""
     message = f"unknown model: {model}"

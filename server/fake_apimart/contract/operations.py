@@ -97,6 +97,7 @@ OPERATIONS = (
     ),
     Operation(name="tasks.batch", methods=("POST",), paths=("/v1/tasks/batch",), world=KEY),
     Operation(name="models.list", methods=("GET",), paths=("/v1/models",), world=KEY),
+    Operation(name="models.get", methods=("GET",), paths=("/v1/models/{model}",), world=KEY),
     Operation(
         name="models.schema",
         methods=("GET",),

@@ -22,14 +22,18 @@ _SCHEMA_VERSION = "2026-07-30"
 
 
 class Catalogue:
-    """The operations `models.list` and `models.schema`."""
+    """The operations `models.list`, `models.get` and `models.schema`."""
 
     def __init__(self, settings: Settings) -> None:
         self._models = {model.id: model for model in list_models(settings.models)}
 
     async def models(self, exchange: Exchange) -> Response:
-        """`GET /v1/models` (live)."""
+        """Answer `GET /v1/models` (live)."""
         return JSONResponse(models_answer(self._models.values()))
+
+    async def model(self, exchange: Exchange) -> Response:
+        """Answer `GET /v1/models/{model}` (base). Raises `no_such_model`."""
+        return JSONResponse(model_answer(exchange.parameters["model"], self._models))
 
     async def schema(self, exchange: Exchange) -> Response:
         """Answer `GET /v1/models/{model}/schema` and `GET /v1/model-schema?model=` (live).
@@ -57,6 +61,13 @@ def schema_model(name: str | None, operation: str | None, models: Mapping[str, M
 def models_answer(models: Iterable[Model]) -> dict[str, Any]:
     """Return the list of models (live)."""
     return {"data": [_model_entry(model) for model in models], "object": "list", "success": True}
+
+
+def model_answer(name: str, models: Mapping[str, Model]) -> dict[str, Any]:
+    """Return the list's entry of one model (base). Raises `no_such_model`."""
+    if name not in models:
+        raise errors.no_such_model(name)
+    return _model_entry(models[name])
 
 
 def _model_entry(model: Model) -> dict[str, Any]:

@@ -16,6 +16,18 @@ from fake_apimart.contract.documentation import (
 from fake_apimart.generation import catalogue
 from fake_apimart.generation.models import MODELS
 
+_MODEL = record(
+    "Model",
+    {
+        "id": TEXT,
+        "object": {"type": "string", "const": "model"},
+        "created": {**INTEGER, "description": "Unix seconds."},
+        "owned_by": TEXT,
+        "supported_endpoint_types": {"type": "array", "items": TEXT},
+        "category": TEXT,
+    },
+)
+
 LIST = Documentation(
     tag="models",
     summary="List the models.",
@@ -32,17 +44,7 @@ unless that lists some.
                 {
                     "data": {
                         "type": "array",
-                        "items": record(
-                            "Model",
-                            {
-                                "id": TEXT,
-                                "object": {"type": "string", "const": "model"},
-                                "created": {**INTEGER, "description": "Unix seconds."},
-                                "owned_by": TEXT,
-                                "supported_endpoint_types": {"type": "array", "items": TEXT},
-                                "category": TEXT,
-                            },
-                        ),
+                        "items": _MODEL,
                     },
                     "object": {"type": "string", "const": "list"},
                     "success": {"type": "boolean", "const": True},
@@ -51,6 +53,31 @@ unless that lists some.
             {"the known ones": catalogue.models_answer(MODELS)},
         ),
     ),
+)
+
+_BY_ID = {model.id: model for model in MODELS}
+
+GET = Documentation(
+    tag="models",
+    summary="Return the list's entry of one model.",
+    description="A model that the list does not have is an error with status 200 (base).",
+    parameters=(
+        Parameter(
+            "model",
+            "The id of the model.",
+            {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
+            required=True,
+        ),
+    ),
+    answers=(
+        Answer(
+            200,
+            "The model (base).",
+            _MODEL,
+            {model.id: catalogue.model_answer(model.id, _BY_ID) for model in MODELS},
+        ),
+    ),
+    refusals=(refused(errors.no_such_model, catalogue.model_answer, "another-model", _BY_ID),),
 )
 
 _JSON_SCHEMA: Schema = {
@@ -63,8 +90,6 @@ _JSON_SCHEMA: Schema = {
     "required": ["type", "properties", "required"],
     "description": "JSON Schema of a request's body.",
 }
-
-_BY_ID = {model.id: model for model in MODELS}
 
 SCHEMA = Documentation(
     tag="models",
@@ -125,4 +150,4 @@ checked against.
     ),
 )
 
-DOCUMENTATION = {"models.list": LIST, "models.schema": SCHEMA}
+DOCUMENTATION = {"models.list": LIST, "models.get": GET, "models.schema": SCHEMA}

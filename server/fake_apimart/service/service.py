@@ -90,6 +90,7 @@ class Service:
             "tasks.get:page": self.tasks.get_generation,
             "tasks.batch": self.tasks.batch,
             "models.list": self._catalogue.models,
+            "models.get": self._catalogue.model,
             "models.schema": self._catalogue.schema,
             "balance.get": self._balance.get,
             "health": self._health.get,
