@@ -55,6 +55,7 @@ coverage: $(VENV)/installed-dev
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHONPATH=server:storage $(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/mypy -p benchmarks
 	$(BIN)/mypy examples/pytest
