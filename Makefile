@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Most tests wait for something: more workers than cores.
 WORKERS ?= 3
-PYTEST = -m pytest -n $(WORKERS) --dist worksteal
+# No test needs schemathesis's plugin, which takes most of a second to import, in each worker.
+PYTEST = -m pytest -p no:schemathesis -n $(WORKERS) --dist worksteal
 UV := $(BIN)/python -m uv
 
 # What says whether a dependency does what we use it for, and what these tests need beside it.
