@@ -6,7 +6,9 @@ import asyncio
 import gc
 import json
 import socket
+import threading
 import time
+from typing import Any
 
 import pytest
 from fake_apimart.app import create_app
@@ -17,6 +19,7 @@ from fake_apimart_storage import storage_at
 from starlette.types import Message
 
 from tests.harness import (
+    DEADLINE_SECONDS,
     PNG,
     ServerThread,
     connection,
@@ -216,6 +219,38 @@ def test_garbage_after_a_request_does_not_spoil_its_answer(server: ServerThread)
         received = read_to_end(sock)
     assert parse_head(received)[0] == 200
     assert received.count(b"HTTP/1.1") == 1
+
+
+def test_trailer_is_never_a_header(server: ServerThread) -> None:
+    body = b"%x\r\n%b\r\n0\r\nAuthorization: Bearer trailing\r\nX-Late: 1\r\n\r\n" % (
+        len(BODY),
+        BODY,
+    )
+    headers: dict[str, str | None] = {"Authorization": "Bearer leading", **CHUNKED}
+    assert parse_head(exchange(server.address, upload_request(body, headers)))[0] == 200
+    (entry,) = journal_of(server, "leading")
+    assert "x-late" not in entry["headers"]
+    assert journal_of(server, "trailing") == []
+
+
+def journal_of(server: ServerThread, key: str) -> list[Any]:
+    headers = f"Host: 127.0.0.1\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+    answer = exchange(server.address, b"GET /_fake/requests HTTP/1.1\r\n" + headers.encode())
+    found: list[Any] = json.loads(parse_head(answer)[2])["requests"]
+    return found
+
+
+def test_flood_of_small_requests_is_answered_in_order(server: ServerThread) -> None:
+    health = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    count = 5_000
+    with connection(server.address) as sock:
+        sender = threading.Thread(
+            target=sock.sendall, args=(health * (count - 1) + HEALTH,), daemon=True
+        )
+        sender.start()
+        received = read_to_end(sock)
+        sender.join(DEADLINE_SECONDS)
+    assert received.count(b"HTTP/1.1 200 OK") == count
 
 
 def test_http_1_0_client_gets_the_answer_and_the_end(server: ServerThread) -> None:

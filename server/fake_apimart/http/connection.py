@@ -103,7 +103,6 @@ class Connection:
         """Start the next request that waits, or the idle timeout."""
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self._waiting:
             self._start(*self._waiting.popleft())
         else:
@@ -111,6 +110,9 @@ class Connection:
             self._keep_alive_timer = self._loop.call_later(
                 self._keep_alive_seconds, self.transport.close
             )
+        if not self._waiting:
+            # Not before the queue is empty: a flood of small requests would fill it.
+            self.flow.resume_reading()
 
     def stop_keep_alive_timer(self) -> None:
         """Stop the idle timeout: the client has sent something."""

@@ -165,7 +165,9 @@ class Protocol(asyncio.Protocol):
         self._head.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head.headers.append((name.lower(), value))
+        # The parser calls this for trailers too. They are ignored: none may pass for a header.
+        if self._in_head:
+            self._head.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser, head = self._parser, self._head
