@@ -9,6 +9,8 @@ WORKERS ?= 3
 # No test needs schemathesis's plugin, which takes most of a second to import, in each worker.
 PYTEST = -m pytest -p no:schemathesis -n $(WORKERS) --dist worksteal
 UV := $(BIN)/python -m uv
+# Where it is set, each of the hundreds of processes of a test run compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What says whether a dependency does what we use it for, and what these tests need beside it.
 LOWEST := .venv-lowest

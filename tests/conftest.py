@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import itertools
 import os
 import ssl
+import types
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import httpx
 import hypothesis
 import pytest
+import uvicorn.server
 from botocore.loaders import JSONFileLoader
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
@@ -70,6 +73,19 @@ def _large_files_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         patch.setattr(JSONFileLoader, "load_file", lambda _, path: loaded(path))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _servers_stop_at_once() -> Iterator[None]:
+    """Let uvicorn look a hundred times a second whether it is to stop, not ten times.
+
+    More than a hundred servers stop in these tests, and each sleeps twice to do so.
+    """
+    hurried = types.SimpleNamespace(**vars(asyncio))
+    hurried.sleep = lambda seconds: asyncio.sleep(seconds / 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uvicorn.server, "asyncio", hurried)
         yield
 
 

@@ -30,7 +30,7 @@ from tests.harness import (
 )
 
 S3_WAYS = ("TestClient", "uvicorn-httptools")
-IN_PROCESS = ("TestClient", "ASGITransport", "mounted-TestClient", "mounted-uvicorn")
+IN_PROCESS = ("TestClient", "ASGITransport", "mounted-TestClient")
 PAIRS = [
     *itertools.product(WAYS, ("memory", "dir")),
     *itertools.product(S3_WAYS, ("s3",)),

@@ -40,6 +40,7 @@ def test_command_serves(command: str) -> None:
     assert document["servers"] == [{"url": PREFIX if PREFIX in command else "/"}]
 
 
+@pytest.mark.subprocess
 def test_class_for_testers_drives_a_mounted_server() -> None:
     with (
         environment({"FAKE_APIMART_STORAGE": "memory://"}),

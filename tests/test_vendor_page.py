@@ -59,17 +59,20 @@ def assert_served(url: str) -> None:
     assert httpx.get(url).content == JPEG
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_curl_sample_uploads(folder: Path, server: ServerThread) -> None:
     code = with_base_url(server, sample("cURL")).replace("/path/to/your/image.jpg", "image.jpg")
     assert_served(json.loads(run(["sh", "-c", code], folder))["url"])
 
 
+@pytest.mark.subprocess
 def test_python_sample_uploads(folder: Path, server: ServerThread) -> None:
     output = run([sys.executable, "-c", with_base_url(server, sample("Python"))], folder)
     assert_served(output.split(": ", 1)[1].strip())
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_javascript_sample_uploads(folder: Path, server: ServerThread) -> None:
     # The sample takes the file from a form in a browser.
@@ -83,6 +86,7 @@ def test_javascript_sample_uploads(folder: Path, server: ServerThread) -> None:
     assert_served(output.split(": ", 1)[1].strip())
 
 
+@pytest.mark.subprocess
 def test_whole_workflow_runs(folder: Path, server: ServerThread) -> None:
     (folder / "reference.jpg").write_bytes(JPEG)
     code = with_base_url(server, sample("Python", 1)).replace("your-Apimart-key", KEY)
