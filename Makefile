@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Most tests wait for something: more workers than cores.
-WORKERS ?= 3
+# Most tests wait for something: on two cores, five workers take 15 % less time than three.
+WORKERS ?= 5
 # No test needs schemathesis's plugin, which takes most of a second to import, in each worker.
 PYTEST = -m pytest -p no:schemathesis -n $(WORKERS) --dist worksteal
 UV := $(BIN)/python -m uv
