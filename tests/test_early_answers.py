@@ -24,7 +24,7 @@ from tests.harness import (
 
 KEEP = {"Connection": None}
 REFUSED = {"Authorization": None, "Connection": None}
-DISCARDED = early_answer.DISCARDED_BYTES
+DISCARDED = early_answer.MAX_DISCARDED_BYTES
 
 
 @pytest.mark.parametrize("size", [0, 1000, DISCARDED // 2, DISCARDED - 1000])

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from fake_apimart.app import create_app
 from fake_apimart.common.settings import Settings
+from fake_apimart.go.request import MAX_HEAD_BYTES
 from fake_apimart.http.incoming_body import high_water
-from fake_apimart.http.protocol import MAX_HEAD_BYTES, Protocol
+from fake_apimart.http.protocol import Protocol
 from fake_apimart_storage import storage_at
 from starlette.types import Message
 
@@ -69,22 +70,61 @@ def test_nothing_after_a_broken_chunk_is_a_request(server: ServerThread) -> None
     assert answer.count(b"HTTP/1.1") == 1
 
 
-AMBIGUOUS = [
-    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    b"Content-Length: 5\r\nContent-Length: 6\r\n",
-    b"Content-Length: +5\r\n",
-    b"Transfer-Encoding: chunked, identity\r\n",
-    b"Content-Length : 5\r\n",
-    b" Content-Length: 5\r\n",
+BAD = "400 Bad Request"
+
+AMBIGUOUS = {
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n": BAD,
+    b"Content-Length: 5\r\nContent-Length: 6\r\n": BAD,
+    b"Content-Length: +5\r\n": BAD,
+    b"Content-Length: 5, 5\r\n": BAD,
+    b"Content-Length:\r\n": BAD,
+    b"Content-Length: 9223372036854775808\r\n": BAD,
+    b"Content-Length: " + b"9" * 5000 + b"\r\n": BAD,
+    b"Content-Length : 5\r\n": f"{BAD}: invalid header name",
+    b" Content-Length: 5\r\n": f"{BAD}: malformed Host header",
+    b"Transfer-Encoding: chunked\r\nTrailer: content-length\r\n": BAD,
+    b"X: y\nContent-Length: 5\r\n": BAD,
+    b"X: y\rContent-Length: 5\r\n": BAD,
+    b"Content-Length\r\n": BAD,
+    b": 5\r\n": BAD,
+    b"X: \x00\r\n": BAD,
+    b"X\xff: y\r\n": BAD,
+}
+
+UNKNOWN_CODINGS = [
+    b"",
+    b"gzip",
+    b"x",
+    b"chunked, identity",
+    b"chunked\r\nTransfer-Encoding: chunked",
 ]
 
 
-@pytest.mark.parametrize("header", AMBIGUOUS)
-def test_ambiguous_head_is_refused(header: bytes, server: ServerThread) -> None:
+def assert_refused(answer: bytes, status: str, text: str) -> None:
+    assert answer.decode() == (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Connection: close\r\n\r\n{text}"
+    )
+
+
+@pytest.mark.parametrize(("header", "status"), AMBIGUOUS.items())
+def test_ambiguous_head_is_refused(header: bytes, status: str, server: ServerThread) -> None:
     request = b"POST /v1/uploads/images HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n"
-    status, headers, body = parse_head(exchange(server.address, request))
-    assert (status, body) == (400, b"400 Bad Request")
-    assert headers == {"content-type": "text/plain; charset=utf-8", "connection": "close"}
+    assert_refused(exchange(server.address, request), status, status)
+
+
+@pytest.mark.parametrize("coding", UNKNOWN_CODINGS)
+def test_unknown_transfer_coding_is_refused(coding: bytes, server: ServerThread) -> None:
+    request = b"POST /v1/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n"
+    answer = exchange(server.address, request)
+    assert_refused(answer, "501 Not Implemented", "Unsupported transfer encoding")
+
+
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/0.9", b"HTTP/3.1"])
+def test_unknown_version_is_refused(version: bytes, server: ServerThread) -> None:
+    answer = exchange(server.address, b"GET /v1/models " + version + b"\r\nHost: x\r\n\r\n")
+    status = "505 HTTP Version Not Supported: unsupported protocol version"
+    assert_refused(answer, status, status)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +258,7 @@ def test_garbage_after_a_request_does_not_spoil_its_answer(server: ServerThread)
         sock.sendall(upload_request(BODY, KEEP) + b"\x00\x01garbage\r\n\r\n")
         received = read_to_end(sock)
     assert parse_head(received)[0] == 200
-    assert received.count(b"HTTP/1.1") == 1
+    assert received.endswith(b"400 Bad Request")
 
 
 def test_trailer_is_never_a_header(server: ServerThread) -> None:
@@ -282,9 +322,81 @@ def test_upgrade_to_another_protocol_may_come_with_chunks(server: ServerThread) 
         assert parse_head(read_answer(sock))[0] == 200
 
 
-def test_connect_is_refused(server: ServerThread) -> None:
-    request = b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"
-    assert parse_head(exchange(server.address, request))[0] == 400
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        (b"CONNECT x:443 HTTP/1.1", "CONNECT "),
+        (b"GET http://x/v1/y?z HTTP/1.1", "GET /v1/y"),
+        (b"GET http://x HTTP/1.1", "GET "),
+        (b"GET /v1/y#z HTTP/1.1", "GET /v1/y#z"),
+        (b"GET /v1/\xe5\x9b\xbe/%E5%9B%BE HTTP/1.7", "GET /v1/图/图"),
+        (b"PRI * HTTP/2.0", "PRI *"),
+        (b"get /v1/models HTTP/1.1", "get /v1/models"),
+        (b"!#$%&'*+-.^_`|~9 * HTTP/1.1", "!#$%\\u0026'*+-.^_`|~9 *"),
+    ],
+)
+def test_request_that_no_operation_answers_is_named(
+    line: bytes, path: str, server: ServerThread
+) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+        status, _, body = parse_head(read_to_end(sock))
+    assert status == 404
+    assert f'"Invalid URL ({path})"'.replace("\\\\", "\\") in body.decode()
+
+
+MALFORMED_LINES = [
+    b"GET /v1/%zz HTTP/1.1",
+    b"GET v1 HTTP/1.1",
+    b"GET  / HTTP/1.1",
+    b"GET / http/1.1",
+    b"GET / HTTP/1.1 ",
+    b"GET / HTTP/11",
+    b"GET /",
+    b"GE(T / HTTP/1.1",
+    b"GET http://[::1/ HTTP/1.1",
+    b"CONNECT a:b HTTP/1.1",
+    b"\r\nGET / HTTP/1.1",
+]
+
+
+@pytest.mark.parametrize("line", MALFORMED_LINES)
+def test_request_line_that_go_refuses_is_refused(line: bytes, server: ServerThread) -> None:
+    assert_refused(exchange(server.address, line + b"\r\nHost: x\r\n\r\n"), BAD, BAD)
+
+
+def test_malformed_line_is_refused_before_the_head_is_whole(server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nno colon\r\n")
+        assert_refused(read_to_end(sock), BAD, BAD)
+
+
+def test_folded_header_is_one_line(server: ServerThread) -> None:
+    head = b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer\r\n  sk-a\r\n"
+    with connection(server.address) as sock:
+        sock.sendall(head + b"Connection: close\r\n\r\n")
+        assert parse_head(read_to_end(sock))[0] == 200
+
+
+@pytest.mark.parametrize("line_ends", [b"\r\n", b"\n", b"\r\n\r\n"])
+def test_line_ends_behind_a_post_are_passed_over(line_ends: bytes, server: ServerThread) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(upload_request(BODY, KEEP) + line_ends + upload_request(BODY))
+        assert read_to_end(sock).count(b"HTTP/1.1 200 OK") == 2
+
+
+@pytest.mark.parametrize("position", range(1, 60, 7))
+def test_head_may_come_in_pieces(position: int, server: ServerThread) -> None:
+    request = upload_request(BODY)
+    with connection(server.address) as sock:
+        for piece in (
+            request[:position],
+            request[position : 2 * position],
+            request[2 * position :],
+        ):
+            sock.sendall(piece)
+            time.sleep(0.01)
+        assert parse_head(read_to_end(sock))[0] == 200
 
 
 def test_connection_that_was_reset_is_not_kept(server: ServerThread) -> None:

@@ -98,7 +98,9 @@ class Admission:
             raise AnswerOverridden(rule.answer)
         if rule.socket is not None:
             self._worlds.record(exchange.world, exchange.entry)
-            await socket_faults.refuse(rule.socket, exchange.receive, self._stopping)
+            connection = exchange.connection
+            end = exchange.receive if connection is None else connection.wait_for_end
+            await socket_faults.refuse(rule.socket, exchange.receive, end, self._stopping)
 
 
 def _key_of(exchange: Exchange) -> str:

@@ -1,8 +1,9 @@
 """Answers given before the request's body was read, as Go's server gives them.
 
-Up to 256 KiB of the body are read and discarded, so that the connection can be used again. Where
-more is to come, the answer says `Connection: close`, and the connection is closed only once the
-client has stopped sending: closing it earlier resets it, and the client loses the answer.
+A body of less than 256 KiB is read and discarded, so that the connection can be used again. Where
+more is to come, the answer says `Connection: close`, and does not wait for it where the length of
+the body tells so. The connection is closed only once the client has stopped sending: closing it
+earlier resets it, and the client loses the answer.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from starlette.types import Message, Send
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.request_body import Body, StreamedBody
 
-DISCARDED_BYTES = 256 * 1024
-"""The most that is discarded of a body so that its connection lives on (go)."""
+MAX_DISCARDED_BYTES = 256 * 1024
+"""A connection ends where so much of a body is still to come, or has been discarded (go)."""
 
 IDLE_SECONDS = 5.0
 """The longest pause of a client whose body is discarded."""
@@ -34,8 +35,9 @@ async def settle(body: IncomingBody, start: Message) -> bool:
     """
     headers = MutableHeaders(scope=start)
     was_asked_for = not body.expects_continue
-    if "connection" not in headers and was_asked_for:
-        await _discard(body, DISCARDED_BYTES, IDLE_SECONDS)
+    is_large = (body.untaken_bytes or 0) >= MAX_DISCARDED_BYTES
+    if "connection" not in headers and was_asked_for and not is_large:
+        await _discard(body, MAX_DISCARDED_BYTES, IDLE_SECONDS)
     if body.has_ended:
         return False
     headers["Connection"] = "close"

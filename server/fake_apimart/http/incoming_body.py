@@ -43,9 +43,10 @@ def high_water(connections: int) -> int:
 class IncomingBody:
     """Chunks that were received and not yet taken.
 
-    From `high_water` bytes on, nothing more is read from the socket. A client that
-    `expects_continue` sends nothing until somebody wants to take. `ending` says how a body ended
-    that has ended, in Go's words; EOF is the ordinary end.
+    `length` is the announced one in bytes, None for a body in chunks. From `high_water` bytes on,
+    nothing more is read from the socket. A client that `expects_continue` sends nothing until
+    somebody wants to take. `ending` says how a body ended that has ended, in Go's words; EOF is the
+    ordinary end.
     """
 
     __slots__ = (
@@ -55,7 +56,9 @@ class IncomingBody:
         "_high_water",
         "_is_abandoned",
         "_is_complete",
+        "_length",
         "_size",
+        "_taken",
         "_transport",
         "_wanted",
         "_was_end_received",
@@ -69,6 +72,7 @@ class IncomingBody:
         flow: FlowControl,
         high_water: int,
         *,
+        length: int | None,
         expects_continue: bool,
     ) -> None:
         self.ending = EOF
@@ -77,7 +81,9 @@ class IncomingBody:
         self._flow = flow
         self._high_water = high_water
         self._chunks: list[Chunk] = []
+        self._length = length
         self._size = 0
+        self._taken = 0
         self._wanted = 1
         self._arrived = asyncio.Event()
         self._is_complete = False
@@ -93,6 +99,11 @@ class IncomingBody:
     def is_complete(self) -> bool:
         """Whether the connection has received all of it."""
         return self._is_complete
+
+    @property
+    def untaken_bytes(self) -> int | None:
+        """How many bytes are still to be taken, None for a body in chunks."""
+        return None if self._length is None else self._length - self._taken
 
     def put(self, chunk: Chunk) -> None:
         """Add a chunk that the connection has received."""
@@ -132,6 +143,7 @@ class IncomingBody:
             await self._next_change()
         if self._is_abandoned:
             raise ClientDisconnect
+        self._taken += self._size
         chunks, self._chunks, self._size = self._chunks, [], 0
         if not self._is_complete:
             self._flow.resume_reading()

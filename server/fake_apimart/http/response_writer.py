@@ -28,6 +28,7 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
+_CONNECTION_LINES = {True: b"connection: keep-alive\r\n", False: b"connection: close\r\n"}
 STATUS_LINES = {status: _status_line(status) for status in range(100, 600)}
 
 
@@ -48,6 +49,8 @@ class Output(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
+    def write_eof(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -65,14 +68,15 @@ class ResponseWriter:
         "_default_headers",
         "_flow",
         "_framing",
+        "_is_http_1_0",
         "_lingers",
         "_method",
         "_on_complete",
         "_on_start",
-        "_speaks_chunks",
         "_start",
         "is_complete",
         "is_disconnected",
+        "is_lingering",
         "is_started",
         "keep_alive",
         "transport",
@@ -85,7 +89,7 @@ class ResponseWriter:
         body: IncomingBody | None,
         *,
         method: str,
-        http_version: str,
+        is_http_1_0: bool,
         keep_alive: bool,
         default_headers: list[tuple[bytes, bytes]],
         on_start: Callable[[int], None] | None,
@@ -95,11 +99,12 @@ class ResponseWriter:
         self.is_started = False
         self.is_complete = False
         self.is_disconnected = False
+        self.is_lingering = False
         self.transport = transport
         self._flow = flow
         self._body = body
         self._method = method
-        self._speaks_chunks = http_version != "1.0"
+        self._is_http_1_0 = is_http_1_0
         self._default_headers = default_headers
         self._on_start = on_start
         self._on_complete = on_complete
@@ -142,14 +147,24 @@ class ResponseWriter:
         if self._bytes_left:
             raise RuntimeError("the answer is shorter than its Content-Length")
         if self._lingers and self._body is not None:
+            self.is_lingering = True
+            self.transport.write_eof()
             await early_answers.linger(self._body)
         self._complete()
+
+    def take_back(self) -> bool:
+        """Forget an answer of which nothing has left yet; return False if something has."""
+        if self.is_started and self._start is None:
+            return False
+        self.is_started, self._start = False, None
+        return True
 
     def _head(self, start: Message) -> bytes:
         """Return the bytes of the head, and settle how the body is framed."""
         status: int = start["status"]
         self._framing = Framing.NONE
-        lines = [STATUS_LINES[status]]
+        line = STATUS_LINES[status]
+        lines = [line.replace(b"1.1", b"1.0", 1) if self._is_http_1_0 else line]
         length = None
         says_close = False
         for name, value in (*self._default_headers, *start["headers"]):
@@ -162,8 +177,9 @@ class ResponseWriter:
             self._framing = self._framing_for(length)
             if self._framing is Framing.CHUNKED:
                 lines.append(b"transfer-encoding: chunked\r\n")
-        if not self.keep_alive and not says_close:
-            lines.append(b"connection: close\r\n")
+        if self.keep_alive is self._is_http_1_0 and not says_close:
+            # What is not the default of the client's version.
+            lines.append(_CONNECTION_LINES[self.keep_alive])
         lines.append(b"\r\n")
         head = b"".join(lines)
         if not head.count(b"\n") == head.count(b"\r") == len(lines):
@@ -176,7 +192,7 @@ class ResponseWriter:
         if length is not None:
             self._bytes_left = length
             return Framing.LENGTH
-        if self._speaks_chunks:
+        if not self._is_http_1_0:
             return Framing.CHUNKED
         self.keep_alive = False
         return Framing.CLOSE

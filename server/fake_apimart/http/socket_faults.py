@@ -7,7 +7,7 @@ where the connection must end, which is not an error and is not logged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
@@ -46,13 +46,17 @@ SOCKET_FAULTS = {
 """By name. After those that happen once the operation is done, the file or the task is there."""
 
 
-async def refuse(name: str, receive: Receive, stopping: asyncio.Event) -> None:
-    """Carry out a fault that replaces the operation. Raises Abandoned."""
+async def refuse(
+    name: str, receive: Receive, end: Callable[[], Awaitable[object]], stopping: asyncio.Event
+) -> None:
+    """Carry out a fault that replaces the operation. Raises Abandoned.
+
+    `end` waits until the client has closed the connection, or its side of it.
+    """
     if name != "close_before_reading":
         await _read_to_end(receive, stopping)
     if name == "never_answer":
-        # Until the client has closed its side, or the server stops.
-        await wait_for_event(receive(), stopping)
+        await wait_for_event(end(), stopping)
     raise Abandoned(reset=name == "reset_after_reading")
 
 

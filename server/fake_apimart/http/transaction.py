@@ -32,7 +32,15 @@ class Transaction:
     `headers` has the request's by name, `body` is None where it has none.
     """
 
-    __slots__ = ("_gone", "_transport", "_was_body_received", "body", "headers", "writer")
+    __slots__ = (
+        "_changed",
+        "_has_input_ended",
+        "_transport",
+        "_was_body_received",
+        "body",
+        "headers",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -45,7 +53,8 @@ class Transaction:
         self.body = body
         self.writer = writer
         self._transport = transport
-        self._gone: asyncio.Event | None = None
+        self._changed: asyncio.Event | None = None
+        self._has_input_ended = False
         self._was_body_received = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
@@ -65,7 +74,7 @@ class Transaction:
     async def _fail(self) -> None:
         """Answer 500, or end the connection where an answer has begun."""
         writer = self.writer
-        if writer.is_started:
+        if not writer.take_back():
             if not writer.is_complete:
                 self._transport.close()
             return
@@ -86,9 +95,31 @@ class Transaction:
             self._was_body_received = True
             return {"type": "http.request", "body": b"", "more_body": False}
         while not (self.is_closed or self.writer.is_complete):
-            self._gone = self._gone or asyncio.Event()
-            await self._gone.wait()
+            await self._next_change()
         return {"type": "http.disconnect"}
+
+    async def wait_for_end(self) -> None:
+        """Wait until the client has closed the connection, or its side of it."""
+        while not (self.is_closed or self._has_input_ended):
+            await self._next_change()
+
+    async def _next_change(self) -> None:
+        self._changed = self._changed or asyncio.Event()
+        await self._changed.wait()
+        self._changed.clear()
+
+    def _note_change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+
+    def end_input(self) -> None:
+        """Note that the client has shut its side; it may still wait for the answer."""
+        self._has_input_ended = True
+        self._note_change()
+
+    def completed(self) -> None:
+        """Make `receive` report the disconnect: the answer is complete."""
+        self._note_change()
 
     def disconnect(self) -> None:
         """Make `receive` report the disconnect, and stop writing unless the answer is complete."""
@@ -96,8 +127,13 @@ class Transaction:
             self.writer.is_disconnected = True
         if self.body is not None:
             self.body.abandon()
-        if self._gone is not None:
-            self._gone.set()
+        self._note_change()
+
+    def end_connection(self) -> None:
+        """End the connection with the answer, and wait no longer for a client that still sends."""
+        self.writer.keep_alive = False
+        if self.writer.is_lingering and self.body is not None:
+            self.body.abandon()
 
     @property
     def is_closed(self) -> bool:
@@ -134,9 +170,14 @@ class GentleTransport:
         self._transport = transport
         self.write = transport.write
 
+    def write_eof(self) -> None:
+        """Shut our side."""
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
     def close(self) -> None:
         """Shut our side now, and the other after RESET_AVOIDANCE_SECONDS."""
         if not self._transport.is_closing():
-            self._transport.write_eof()
+            self.write_eof()
             loop = asyncio.get_running_loop()
             loop.call_later(RESET_AVOIDANCE_SECONDS, self._transport.close)
