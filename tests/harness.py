@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import uvicorn
 from fake_apimart.app import create_app
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
@@ -22,6 +23,7 @@ from fake_apimart.common.settings import Settings
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart_storage import Storage, storage_at
+from starlette.types import ASGIApp
 
 DATA = Path(__file__).parent / "data"
 DEADLINE_SECONDS = 20.0
@@ -142,6 +144,20 @@ def answers(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def served(application: ASGIApp) -> Iterator[tuple[str, int]]:
+    """Serve any ASGI application with our own protocol; yield the address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn_config()
+    config.app = application
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
+    thread.start()
+    yield listener.getsockname()[:2]
+    server.should_exit = True
+    thread.join(DEADLINE_SECONDS)
 
 
 @contextlib.contextmanager

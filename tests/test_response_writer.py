@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
-from fake_apimart.server import uvicorn_config
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.harness import DEADLINE_SECONDS, exchange, parse_head
+from tests.harness import exchange, parse_head, served
 
 Messages = list[Message]
 
@@ -61,15 +56,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
     """Serve the application with our own protocol; yield the address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn_config()
-    config.app = application
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
-    thread.start()
-    yield listener.getsockname()[:2]
-    server.should_exit = True
-    thread.join(DEADLINE_SECONDS)
+    with served(application) as address:
+        yield address
 
 
 def ask(address: tuple[str, int], path: str, method: str = "GET", version: str = "1.1") -> bytes:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.contract import operations, request_id
+from fake_apimart.gateway import content_encoding
 from fake_apimart.gateway.cors import Cors
 from fake_apimart.gateway.dispatch import UNROUTED, Dispatch
 from fake_apimart.gateway.exchange import SCOPE_KEY, Exchange
@@ -61,6 +62,10 @@ class Gateway:
         scope[SCOPE_KEY] = exchange = Exchange(scope, receive, send, new_id)
         receive, send = exchange.receive, exchange.send
         path = exchange.paths.path
+        if path == "*" and exchange.method == "OPTIONS":
+            # About the server as a whole (go).
+            await Response()(scope, receive, send)
+            return
         if self._is_ours(exchange.method, path):
             await self._app(scope, receive, send)
             return
@@ -70,6 +75,8 @@ class Gateway:
         if has_origin:
             added += self._cors.headers(is_file=is_file)
         answer = self._own_answer(exchange, is_file=is_file, has_origin=has_origin)
+        if answer is None:
+            answer = await content_encoding.undo(exchange)
         answer_with = answer or self._route(exchange, scope)
         await answer_with(scope, receive, _adding(added, send) if added else send)
 

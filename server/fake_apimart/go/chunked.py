@@ -14,9 +14,8 @@ from typing import ClassVar
 
 from python_multipart.exceptions import MultipartParseError
 
-from fake_apimart.go.textproto import MIMEHeaderReader
+from fake_apimart.go.textproto import UNEXPECTED_EOF, MIMEHeaderReader
 
-UNEXPECTED_EOF = "unexpected EOF"
 MALFORMED = "malformed chunked encoding"
 LINE_TOO_LONG = "header line too long"
 TRAILER_EOF = "http: unexpected EOF reading trailer"

@@ -21,8 +21,8 @@ from fake_apimart.go.textproto import MIMEHeaderReader
 BAD_REQUEST = "400 Bad Request"
 MAX_HEAD_BYTES = 1024 * 1024 + 4096
 """The largest request head."""
-MAX_LEADING_LINE_ENDS = 4
-"""Bytes of CR and LF that are passed over before a request that follows a POST."""
+OPENING_BYTES = 4
+"""The first bytes of a request, among which line ends are passed over behind a POST."""
 
 _MAX_CONTENT_LENGTH = 2**63 - 1
 _MAX_LENGTH_DIGITS = len(str(_MAX_CONTENT_LENGTH))
@@ -106,9 +106,11 @@ def first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 class RequestReader:
     """Reads the head of one request. Once `request` is there, its body follows."""
 
-    def __init__(self, *, follows_post: bool = False) -> None:
+    def __init__(self, previous: Request | None = None) -> None:
         self.request: Request | None = None
-        self._skippable = MAX_LEADING_LINE_ENDS if follows_post else 0
+        self._skips_line_ends = previous is not None and previous.method == b"POST"
+        # Behind another request, Go begins to read once so many bytes are there.
+        self._opening: bytes | None = None if previous is None else b""
         self._size = 0
         self._lines: _Lines | None = None
 
@@ -118,14 +120,15 @@ class RequestReader:
         Raises RequestError.
         """
         start = position
+        if self._opening is not None:
+            position = self._read_opening(self._opening, data, position)
+            if self._opening is not None:
+                return position
         if self._lines is None:
-            if self._skippable:
-                position = self._skip_line_ends(data, position)
             plain = _PLAIN.match(data, position)
-            end = plain.end() if plain else 0
-            if plain and end - start <= MAX_HEAD_BYTES:
+            if plain and plain.end() - start <= MAX_HEAD_BYTES:
                 self.request = _plain_request(plain)
-                return end
+                return plain.end()
             self._lines = _Lines()
         end = self._lines.feed(data, position)
         self._size += end - start
@@ -134,11 +137,20 @@ class RequestReader:
         self.request = self._lines.request
         return end
 
-    def _skip_line_ends(self, data: bytes, position: int) -> int:
-        while self._skippable and position < len(data) and data[position] in _CRLF:
-            self._skippable -= 1
-            position += 1
-        return position
+    def _read_opening(self, held: bytes, data: bytes, position: int) -> int:
+        """Wait for the first OPENING_BYTES, and pass over line ends among them behind a POST."""
+        end = position + OPENING_BYTES - len(held)
+        opening = held + data[position:end]
+        if len(opening) < OPENING_BYTES:
+            self._opening = opening
+            return len(data)
+        self._opening = None
+        kept = opening.lstrip(_CRLF) if self._skips_line_ends else opening
+        if not held:
+            return end - len(kept)
+        self._lines = _Lines()
+        self._lines.feed(kept, 0)
+        return end
 
 
 class _Lines:
@@ -187,11 +199,11 @@ class _Lines:
         entries = self._header.entries
         headers = [(name.lower(), value) for name, values in entries.items() for value in values]
         values = first_values(headers)
-        if target.host and method != b"CONNECT":
-            # The host of an absolute URL stands for the header, which is checked all the same.
-            values[b"host"] = target.host
         request = Request(method, target.path, target.query, version, headers, values)
         _check(request)
+        if target.host:
+            # The host of an absolute URL stands for the header.
+            values[b"host"] = target.host
         if any(b" " in name for name in entries):
             raise _bad_request("invalid header name")
         return request

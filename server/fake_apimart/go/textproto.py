@@ -12,6 +12,7 @@ from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.go import strconv
 
 EOF = "EOF"
+UNEXPECTED_EOF = "unexpected EOF"
 MESSAGE_TOO_LARGE = "multipart: message too large"
 
 BUFFER_BYTES = 4096

@@ -21,9 +21,10 @@ from fake_apimart_storage import Chunk
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from fake_apimart.go.chunked import UNEXPECTED_EOF, ChunkedReader, ChunkError
+from fake_apimart.go.chunked import ChunkedReader, ChunkError
 from fake_apimart.go.chunked import State as ChunkState
 from fake_apimart.go.request import Request, RequestError, RequestReader
+from fake_apimart.go.textproto import EOF, UNEXPECTED_EOF
 from fake_apimart.http.connection import Connection
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
@@ -62,6 +63,7 @@ class Protocol(asyncio.Protocol):
         self._head = RequestReader()
         self._body: IncomingBody | None = None
         self._body_left = 0
+        self._continues = False
         self._chunks: ChunkedReader | None = None
         self._ahead = b""
         self._has_input_ended = False
@@ -106,8 +108,13 @@ class Protocol(asyncio.Protocol):
         transaction = self._connection.transaction
         if transaction is None or not self._connection.is_answering:
             return False
-        if self._state in (State.BODY, State.CHUNKS):
-            self._break_body(UNEXPECTED_EOF if self._chunks is None else self._chunks.finish())
+        if self._chunks is not None:
+            self._break_body(self._chunks.finish())
+        elif self._state is State.BODY and self._continues:
+            self._break_body(UNEXPECTED_EOF)
+        elif self._state is State.BODY:
+            # Go says no `Connection: close` here, although the connection has ended.
+            self._end_body(UNEXPECTED_EOF)
         transaction.end_input()
         return True
 
@@ -143,16 +150,17 @@ class Protocol(asyncio.Protocol):
             return len(data)
         request = self._head.request
         if request is not None:
-            self._head = RequestReader(follows_post=request.method == b"POST")
+            self._head = RequestReader(previous=request)
             self._begin(request)
         return position
 
     def _begin(self, request: Request) -> None:
         if request.expects_unknown:
-            self._refuse(EXPECTATION_FAILED)
+            self._refuse(EXPECTATION_FAILED, is_http_1_0=request.is_http_1_0)
             return
         self._body = self._connection.begin(request).body
         self._body_left = request.content_length or 0
+        self._continues = request.expects_continue
         if request.is_chunked:
             self._chunks = ChunkedReader(self._put)
             self._state = State.CHUNKS
@@ -193,11 +201,11 @@ class Protocol(asyncio.Protocol):
         if self._body is not None and self._connection.is_answering:
             self._body.put(chunk)
 
-    def _end_body(self) -> None:
+    def _end_body(self, ending: str = EOF) -> None:
         self._chunks = None
         self._state = State.AHEAD
         if self._body is not None:
-            self._body.end()
+            self._body.end(ending)
         if not self._connection.is_answering:
             self._go_on()
 
@@ -217,15 +225,17 @@ class Protocol(asyncio.Protocol):
     def _break_body(self, error: str) -> None:
         """End the body of the request under way, and the connection with its answer."""
         self._state = State.NOTHING
+        self._chunks = None
         if self._body is not None and self._connection.transaction is not None:
             self._connection.transaction.close_gently()
             self._body.end(error)
 
-    def _refuse(self, status: str, text: str = "") -> None:
+    def _refuse(self, status: str, text: str = "", *, is_http_1_0: bool = False) -> None:
         """Answer what is no request as Go does, and end the connection."""
         self._state = State.NOTHING
         about = "Content-Type: text/plain; charset=utf-8" if text else "Content-Length: 0"
-        head = f"HTTP/1.1 {status}\r\n{about}\r\nConnection: close\r\n\r\n"
+        version = "HTTP/1.0" if is_http_1_0 else "HTTP/1.1"
+        head = f"{version} {status}\r\n{about}\r\nConnection: close\r\n\r\n"
         transport = GentleTransport(self._connection.transport)
         transport.write(f"{head}{text}".encode())
         transport.close()
