@@ -95,7 +95,7 @@ class Request:
 
     @property
     def _asks_for_continue(self) -> bool:
-        return b"100-continue" in _SEPARATORS.split(self.values.get(b"expect", b"").lower())
+        return b"100-continue" in _words(self.values.get(b"expect", b""))
 
 
 def first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -245,9 +245,10 @@ def _check(request: Request) -> None:
     if len(_all(request, b"host")) > 1:
         raise RequestError
     if b"connection" in values:
-        request.closes = _has_token(_all(request, b"connection"), b"close")
-    if request.version < (1, 1) and not request.closes:
-        request.closes = not _has_token(_all(request, b"connection"), b"keep-alive")
+        is_listed = _has_token(_all(request, b"connection"), b"close")
+        request.closes = is_listed or b"close" in _words(values[b"connection"])
+    if request.version < (1, 1):
+        request.closes = b"keep-alive" not in _words(values.get(b"connection", b""))
     if b"transfer-encoding" in values:
         _check_transfer_encoding(request)
     elif b"content-length" in values:
@@ -267,6 +268,12 @@ def _all(request: Request, name: bytes) -> list[bytes]:
 def _has_token(values: Sequence[bytes], token: bytes) -> bool:
     """Return whether comma-separated lists have an element, whose case does not matter."""
     return any(token in _elements(value) for value in values)
+
+
+@cache_short_inputs
+def _words(value: bytes) -> list[bytes]:
+    """Return what blanks and commas separate, in lower case."""
+    return _SEPARATORS.split(value.lower())
 
 
 @cache_short_inputs

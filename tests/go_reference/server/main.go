@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 )
 
 func echo(w http.ResponseWriter, r *http.Request) {
@@ -31,6 +32,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, _ := json.Marshal(read)
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	w.Write(answer)
 }
 
