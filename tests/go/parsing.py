@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from fake_apimart.go.delimiters import Data
-from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.go.textproto import EOF
 from fake_apimart.go.url import query_error
+from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
 from python_multipart.exceptions import ParseError
 
 Parsed = tuple[bytes, bytes] | str

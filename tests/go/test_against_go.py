@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_apimart.go.form import NOT_MULTIPART, FormFile
+from fake_apimart.net_http.form import NOT_MULTIPART, FormFile
 
 from tests.go.cases import CUT_LINES, CUT_QUOTED, ENDS, LAST_LINES, Case, Cases
 from tests.go.parsing import Parsed, cut, parse, views

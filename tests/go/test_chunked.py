@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_apimart.go.chunked import ChunkedReader, ChunkError, State
+from fake_apimart.net_http.chunked import ChunkedReader, ChunkError, State
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

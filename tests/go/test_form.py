@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from fake_apimart.go.form import MAX_PARTS, NO_SUCH_FILE
 from fake_apimart.go.textproto import HEADER_BYTES, MESSAGE_TOO_LARGE, MIMEHeaderReader
+from fake_apimart.net_http.form import MAX_PARTS, NO_SUCH_FILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_multipart.exceptions import MultipartParseError

@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 from fake_apimart.contract import response_version
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.paths import Paths
-from fake_apimart.go.request import first_values
 from fake_apimart.http.early_answers import after_body
 from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import text_of
 from fake_apimart.http.transaction import EXTENSION, Transaction
+from fake_apimart.net_http.request import first_values
 from fake_apimart.worlds.faults import ERRORS, Rule, Step
 from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.world import World

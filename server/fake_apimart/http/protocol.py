@@ -21,14 +21,15 @@ from fake_apimart_storage import Chunk
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from fake_apimart.go.chunked import ChunkedReader, ChunkError
-from fake_apimart.go.chunked import State as ChunkState
-from fake_apimart.go.request import Request, RequestError, RequestReader
 from fake_apimart.go.textproto import EOF, UNEXPECTED_EOF
 from fake_apimart.http.connection import Connection
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
 from fake_apimart.http.transaction import GentleTransport
+from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
+from fake_apimart.net_http.chunked import State as ChunkState
+from fake_apimart.net_http.request import Request, RequestError
+from fake_apimart.net_http.request_reader import RequestReader
 
 EXPECTATION_FAILED = "417 Expectation Failed"
 

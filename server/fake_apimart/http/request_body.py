@@ -12,9 +12,9 @@ from fake_apimart_storage import Chunk
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from fake_apimart.go.form import BODY_TOO_LARGE
 from fake_apimart.go.textproto import EOF
 from fake_apimart.http.incoming_body import ENOUGH_BYTES
+from fake_apimart.net_http.form import BODY_TOO_LARGE
 
 
 class Body(Protocol):

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Scope
 
-from fake_apimart.go.request import Request
+from fake_apimart.net_http.request import Request
 
 Headers = Mapping[bytes, bytes]
 """One value for each name; names are in lower case."""

@@ -17,9 +17,9 @@ from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.files.index import FileIndex
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import Exchange
-from fake_apimart.go.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.go.url import query_error
 from fake_apimart.http.request_body import LimitedBody
+from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
 from fake_apimart.worlds.faults import Step

@@ -6,8 +6,8 @@ from functools import partial
 
 from fake_apimart.contract import errors
 from fake_apimart.contract.documentation import INTEGER, TEXT, Answer, Documentation, record
-from fake_apimart.go.form import BODY_TOO_LARGE, NO_BOUNDARY, NO_SUCH_FILE, NOT_MULTIPART
 from fake_apimart.go.textproto import UNEXPECTED_EOF
+from fake_apimart.net_http.form import BODY_TOO_LARGE, NO_BOUNDARY, NO_SUCH_FILE, NOT_MULTIPART
 from fake_apimart.uploads.create import upload_answer
 
 UPLOAD = record(
