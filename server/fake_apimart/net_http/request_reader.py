@@ -89,7 +89,8 @@ class _Lines:
 
     def __init__(self) -> None:
         self.request: Request | None = None
-        self._last_byte = b""
+        # The last byte, if it is half of a line end.
+        self._return = b""
         self._request_line = bytearray()
         self._parts: tuple[bytes, url.URL, tuple[int, int]] | None = None
         self._header = MIMEHeaderReader(_NO_LIMIT, _NO_LIMIT)
@@ -104,10 +105,10 @@ class _Lines:
                 position = self._header.feed(data, position)
             except MultipartParseError:
                 raise RequestError from None
-        read = self._last_byte + data[start:position]
+        read = self._return + data[start:position]
         if _LINE_FEED_ALONE.search(read):
             raise RequestError
-        self._last_byte = read[-1:]
+        self._return = b"\r" if read.endswith(b"\r") else b""
         if self._header.done:
             self.request = self._whole_request()
         return position
