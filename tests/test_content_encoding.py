@@ -48,9 +48,10 @@ def test_create_is_decoded(server: ServerThread) -> None:
     assert parse_head(exchange(server.address, sent))[0] == 200
 
 
-@pytest.mark.parametrize(
-    "body", [b"hello", form(PNG), b"\x1f\x8b", gzip.compress(b"", mtime=0)[:9]]
-)
+REFUSED_BODIES = [b"hello", form(PNG), b"\x1f\x8b", gzip.compress(b"", mtime=0)[:9]]
+
+
+@pytest.mark.parametrize("body", REFUSED_BODIES)
 def test_body_that_is_no_gzip_is_refused_before_the_key(body: bytes, server: ServerThread) -> None:
     sent = request(body, Authorization="")
     status, headers, answer = parse_head(exchange(server.address, sent, half_close=True))
