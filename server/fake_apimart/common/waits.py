@@ -17,10 +17,16 @@ async def pause(seconds: float, stopping: asyncio.Event) -> None:
 
 
 async def wait_for_event(event: Awaitable[Any], stopping: asyncio.Event) -> None:
-    """Wait for `event`, or until `stopping` is set; `event` is then cancelled."""
-    waiters = {asyncio.ensure_future(event), asyncio.ensure_future(stopping.wait())}
+    """Wait for `event`, or until `stopping` is set; `event` is then cancelled.
+
+    Raises what `event` raises.
+    """
+    awaited = asyncio.ensure_future(event)
+    stop = asyncio.ensure_future(stopping.wait())
     try:
-        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({awaited, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if awaited.done():
+            awaited.result()
     finally:
-        for waiter in waiters:
-            waiter.cancel()
+        awaited.cancel()
+        stop.cancel()

@@ -133,9 +133,14 @@ class ResponseWriter:
         self._start = message
 
     async def _take_body(self, body: bytes, more: bool) -> None:
-        start, self._start = self._start, None
+        start = self._start
         head = b"" if start is None else self._head(start)
         data = self._framed(body, more)
+        if start is not None:
+            # Until here an application's mistake can still be answered 500.
+            self._start = None
+            if self._on_start is not None:
+                self._on_start(start["status"])
         if head and more:
             # Joined with a long first piece, the head would cost a copy of it.
             self.transport.write(head)
@@ -184,8 +189,6 @@ class ResponseWriter:
         head = b"".join(lines)
         if not head.count(b"\n") == head.count(b"\r") == len(lines):
             raise RuntimeError("a header of the answer holds a line end")
-        if self._on_start is not None:
-            self._on_start(status)
         return head
 
     def _framing_for(self, length: int | None) -> Framing:
