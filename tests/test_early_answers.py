@@ -38,6 +38,30 @@ def test_connection_stays_open_after_a_small_unread_body(size: int, server: Serv
         assert parse_head(read_answer(sock))[0] == 200
 
 
+def chunks(size: int) -> bytes:
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (size, bytes(size))
+
+
+@pytest.mark.parametrize(
+    ("framing", "body", "is_closed"),
+    [
+        (b"Content-Length: 262143", bytes(262143), False),
+        (b"Content-Length: 262144", bytes(262144), True),
+        (b"Transfer-Encoding: chunked", chunks(262144), False),
+        (b"Transfer-Encoding: chunked", chunks(262145), True),
+    ],
+    ids=["length", "too long", "chunks", "too many chunks"],
+)
+def test_connection_ends_where_exactly_go_ends_it(
+    framing: bytes, body: bytes, is_closed: bool, server: ServerThread
+) -> None:
+    with connection(server.address) as sock:
+        sock.sendall(b"POST /v1/uploads/images HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n")
+        sock.sendall(body)
+        status, headers, _ = parse_head(read_answer(sock))
+    assert (status, "connection" in headers) == (401, is_closed)
+
+
 @pytest.mark.parametrize("size", [DISCARDED * 4, 20_000_000])
 def test_answer_reaches_a_client_that_sends_all_before_it_reads(
     size: int, server: ServerThread

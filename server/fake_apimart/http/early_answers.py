@@ -35,14 +35,14 @@ async def settle(body: IncomingBody, start: Message) -> bool:
     """
     headers = MutableHeaders(scope=start)
     was_asked_for = not body.expects_continue
-    is_large = (body.untaken_bytes or 0) >= MAX_DISCARDED_BYTES
-    if "connection" not in headers and was_asked_for and not is_large:
-        await _discard(body, MAX_DISCARDED_BYTES, IDLE_SECONDS)
-    if body.has_ended:
+    discarded = body.untaken_bytes or 0
+    if "connection" not in headers and was_asked_for and discarded < MAX_DISCARDED_BYTES:
+        discarded = await _discard(body, MAX_DISCARDED_BYTES, IDLE_SECONDS)
+    if body.has_ended and discarded <= MAX_DISCARDED_BYTES:
         return False
     headers["Connection"] = "close"
     # A client that waits for `100 Continue` sends nothing once it has the answer.
-    return was_asked_for
+    return was_asked_for and not body.has_ended
 
 
 async def linger(body: IncomingBody) -> None:
@@ -69,8 +69,11 @@ def after_body(body: StreamedBody, send: Send, *, expects_continue: bool) -> Sen
     return send_after_body
 
 
-async def _discard(body: Body, limit: int | None, seconds: float) -> None:
-    """Read the body to its end, or until `limit` bytes, a pause, or `seconds` have passed."""
+async def _discard(body: Body, limit: int | None, seconds: float) -> int:
+    """Read the body to its end, or until `limit` bytes, a pause, or `seconds` have passed.
+
+    Return how many bytes were read.
+    """
     discarded = 0
     with contextlib.suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(seconds):
@@ -78,3 +81,4 @@ async def _discard(body: Body, limit: int | None, seconds: float) -> None:
                 async with asyncio.timeout(IDLE_SECONDS):
                     chunks = await body.take()
                 discarded += sum(map(len, chunks))
+    return discarded
