@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fake_apimart.generation.models import MODELS, find_model
+from fake_apimart.images.decoding import thumbnail
 from fake_apimart.pictures.drawing import Picture, draw
 from fake_apimart.pictures.lettering import Lettering
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
@@ -22,6 +23,7 @@ from tests.harness import JPEG, ServerThread
 
 GEMINI = MODELS[0]
 ANY = find_model("some-model", ())
+THUMBNAIL = thumbnail(JPEG, 36)
 CHINESE = "将这张照片转换为吉卜力动画风格"
 
 
@@ -89,12 +91,14 @@ def test_picture_decodes_in_every_format(output_format: str, name: str) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4096), (4096, 1), (16, 16), (40, 300)])
 def test_tiny_picture_is_drawn_all_the_same(size: tuple[int, int]) -> None:
-    content = draw(picture(width=size[0], height=size[1], references=[JPEG]))
+    content = draw(picture(width=size[0], height=size[1], references=[THUMBNAIL]))
     assert decoded(content).size == size
 
 
 def test_same_request_gives_the_same_bytes() -> None:
-    assert draw(picture(seed=7, references=[JPEG])) == draw(picture(seed=7, references=[JPEG]))
+    assert draw(picture(seed=7, references=[THUMBNAIL])) == draw(
+        picture(seed=7, references=[THUMBNAIL])
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,9 +109,8 @@ def test_other_request_gives_another_picture(change: dict[str, Any]) -> None:
 
 
 def test_references_are_seen_in_the_picture() -> None:
-    red = io.BytesIO()
-    Image.new("RGB", (64, 64), (255, 0, 0)).save(red, "PNG")
-    with_reference = decoded(draw(picture(references=[red.getvalue()]))).convert("RGB")
+    red = Image.new("RGB", (36, 36), (255, 0, 0))
+    with_reference = decoded(draw(picture(references=[red]))).convert("RGB")
     reds = [
         count for count, colour in with_reference.getcolors(1 << 20) or [] if colour == (255, 0, 0)
     ]

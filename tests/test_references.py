@@ -40,7 +40,9 @@ def test_upload_is_ours_under_any_host_name(server: ServerThread) -> None:
 def test_missing_file_of_ours_fails_the_task_and_is_named(server: ServerThread) -> None:
     url = upload(server, JPEG)
     missing = f"{server.url}/f/image/nothing.jpg"
-    assert outcome(server, url, missing) == f"image_urls[1] cannot be read: {missing}"
+    assert (
+        outcome(server, url, missing) == f"image_urls[1] cannot be read (no such file): {missing}"
+    )
 
 
 def test_any_other_path_of_ours_fails_the_task(server: ServerThread) -> None:
@@ -58,7 +60,7 @@ def test_expired_file_fails_the_task(start_server: StartServer) -> None:
     server = start_server(clock=clock)
     url = upload(server, JPEG)
     clock.advance(259_200)
-    assert outcome(server, url).startswith("image_urls[0] cannot be read")
+    assert outcome(server, url).startswith("image_urls[0] cannot be read (expired): ")
 
 
 def test_other_hosts_are_never_contacted(server: ServerThread) -> None:
@@ -71,11 +73,19 @@ def test_other_hosts_are_never_contacted(server: ServerThread) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [JPEG[: len(JPEG) // 2], b"\xff\xd8\xff\xe0 no picture", BOMB], ids=len
+    "content", [JPEG[: len(JPEG) // 2], b"\xff\xd8\xff\xe0 no picture"], ids=len
 )
 def test_upload_that_does_not_decode_fails_the_task(content: bytes, server: ServerThread) -> None:
     message = outcome(server, upload(server, content))
     assert message.startswith("image_urls[0] is no picture that decodes: ")
+
+
+def test_upload_of_too_many_pixels_fails_the_task_and_both_numbers_are_named(
+    server: ServerThread,
+) -> None:
+    url = upload(server, BOMB)
+    stated = "image_urls[0] has 3600000000 pixels, more than the 200000000 that are decoded"
+    assert outcome(server, url) == f"{stated}: {url}"
 
 
 def test_base64_is_a_reference_where_a_setting_takes_it(start_server: StartServer) -> None:
@@ -88,7 +98,11 @@ def test_base64_is_a_reference_where_a_setting_takes_it(start_server: StartServe
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[", "http://[x]/a.png", "https://a\u2100b/a.png", "ftp://a"]
+    "url",
+    [
+        *("http://[", "http://[::::", "http://[x]/a.png", "http://a:b/", "http://a b/", "http://%zz/"),
+        *("http://a/%zz", "http:a.png", "http://", "https:///a.png", "ftp://a", "a.png", "\x00", ":"),
+    ],
 )
 def test_what_is_no_url_is_refused(url: str, server: ServerThread) -> None:
     for name, answer in {
@@ -116,4 +130,5 @@ def test_every_accepted_sample_makes_a_task_that_ends(start_server: StartServer)
         if sample["accept"]:
             content = (DATA / "mime_samples" / sample["name"]).read_bytes()
             outcomes.add(outcome(server, upload(server, content)).split(":")[0])
-    assert outcomes == {"completed", "image_urls[0] is no picture that decodes"}
+    too_large = "image_urls[0] has 3600000000 pixels, more than the 200000000 that are decoded"
+    assert outcomes == {"completed", "image_urls[0] is no picture that decodes", too_large}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -15,7 +14,7 @@ from fake_apimart.generation.idempotency import REPLAYED_HEADER, Idempotency, id
 from fake_apimart.generation.planning import Planner
 from fake_apimart.generation.request import GenerationRequest, parse_request
 from fake_apimart.http.request_body import LimitedBody
-from fake_apimart.pictures.references import OwnUrls
+from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.callbacks import Callbacks
 from fake_apimart.tasks.store import TaskStore
@@ -96,12 +95,9 @@ class Generations:
         return task.id
 
     async def _plan(self, exchange: Exchange, parsed: GenerationRequest) -> Task:
-        world, public_url = exchange.world, self._settings.public_url
-        base_url = exchange.base_url(public_url)
-        own_urls = OwnUrls(
-            hosts=frozenset({urlsplit(base_url).netloc, exchange.header(b"host") or ""}),
-            roots=frozenset({"", exchange.paths.root, urlsplit(public_url).path}),
-        )
+        world = exchange.world
+        base_url = exchange.base_url(self._settings.public_url)
+        own_urls = OwnUrls(base_url, exchange.base_url(""))
         return await self._planner.plan(parsed, world, base_url, own_urls, world.clock.time_ns())
 
     def _answer(self, exchange: Exchange, task_id: str) -> Response:

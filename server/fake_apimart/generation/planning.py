@@ -6,8 +6,10 @@ from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.request import GenerationRequest
-from fake_apimart.pictures.references import OwnUrls, ReferenceReader
-from fake_apimart.pictures.sizes import InvalidSize, Size, picture_size
+from fake_apimart.images.picture_file import Size
+from fake_apimart.pictures.own_urls import OwnUrls
+from fake_apimart.pictures.references import ReferenceReader
+from fake_apimart.pictures.sizes import InvalidSize, picture_size
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 

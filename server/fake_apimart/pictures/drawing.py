@@ -24,7 +24,8 @@ _PANEL_GREY = 24
 """The brightness of the panel behind the text, from 0 to 255."""
 _THUMBNAIL_SHARE = 0.18
 """The longest side of a thumbnail, as a share of the picture's height."""
-_MAX_THUMBNAILS = 8
+MAX_THUMBNAILS = 8
+"""How many references are shown."""
 _MIN_THUMBNAIL_SIDE = 8
 """In pixels; no thumbnails are drawn where they would be smaller."""
 _MIN_PANEL_SIDE = 16
@@ -39,7 +40,10 @@ _ENCODERS = {
 
 
 class Picture(NamedTuple):
-    """What to draw; `variation` distinguishes the images of one task."""
+    """What to draw; `variation` distinguishes the images of one task.
+
+    `references` are thumbnails that fit a square of `thumbnail_side` pixels.
+    """
 
     width: int
     height: int
@@ -48,7 +52,21 @@ class Picture(NamedTuple):
     output_format: str
     seed: int | None
     variation: int
-    references: Sequence[bytes] = ()
+    references: Sequence[Image.Image] = ()
+
+
+def thumbnail_side(width: int, height: int, references: int) -> int:
+    """Return the longest side in pixels that each of so many references is shown with.
+
+    It is 0 in a picture that is too small to show them.
+    """
+    columns = max(1, min(references, MAX_THUMBNAILS))
+    side = int(min(height * _THUMBNAIL_SHARE, width // columns - 2 * _margin(width, height)))
+    return side if side >= _MIN_THUMBNAIL_SIDE else 0
+
+
+def _margin(width: int, height: int) -> int:
+    return max(4, min(width, height) // 24)
 
 
 def draw(picture: Picture) -> bytes:
@@ -57,7 +75,7 @@ def draw(picture: Picture) -> bytes:
     Takes up to a few hundred milliseconds: do not call it in an event loop.
     """
     canvas = _background(picture)
-    margin = max(4, min(picture.width, picture.height) // 24)
+    margin = _margin(picture.width, picture.height)
     top = _paste_references(canvas, picture.references, margin)
     _draw_text(canvas, picture, margin, top)
     canvas.putpalette(_palette(picture))
@@ -101,22 +119,17 @@ def _cube() -> list[int]:
     return [level for r in levels for g in levels for b in levels for level in (r, g, b)]
 
 
-def _paste_references(canvas: Image.Image, references: Sequence[bytes], margin: int) -> int:
+def _paste_references(canvas: Image.Image, references: Sequence[Image.Image], margin: int) -> int:
     """Paste thumbnails in a row at the top; return the y coordinate below them, in pixels."""
-    shown = references[:_MAX_THUMBNAILS]
-    available_width = canvas.width // max(1, len(shown)) - 2 * margin
-    side = int(min(canvas.height * _THUMBNAIL_SHARE, available_width))
-    if not shown or side < _MIN_THUMBNAIL_SIDE:
+    shown = references[:MAX_THUMBNAILS]
+    side = thumbnail_side(*canvas.size, len(shown))
+    if not shown or not side:
         return margin
     palette = Image.new("P", (1, 1))
     palette.putpalette(_cube())
     left = margin
-    for content in shown:
-        with Image.open(io.BytesIO(content)) as image:
-            image.draft("RGB", (side * 2, side * 2))
-            small = image.convert("RGB")
-        small.thumbnail((side, side))
-        indices = small.quantize(palette=palette)
+    for thumbnail in shown:
+        indices = thumbnail.quantize(palette=palette)
         canvas.paste(Image.frombytes("L", indices.size, indices.tobytes()), (left, margin))
         left += side + margin
     return margin * 2 + side

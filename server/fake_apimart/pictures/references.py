@@ -10,48 +10,40 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import io
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObject
 
-from fake_apimart.contract import errors, file_url
-from fake_apimart.contract.operations import FILE_PREFIXES
+from fake_apimart.contract import errors
 from fake_apimart.files.stored_file import StoredFile
-from fake_apimart.pictures.sizes import Size
+from fake_apimart.go.url import URLError
+from fake_apimart.images.decoding import MAX_PIXELS, TooManyPixels, upright_size
+from fake_apimart.images.picture_file import BrokenPicture, Size
+from fake_apimart.pictures.own_urls import OwnUrls, parse_http_url
 from fake_apimart.worlds.registry import Worlds
 
-MAX_PIXELS = 2**26
-"""A larger image counts as a decompression bomb."""
 MAX_CONCURRENT_CHECKS = 4
 """How many references all requests together read and decode at the same time."""
 CACHED_FILES = 10_000
-"""How many files' sizes are cached."""
+"""How many files' checks are cached."""
 MAX_SHOWN_CHARACTERS = 200
 """How much of a URL an error message shows."""
 UNREADABLE = "cannot be read"
+NOT_FOUND = f"{UNREADABLE} (no such file)"
+EXPIRED = f"{UNREADABLE} (expired)"
 UNDECODABLE = "is no picture that decodes"
 
-_DRAFT_SIZE = (64, 64)
-"""A JPEG is decoded at the smallest scale that gives at least this size, in pixels."""
-
-
-class OwnUrls(NamedTuple):
-    """How this server's own URLs are recognised: by host, and by path prefix (root path)."""
-
-    hosts: frozenset[str]
-    roots: frozenset[str]
+_DATA_SCHEME = "data:"
 
 
 class References(NamedTuple):
     """The outcome of checking a request's references: all are good, or `failure` says why not.
 
     `keys` are the storage keys of those that are our own files, in the request's order;
-    `first_size` is that of the first whose size is known.
+    `first_size` is that of the first whose size is known, as it is to be seen.
     """
 
     keys: tuple[str, ...] = ()
@@ -60,24 +52,22 @@ class References(NamedTuple):
 
 
 def check_url(name: str, url: str, *, accepts_base64: bool) -> None:
-    """Check the scheme of the URL in the field `name`. Raises `invalid_parameter`."""
-    if url.startswith("data:"):
+    """Check that the field `name` has a URL that is taken. Raises `invalid_parameter`."""
+    if _is_data(url):
         if not accepts_base64:
             raise errors.invalid_parameter(
                 f"{name} is base64 data, which is no longer accepted: upload the image with "
                 "POST /v1/uploads/images and pass its URL"
             )
-    elif not url.startswith(("http://", "https://")) or not _can_be_split(url):
-        raise errors.invalid_parameter(f"{name} must be an http or https URL")
-
-
-def _can_be_split(url: str) -> bool:
-    """Return whether the standard library takes `url` apart: it refuses hosts such as `[`."""
+        return
     try:
-        urlsplit(url)
-    except ValueError:
-        return False
-    return True
+        parse_http_url(url)
+    except URLError:
+        raise errors.invalid_parameter(f"{name} must be an http or https URL") from None
+
+
+def _is_data(url: str) -> bool:
+    return url[: len(_DATA_SCHEME)].lower() == _DATA_SCHEME
 
 
 class _Check(NamedTuple):
@@ -94,14 +84,14 @@ class _Check(NamedTuple):
 class ReferenceReader:
     """Reads references from the storage and decodes them in worker threads.
 
-    Files are immutable, so the size of each is cached; the oldest entries are evicted.
+    Files are immutable, so the check of each is cached; the oldest entries are evicted.
     """
 
     def __init__(self, storage: Storage, worlds: Worlds, executor: Executor) -> None:
         self._storage = storage
         self._worlds = worlds
         self._executor = executor
-        self._sizes: OrderedDict[str, Size | None] = OrderedDict()
+        self._checks: OrderedDict[str, _Check] = OrderedDict()
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
     async def read(self, urls: Sequence[str], own: OwnUrls) -> References:
@@ -119,38 +109,44 @@ class ReferenceReader:
 
     async def _check(self, url: str, own: OwnUrls) -> _Check:
         async with self._slots:
-            if url.startswith("data:"):
-                content = _decode_data_url(url)
-                return await self._decode(content)
-            key = _own_key(url, own)
-            if key is not None and await self._is_alive(key):
-                return (await self._check_file(key))._replace(key=key)
-            return _Check(problem=UNREADABLE if urlsplit(url).netloc in own.hosts else None)
+            if _is_data(url):
+                return await self._decode(_decode_data_url(url))
+            parsed = parse_http_url(url)
+            key = own.key_of(parsed)
+            stored = await self._open(key, with_bytes=False) if key is not None else None
+            if key is None or stored is None:
+                return _Check(problem=NOT_FOUND if own.has_host_of(parsed) else None)
+            await stored.close()
+            if not await self._is_alive(stored):
+                return _Check(problem=EXPIRED)
+            return (await self._check_file(key))._replace(key=key)
 
     async def _check_file(self, key: str) -> _Check:
-        if key in self._sizes:
-            size = self._sizes[key]
-            return _Check(size, problem=None if size else UNDECODABLE)
+        if key in self._checks:
+            return self._checks[key]
         content = await self.content(key)
         check = await self._decode(content)
-        self._sizes[key] = check.size
-        if len(self._sizes) > CACHED_FILES:
-            self._sizes.popitem(last=False)
+        if content is not None:
+            self._checks[key] = check
+        if len(self._checks) > CACHED_FILES:
+            self._checks.popitem(last=False)
         return check
 
     async def _decode(self, content: bytes | None) -> _Check:
         if content is None:
             return _Check(problem=UNREADABLE)
         loop = asyncio.get_running_loop()
-        size = await loop.run_in_executor(self._executor, decoded_size, content)
-        return _Check(size, problem=None if size else UNDECODABLE)
+        try:
+            size = await loop.run_in_executor(self._executor, upright_size, content)
+        except BrokenPicture:
+            return _Check(problem=UNDECODABLE)
+        except TooManyPixels as error:
+            limit = f"more than the {MAX_PIXELS} that are decoded"
+            return _Check(problem=f"has {error.pixels} pixels, {limit}")
+        return _Check(size)
 
-    async def _is_alive(self, key: str) -> bool:
-        """Return whether the file exists and has not expired by its world's clock."""
-        stored = await self._open(key, with_bytes=False)
-        if stored is None:
-            return False
-        await stored.close()
+    async def _is_alive(self, stored: StoredObject) -> bool:
+        """Return whether a file has not expired by its world's clock."""
         file = StoredFile.from_info(stored.info)
         return file.is_alive((await self._worlds.by_name(file.world)).clock.time_ns())
 
@@ -173,41 +169,12 @@ def _shorten(url: str) -> str:
     return url if len(url) <= MAX_SHOWN_CHARACTERS else f"{url[:MAX_SHOWN_CHARACTERS]}…"
 
 
-def _own_key(url: str, own: OwnUrls) -> str | None:
-    """Return the storage key that a URL stands for, or None if its path is not that of a file."""
-    path = urlsplit(url).path
-    for root in own.roots:
-        file_path = path.removeprefix(root)
-        if path.startswith(root) and file_path.startswith(FILE_PREFIXES):
-            return file_url.key_at(file_path.encode())
-    return None
-
-
 def _decode_data_url(url: str) -> bytes | None:
     """Return the bytes of a base64 `data:` URL, or None if it is malformed or not base64."""
     head, comma, text = url.partition(",")
-    if not comma or not head.endswith(";base64"):
+    if not comma or not head.lower().endswith(";base64"):
         return None
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
-        return None
-
-
-def decoded_size(content: bytes) -> Size | None:
-    """Return an image's size, or None if it does not decode or is a decompression bomb."""
-    # Imported here because it slows the start.
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return None
-            size = image.size
-            # In draft mode a JPEG is still read to its end, but is several times faster to decode.
-            image.draft("RGB", _DRAFT_SIZE)
-            image.load()
-            return size
-    except Exception:  # noqa: BLE001
-        # Pillow's decoders let any exception of their parsing through, even SyntaxError.
         return None

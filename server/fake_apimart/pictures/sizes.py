@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from fake_apimart.images.picture_file import Size
+
 PIXELS = {"1k": 2**20, "2k": 2**22, "4k": 2**24}
 """The approximate number of pixels at each resolution."""
 MAX_SIDE = 4096
@@ -17,9 +19,6 @@ _SIDE_MULTIPLE = 16
 
 _RATIO = re.compile(r"([0-9]{1,4}):([0-9]{1,4})")
 _EXACT = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 
 class InvalidSize(ValueError):

@@ -34,6 +34,7 @@ from fake_apimart.uploads.create import Uploads
 from fake_apimart.worlds.registry import Worlds
 
 DRAWING_THREADS = 2
+"""How many threads draw results, and decode references and uploads."""
 
 
 class Service:
@@ -66,7 +67,7 @@ class Service:
         results = Results(storage, clock, self._drawing, references)
         self.tasks = Tasks(settings, self.task_store, results)
         self._callbacks = Callbacks(self.tasks.finished_data)
-        self._uploads = Uploads(settings, storage, clock, randomness, self.index)
+        self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)
         self._files = Files(storage, self.worlds, self._admission, settings.delivery)
         self._health = Health(storage)
         self._catalogue = Catalogue(settings)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 from fake_apimart_storage import ObjectNotFound, Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.files.stored_file import StoredFile
+from fake_apimart.images.decoding import TooManyPixels, thumbnail
+from fake_apimart.images.picture_file import BrokenPicture
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LIFE_SECONDS = 86_400
 """How long results live after their task's completion, by the world's clock."""
@@ -61,11 +69,30 @@ class Results:
         ]
         if not missing:
             return
-        contents = [await self._references.content(key) for key in task.reference_keys]
-        references = [content for content in contents if content is not None]
+        references = await self._thumbnails(task)
         for number, key in missing:
             await self._draw(task, number, key, references, completed)
             await world.discard_if_gone(self._storage, key)
+
+    async def _thumbnails(self, task: Task) -> list[Image.Image]:
+        """Decode the references that are shown, one after the other, for all pictures of a task.
+
+        One that is gone meanwhile is left out.
+        """
+        # Imported here because Pillow slows the start.
+        from fake_apimart.pictures.drawing import MAX_THUMBNAILS, thumbnail_side
+
+        keys = task.reference_keys[:MAX_THUMBNAILS]
+        side = thumbnail_side(task.width, task.height, len(keys))
+        thumbnails: list[Image.Image] = []
+        for key in keys if side else ():
+            content = await self._references.content(key)
+            if content is not None:
+                with contextlib.suppress(BrokenPicture, TooManyPixels):
+                    loop = asyncio.get_running_loop()
+                    small = await loop.run_in_executor(self._executor, thumbnail, content, side)
+                    thumbnails.append(small)
+        return thumbnails
 
     async def _exists(self, key: str) -> bool:
         try:
@@ -75,7 +102,7 @@ class Results:
         return True
 
     async def _draw(
-        self, task: Task, number: int, key: str, references: list[bytes], completed: int
+        self, task: Task, number: int, key: str, references: Sequence[Image.Image], completed: int
     ) -> None:
         # Imported here because Pillow slows the start.
         from fake_apimart.pictures.drawing import Picture, draw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from concurrent.futures import Executor
 from typing import Any
 
 from fake_apimart_storage import ObjectInfo, Storage
@@ -42,8 +43,10 @@ class Uploads:
         clock: Clock,
         randomness: Randomness,
         index: FileIndex,
+        decoding: Executor,
     ) -> None:
         self._index = index
+        self._decoding = decoding if settings.decode_check else None
         self._settings = settings
         self._storage = storage
         self._clock = clock
@@ -63,7 +66,7 @@ class Uploads:
             self._storage,
             functools.partial(self._new_info, world, created_ns),
             max_bytes=self._settings.max_file_bytes,
-            check_decoding=self._settings.decode_check,
+            decoding=self._decoding,
         )
         try:
             await self._read_form(exchange, image)

@@ -11,11 +11,12 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from fake_apimart_storage import Chunk, ObjectInfo, Storage, StorageError, Writer
 
 from fake_apimart.contract import errors
-from fake_apimart.uploads.decoding import decodes
+from fake_apimart.images.decoding import decodes
 from fake_apimart.uploads.image_type import HEAD_BYTES, SIGNATURES, ImageType
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class IncomingImage:
     Call `begin` with its name, `append` with its bytes as the form yields them, `flush` after each
     chunk of the body, then `finish` at the end of the form; or `abort` at any time.
     `make_info(filename, content_type)` returns the metadata under which to store an accepted image.
+    Where there is an executor for `decoding`, an image that does not decode is refused.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class IncomingImage:
         make_info: Callable[[bytes, str], ObjectInfo],
         *,
         max_bytes: int,
-        check_decoding: bool,
+        decoding: Executor | None,
     ) -> None:
         self.filename = b""
         self.name = ""
@@ -52,7 +54,8 @@ class IncomingImage:
         self._writer: Writer | None = None
         self._store_failed = False
         self._digest: hashlib._Hash | None = None
-        self._content: bytearray | None = bytearray() if check_decoding else None
+        self._content: bytearray | None = bytearray() if decoding else None
+        self._decoding = decoding
 
     def begin(self, filename: bytes) -> None:
         """Set the file name, before the first byte."""
@@ -124,11 +127,17 @@ class IncomingImage:
             raise errors.file_too_large(self.size, self._max_bytes)
         if self.content_type not in SIGNATURES:
             raise errors.unsupported_image_type(self.content_type)
-        if self._content is not None and not await asyncio.to_thread(decodes, self._content):
+        if not await self._decodes():
             await self.abort()
             raise errors.invalid_image_content()
         before_commit()
         return await self._commit()
+
+    async def _decodes(self) -> bool:
+        content, self._content = self._content, None
+        if content is None:
+            return True
+        return await asyncio.get_running_loop().run_in_executor(self._decoding, decodes, content)
 
     async def _commit(self) -> ObjectInfo:
         if self._writer is not None:

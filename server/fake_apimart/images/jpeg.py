@@ -1,0 +1,87 @@
+"""JPEG: the segments of a file up to the end of its first picture, as Go's `image/jpeg` walks them.
+
+What is behind the picture is not looked at (go): further pictures, such as those that an MPF
+segment names, may be cut off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fake_apimart.images.exif import UPRIGHT, orientation_of
+from fake_apimart.images.picture_file import BrokenPicture, Content, PictureFile, Size, take
+
+SIGNATURE = b"\xff\xd8"
+_END = b"\xff\xd9"
+_SCAN = 0xDA
+_JFIF, _EXIF, _ADOBE = 0xE0, 0xE1, 0xEE
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+"""The markers of frames that cannot be decoded at a smaller size."""
+_FIRST_MARKER = 0xC0
+"""No segment of a picture has a lower marker."""
+_DROPPED = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {_JFIF, _ADOBE}
+"""Application segments and comments that say nothing about the colours."""
+_FRAME_BYTES = 6
+
+# A marker may follow other bytes, which are passed over, and fill bytes. Neither `FF 00` nor a
+# restart is one that begins a segment.
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+
+
+def read(content: Content) -> PictureFile:
+    """Take the first picture out of a JPEG file. Raises BrokenPicture."""
+    kept: list[Content] = [SIGNATURE]
+    frame: tuple[int, Size] | None = None
+    orientation, has_scan = UPRIGHT, False
+    for marker, data in _segments(content):
+        if marker == _EXIF and orientation == UPRIGHT:
+            orientation = orientation_of(bytes(data[2:]))
+        if marker in _FRAMES:
+            if frame is not None:
+                raise BrokenPicture("multiple SOF markers")
+            frame = marker, _size(data)
+        has_scan = has_scan or marker == _SCAN
+        if marker not in _DROPPED:
+            kept += [bytes((0xFF, marker)), data]
+    if frame is None or not has_scan:
+        raise BrokenPicture("missing SOF or SOS marker")
+    kept.append(_END)
+    is_scalable = frame[0] not in _LOSSLESS
+    return PictureFile("JPEG", frame[1], b"".join(kept), orientation, is_scalable=is_scalable)
+
+
+def _segments(content: Content) -> Iterator[tuple[int, Content]]:
+    """Yield each segment up to the end of the picture: its marker, and its length with its data.
+
+    The data of a scan includes the compressed pixels. Raises BrokenPicture.
+    """
+    at = len(SIGNATURE)
+    while True:
+        found = _MARKER.search(content, at)
+        if found is None:
+            raise BrokenPicture("the file ends before the picture does")
+        marker, start = found[1][0], found.end()
+        if marker == _END[1]:
+            return
+        if marker < _FIRST_MARKER:
+            raise BrokenPicture("unknown marker")
+        length = int.from_bytes(take(content, start, 2), "big")
+        if length < 2:
+            raise BrokenPicture("short segment length")
+        at = start + len(take(content, start, length))
+        if marker == _SCAN:
+            following = _MARKER.search(content, at)
+            at = following.start() if following else len(content)
+        yield marker, content[start:at]
+
+
+def _size(data: Content) -> Size:
+    """Return the size that a frame's segment states."""
+    if len(data) < 2 + _FRAME_BYTES:
+        raise BrokenPicture("SOF has wrong length")
+    height, width = int.from_bytes(data[3:5], "big"), int.from_bytes(data[5:7], "big")
+    if not width or not height:
+        raise BrokenPicture("a side of no pixels")
+    return width, height

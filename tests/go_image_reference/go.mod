@@ -1,0 +1,3 @@
+module imagereference
+
+go 1.24
