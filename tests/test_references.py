@@ -100,8 +100,24 @@ def test_base64_is_a_reference_where_a_setting_takes_it(start_server: StartServe
 @pytest.mark.parametrize(
     "url",
     [
-        *("http://[", "http://[::::", "http://[x]/a.png", "http://a:b/", "http://a b/", "http://%zz/"),
-        *("http://a/%zz", "http:a.png", "http://", "https:///a.png", "ftp://a", "a.png", "\x00", ":"),
+        *(
+            "http://[",
+            "http://[::::",
+            "http://[x]/a.png",
+            "http://a:b/",
+            "http://a b/",
+            "http://%zz/",
+        ),
+        *(
+            "http://a/%zz",
+            "http:a.png",
+            "http://",
+            "https:///a.png",
+            "ftp://a",
+            "a.png",
+            "\x00",
+            ":",
+        ),
     ],
 )
 def test_what_is_no_url_is_refused(url: str, server: ServerThread) -> None:
