@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
 from typing import Any
 
+from hypothesis import strategies as st
 from PIL import Image
+
+from tests.harness import DATA
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, TRUE_COLOUR, PALETTE, GREY_ALPHA, TRUE_COLOUR_ALPHA = 0, 2, 3, 4, 6
@@ -32,6 +36,18 @@ def png(
     pixels = zlib.compress((b"\0" + line) * size[1])
     parts = (chunk(b"IHDR", header), *before, chunk(b"IDAT", pixels), behind, chunk(b"IEND", b""))
     return PNG_SIGNATURE + b"".join(parts)
+
+
+def checked(content: bytes) -> bytes:
+    """Put the checksums of a PNG file right, so that damage reaches what is behind them."""
+    if not content.startswith(PNG_SIGNATURE):
+        return content
+    parts, at = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while at + 12 <= len(content):
+        length, name = struct.unpack_from(">I4s", content, at)
+        parts.append(chunk(name, content[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return b"".join(parts)
 
 
 def saved(image: Image.Image, format_name: str, **options: Any) -> bytes:
@@ -86,3 +102,24 @@ def exif(orientation: int, order: str = "<") -> bytes:
     head = b"II*\0" if order == "<" else b"MM\0*"
     entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
     return head + struct.pack(f"{order}IH", 8, 1) + entry + b"\0" * 4
+
+
+@functools.cache
+def seeds() -> list[bytes]:
+    """Return a few whole files of each format."""
+    names = ("jpeg-baseline-jfif.jpg", "jpeg-progressive.jpg", "jpeg-jfif-exif.jpg", "png-rgba.png")
+    more = ("apng.png", "png-palette.png", "gif-animated.gif", "webp-animated.webp")
+    other = ("webp-alpha.webp", "webp-lossless.webp", "webp-lossy.webp", "webp-exif.webp")
+    return [(DATA / "mime_samples" / name).read_bytes() for name in (*names, *more, *other)]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Draw an image file with up to four pieces missing, too many or replaced."""
+    content = bytearray(draw(st.sampled_from(seeds())))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(content)))
+        until = at + draw(st.sampled_from([0, 1, 4, 30, len(content)]))
+        content[at:until] = draw(st.binary(max_size=6))
+    result = bytes(content)
+    return checked(result) if draw(st.booleans()) else result

@@ -8,6 +8,10 @@ import socket
 from typing import Any
 
 import pytest
+from fake_apimart.go.url import URLError
+from fake_apimart.pictures.own_urls import OwnUrls, parse_http_url
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import StartServer
 from tests.generating import NOW, create, poll, task_id_of, upload
@@ -35,6 +39,107 @@ def test_upload_is_ours_under_any_host_name(server: ServerThread) -> None:
     broken = "image_urls[0] is no picture that decodes: "
     assert outcome(server, url).startswith(broken)
     assert outcome(server, url.replace("/f/image/", "/image/") + "?x=y").startswith(broken)
+
+
+def own_forms(url: str) -> dict[str, str]:
+    """Return other ways to write a URL of this server, each with a name."""
+    scheme, _, rest = url.partition("://")
+    authority, _, path = rest.partition("/")
+    host, _, port = authority.partition(":")
+    return {
+        "capitals": f"{scheme.upper()}://{authority.upper()}/{path}",
+        "user": f"{scheme}://user:p%40ss@{authority}/{path}",
+        "user without a password": f"{scheme}://user@{authority}/{path}",
+        "port with zeros": f"{scheme}://{host}:0{port}/{path}",
+        "dot": f"{scheme}://{host}.:{port}/{path}",
+        "doubled slashes": f"{scheme}://{authority}//{path.replace('/', '//')}",
+        "query and fragment": f"{url}?a=b#c",
+    }
+
+
+FORMS = list(own_forms("http://h:1/p"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_own_url_is_known_in_any_form(form: str, server: ServerThread) -> None:
+    broken = own_forms(upload(server, JPEG[: len(JPEG) // 2]))[form]
+    assert outcome(server, broken).startswith("image_urls[0] is no picture that decodes: ")
+    missing = own_forms(f"{server.url}/f/image/nothing.jpg")[form]
+    assert outcome(server, missing) == f"image_urls[0] cannot be read (no such file): {missing}"
+    assert outcome(server, own_forms(upload(server, JPEG))[form]) == "completed"
+
+
+PUBLIC_URLS = [
+    "https://upload.example",
+    "HTTPS://Upload.Example:443/",
+    "https://user:pass@upload.example./some/path/",
+    "http://[2001:db8:0:0::1]:80/some//p%61th",
+    "https://b\u00fccher.example/\u7167",
+    "https://upload.example/f/image",
+]
+
+
+@pytest.mark.parametrize("public_url", PUBLIC_URLS)
+def test_url_that_the_server_gave_is_its_own(public_url: str, start_server: StartServer) -> None:
+    server = start_server(public_url=public_url)
+    url = upload(server, JPEG)
+    assert url.startswith(public_url.rstrip("/"))
+    assert outcome(server, url) == "completed"
+    broken = upload(server, JPEG[: len(JPEG) // 2])
+    assert outcome(server, broken).startswith("image_urls[0] is no picture that decodes: ")
+    missing = f"{url[: url.rindex('/')]}/nothing.jpg"
+    assert outcome(server, missing) == f"image_urls[0] cannot be read (no such file): {missing}"
+
+
+SAME_HOSTS = [
+    ("http://upload.example", "http://UPLOAD.example:80/x.png"),
+    ("http://upload.example:80", "http://upload.example/x.png"),
+    ("https://upload.example", "https://upload.example.:443/x.png"),
+    ("http://[2001:db8::1]", "http://[2001:DB8:0:0:0:0:0:1]:80/x.png"),
+    ("http://b\u00fccher.example", "http://xn--bcher-kva.example/x.png"),
+    ("http://xn--bcher-kva.example", "http://b%C3%BCcher.example/x.png"),
+]
+OTHER_HOSTS = [
+    ("http://upload.example", "http://upload.example:8080/x.png"),
+    ("http://upload.example:443", "http://upload.example/x.png"),
+    ("http://upload.example", "http://upload.example.org/x.png"),
+    ("http://upload.example", "http://upload.example@other.example/x.png"),
+    ("http://[2001:db8::1]", "http://[2001:db8::2]/x.png"),
+    ("http://upload.example", "http://\u2100\u2100/x.png"),
+    ("http://upload.example", f"http://upload.example:{'9' * 5000}/x.png"),
+]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "url", "is_own"),
+    [*((*pair, True) for pair in SAME_HOSTS), *((*pair, False) for pair in OTHER_HOSTS)],
+    ids=repr,
+)
+def test_hosts_are_compared_as_hosts(public_url: str, url: str, is_own: bool) -> None:
+    own = OwnUrls(public_url)
+    assert own.has_host_of(parse_http_url(url)) == is_own
+
+
+@given(st.text() | st.text().map("http://{}".format) | st.text().map("http://[{}]:80/".format))
+def test_any_text_is_a_url_or_refused(text: str) -> None:
+    try:
+        url = parse_http_url(text)
+    except URLError:
+        return
+    own = OwnUrls(text)
+    assert own.has_host_of(url)
+    own.key_of(url)
+
+
+@settings(max_examples=30)
+@given(st.text(st.characters(exclude_categories=())))
+def test_any_text_as_a_reference_is_never_a_fault_of_the_server(
+    server: ServerThread, text: str
+) -> None:
+    for url in (text, f"http://{text}", f"http://a/{text}", f"{server.url}/f/image/{text}"):
+        answer = create(server, image_urls=[url], metadata=AT_ONCE)
+        assert answer.status_code in {200, 400}, answer.text
+        assert create(server, mask_url=url).status_code in {200, 400}
 
 
 def test_missing_file_of_ours_fails_the_task_and_is_named(server: ServerThread) -> None:

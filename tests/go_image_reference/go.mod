@@ -1,3 +1,3 @@
 module imagereference
 
-go 1.24
+go 1.21

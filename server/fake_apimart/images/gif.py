@@ -6,7 +6,10 @@ What is behind the first image is not looked at: further frames and the trailer 
 from __future__ import annotations
 
 import struct
+from itertools import accumulate
+from typing import NamedTuple
 
+from fake_apimart.images.lzw import InvalidCode, unpacked_length
 from fake_apimart.images.picture_file import BrokenPicture, Content, PictureFile, Size, take
 
 SIGNATURE = b"GIF8"
@@ -29,13 +32,44 @@ class _Reader:
         self.position += length
         return bytes(take(self._content, self.position - length, length))
 
-    def skip_blocks(self) -> int:
-        """Skip data blocks and the empty one that ends them; return how many bytes of data."""
-        skipped = 0
+    def take_blocks(self) -> list[bytes]:
+        """Take data blocks, and the empty one that ends them."""
+        blocks: list[bytes] = []
         while length := self.take(1)[0]:
-            self.take(length)
-            skipped += length
-        return skipped
+            blocks.append(self.take(length))
+        return blocks
+
+
+class _Image(NamedTuple):
+    """An image: its head up to the size of codes, and its compressed pixels in blocks.
+
+    `colours` is how many its own table has.
+    """
+
+    head: bytes
+    blocks: list[bytes]
+    pixels: int
+    colours: int
+
+    def to_bytes(self) -> bytes:
+        lengths = (bytes([len(block)]) for block in self.blocks)
+        framed = (part for pair in zip(lengths, self.blocks, strict=True) for part in pair)
+        return b"".join([self.head, *framed, b"\0"])
+
+    def verify(self) -> None:
+        """Check that the blocks hold the pixels, and little else. Raises BrokenPicture."""
+        data = b"".join(self.blocks)
+        try:
+            unpacked, read = unpacked_length(data, self.head[-1], self.pixels)
+        except InvalidCode as error:
+            raise BrokenPicture(str(error)) from None
+        if unpacked != self.pixels:
+            raise BrokenPicture("not enough image data, or too much")
+        # Some encoders write a byte too many: the rest of a block, or one of a single byte (go).
+        ends = list(accumulate(map(len, self.blocks)))
+        unread = [block for block, end in zip(self.blocks, ends, strict=True) if end > read]
+        if len(unread) > 1 or (read in ends and unread and len(unread[0]) > 1):
+            raise BrokenPicture("too much image data")
 
 
 def read(content: Content) -> PictureFile:
@@ -50,12 +84,13 @@ def read(content: Content) -> PictureFile:
         control = _read_extension(reader) or control
     if kind != _IMAGE:
         raise BrokenPicture("missing image data" if kind == _TRAILER else "unknown block type")
-    image, own_colours = _read_image(reader, (width, height), has_table=colours > 0)
-    palette_size = own_colours or colours
+    image = _read_image(reader, (width, height), has_table=colours > 0)
+    palette_size = image.colours or colours
     if control:
         palette_size = max(palette_size, control[6] + 1)
-    data = b"".join([start, control, image, _TRAILER])
-    return PictureFile("GIF", (width, height), data, palette_size=palette_size)
+    data = b"".join([start, control, image.to_bytes(), _TRAILER])
+    size = width, height
+    return PictureFile("GIF", size, data, palette_size=palette_size, verify=image.verify)
 
 
 def _table_size(fields: int) -> int:
@@ -79,12 +114,11 @@ def _read_extension(reader: _Reader) -> bytes:
         reader.take(_TEXT_BYTES)
     elif label == _APPLICATION:
         reader.take(reader.take(1)[0])
-    reader.skip_blocks()
+    reader.take_blocks()
     return b""
 
 
-def _read_image(reader: _Reader, screen: Size, *, has_table: bool) -> tuple[bytes, int]:
-    """Read an image; return its block, and how many colours its own table has."""
+def _read_image(reader: _Reader, screen: Size, *, has_table: bool) -> _Image:
     descriptor = reader.take(9)
     left, top, width, height, fields = struct.unpack("<HHHHB", descriptor)
     if left + width > screen[0] or top + height > screen[1]:
@@ -98,8 +132,5 @@ def _read_image(reader: _Reader, screen: Size, *, has_table: bool) -> tuple[byte
     code_size = reader.take(1)
     if not 2 <= code_size[0] <= 8:
         raise BrokenPicture("pixel size out of range")
-    start = reader.position
-    reader.skip_blocks()
-    length = reader.position - start
-    reader.position = start
-    return b"".join([_IMAGE, descriptor, table, code_size, reader.take(length)]), colours
+    head = b"".join([_IMAGE, descriptor, table, code_size])
+    return _Image(head, reader.take_blocks(), width * height, colours)

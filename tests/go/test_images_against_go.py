@@ -1,0 +1,127 @@
+"""Differential tests: the same image files to Go's own `image.Decode` and to our check."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_apimart.images.decoding import TooManyPixels, upright_size
+from fake_apimart.images.picture_file import BrokenPicture
+
+from tests.harness import DATA
+from tests.pictures import PNG_SIGNATURE, checked
+from tests.test_images import BROKEN, WHOLE
+
+REFERENCE = Path(__file__).parents[1] / "go_image_reference"
+SAMPLES = DATA / "mime_samples"
+FORMATS = {".jpg": (b"\xff\xd8",), ".png": (PNG_SIGNATURE,), ".gif": (b"GIF8",)}
+DAMAGED_FILES = 600
+BEYOND_GO = {"lossless JPEG", "lossless JPEG of several rows"}
+"""What Go does not implement, though it is no fault of the file."""
+REPAIRED = (
+    b"missing 0xff00 sequence",
+    b"Huffman",
+    b"too many coefficients",
+    b"bad RST marker",
+)
+"""Go's faults of the compressed pixels of a JPEG that Pillow repairs."""
+
+pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
+
+
+class GoImages:
+    """A process that decodes images with Go, connected by pipes."""
+
+    def __init__(self, program: Path) -> None:
+        self._process = subprocess.Popen(
+            [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def decode(self, content: bytes) -> bytes:
+        """Return the size as `96x64`, or the error in quotes."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(struct.pack(">I", len(content)) + content)
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def go(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoImages]:
+    program = tmp_path_factory.mktemp("go") / "reference"
+    subprocess.run(
+        ["go", "build", "-o", str(program), "."],
+        cwd=REFERENCE,
+        check=True,
+        env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
+    )
+    reference = GoImages(program)
+    yield reference
+    reference.close()
+
+
+def is_taken(content: bytes) -> bool | None:
+    """Return whether the picture decodes, or None where it is too large to be tried."""
+    try:
+        upright_size(content)
+    except BrokenPicture:
+        return False
+    except TooManyPixels:
+        return None
+    return True
+
+
+def samples(suffix: str) -> list[bytes]:
+    contents = [path.read_bytes() for path in sorted(SAMPLES.glob(f"*{suffix}"))]
+    return [each for each in contents if each.startswith(FORMATS[suffix]) and is_taken(each)]
+
+
+def is_for_go(content: bytes) -> bool:
+    return content.startswith((b"\xff\xd8", PNG_SIGNATURE, b"GIF8"))
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *BROKEN])
+def test_file_is_taken_or_refused_as_go_does(name: str, go: GoImages) -> None:
+    content = WHOLE.get(name, BROKEN.get(name, b""))
+    if is_for_go(content) and name not in BEYOND_GO:
+        assert go.decode(content).startswith(b'"') == (name in BROKEN), go.decode(content)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_file_that_is_cut_anywhere_is_taken_or_refused_as_go_does(
+    suffix: str, go: GoImages
+) -> None:
+    for content in samples(suffix):
+        for length in range(8, len(content), max(1, len(content) // 150)):
+            cut = content[:length]
+            theirs = go.decode(cut)
+            assert is_taken(cut) == (not theirs.startswith(b'"')), (cut, theirs)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_damaged_file_is_taken_or_refused_as_go_does(suffix: str, go: GoImages) -> None:
+    draw = random.Random(7)
+    for content in draw.choices(samples(suffix), k=DAMAGED_FILES):
+        damaged = bytearray(content)
+        at = draw.randrange(len(damaged))
+        damaged[at : at + draw.choice([0, 1, 1, 5])] = draw.randbytes(draw.choice([0, 1, 1, 5]))
+        file = checked(bytes(damaged)) if suffix == ".png" else bytes(damaged)
+        ours = is_taken(file)
+        if ours is None:
+            continue
+        theirs = go.decode(file)
+        if ours and theirs.startswith(b'"'):
+            assert suffix == ".jpg"
+            assert any(each in theirs for each in REPAIRED), (file, theirs)
+        # Go takes a JPEG whose quantization table is missing as one of zeros.
+        elif suffix != ".jpg":
+            assert ours == (not theirs.startswith(b'"')), (file, theirs)
