@@ -205,6 +205,10 @@ def read(name: str) -> bytes:
 
 
 A_JPEG = saved(Image.new("RGB", (64, 48), "red"), "JPEG")
+A_PHOTO = saved(Image.effect_noise((64, 48), 90), "JPEG")
+A_PROGRESSIVE = saved(Image.effect_noise((64, 48), 90), "JPEG", progressive=True)
+A_RESTARTED = saved(Image.effect_noise((64, 48), 90), "JPEG", restart_marker_blocks=4)
+LAST_TABLE = A_JPEG.rindex(b"\xff\xc4")
 A_GIF = (SAMPLES / "gif-animated.gif").read_bytes()
 A_WEBP = (SAMPLES / "webp-animated.webp").read_bytes()
 AN_APNG = (SAMPLES / "apng.png").read_bytes()
@@ -244,6 +248,16 @@ WHOLE = {
     "GIF with junk behind its first frame": gif()[:-1] + b"junk",
     "WebP whose second frame is cut off": WEBP_FRAMES[:-9],
     "WebP with junk": (SAMPLES / "webp-lossy.webp").read_bytes() + b"junk",
+    "progressive JPEG": A_PROGRESSIVE,
+    "progressive JPEG in colour": saved(
+        Image.effect_noise((99, 53), 90).convert("RGB"), "JPEG", progressive=True
+    ),
+    "progressive JPEG with restart markers": saved(
+        Image.new("RGB", (99, 53), "red"), "JPEG", progressive=True, restart_marker_blocks=3
+    ),
+    "JPEG with restart markers": A_RESTARTED,
+    "interlaced GIF": saved(Image.effect_noise((99, 53), 90), "GIF", interlace=1),
+    "GIF of many codes": saved(Image.effect_noise((299, 153), 90), "GIF"),
     "PNG with junk": PNG + b"junk",
 }
 
@@ -265,6 +279,12 @@ BROKEN = {
     "PNG of too many pixels": png(8, GREY, b"\0" * 9),
     "PNG with chunks out of order": png(8, PALETTE, b"\0" * 8),
     "JPEG without an end": A_JPEG[:-2],
+    "JPEG cut in half, with an end": A_PHOTO[: len(A_PHOTO) // 2] + b"\xff\xd9",
+    "progressive JPEG cut, with an end": A_PROGRESSIVE[: len(A_PROGRESSIVE) - 40] + b"\xff\xd9",
+    "JPEG without its restart markers": A_RESTARTED.replace(b"\xff\xd1", b""),
+    "JPEG with a restart marker too many": A_RESTARTED.replace(b"\xff\xd1", b"\xff\xd2"),
+    "JPEG without a Huffman table": A_JPEG[: A_JPEG.index(b"\xff\xc4")] + A_JPEG[LAST_TABLE:],
+    "GIF of too few pixels": gif().replace(b"\x08\x00\x08\x00", b"\x08\x00\x09\x00"),
     "JPEG cut in half": A_JPEG[: len(A_JPEG) // 2],
     "main picture of an MPF cut off": read("mpf_cut.jpg")[:400],
     "lossless JPEG cut in half": lossless_jpeg(64, 48)[:500],

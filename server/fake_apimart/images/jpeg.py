@@ -6,15 +6,18 @@ segment names, may be cut off.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
 from fake_apimart.images.exif import UPRIGHT, orientation_of
+from fake_apimart.images.jpeg_scans import check_pixels
 from fake_apimart.images.picture_file import BrokenPicture, Content, PictureFile, Size, take
 
 SIGNATURE = b"\xff\xd8"
 _END = b"\xff\xd9"
-_SCAN = 0xDA
+_SCAN, _QUANTIZATION = 0xDA, 0xDB
+_TABLES, _TABLE_VALUES = 4, 64
 _JFIF, _EXIF, _ADOBE = 0xE0, 0xE1, 0xEE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
@@ -24,6 +27,9 @@ _FIRST_MARKER = 0xC0
 _DROPPED = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {_JFIF, _ADOBE}
 """Application segments and comments that say nothing about the colours."""
 _FRAME_BYTES = 6
+MAX_CHECKED_BYTES = 2**18
+MAX_CHECKED_PIXELS = 2**21
+"""Up to so many bytes and pixels every code is read, which takes up to a second (assumed)."""
 
 # A marker may follow other bytes, which are passed over, and fill bytes. Neither `FF 00` nor a
 # restart is one that begins a segment.
@@ -32,7 +38,7 @@ _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 
 def read(content: Content) -> PictureFile:
     """Take the first picture out of a JPEG file. Raises BrokenPicture."""
-    kept: list[Content] = [SIGNATURE]
+    kept: list[tuple[int, Content]] = []
     frame: tuple[int, Size] | None = None
     orientation, has_scan = UPRIGHT, False
     for marker, data in _segments(content):
@@ -44,12 +50,26 @@ def read(content: Content) -> PictureFile:
             frame = marker, _size(data)
         has_scan = has_scan or marker == _SCAN
         if marker not in _DROPPED:
-            kept += [bytes((0xFF, marker)), data]
+            kept.append((marker, data))
     if frame is None or not has_scan:
         raise BrokenPicture("missing SOF or SOS marker")
-    kept.append(_END)
-    is_scalable = frame[0] not in _LOSSLESS
-    return PictureFile("JPEG", frame[1], b"".join(kept), orientation, is_scalable=is_scalable)
+    kept.insert(0, _spare_tables())
+    parts = (part for marker, data in kept for part in (bytes((0xFF, marker)), data))
+    return PictureFile(
+        "JPEG",
+        frame[1],
+        b"".join([SIGNATURE, *parts, _END]),
+        orientation,
+        is_scalable=frame[0] not in _LOSSLESS,
+        verify=functools.partial(_check_small, frame[1], kept),
+    )
+
+
+def _check_small(size: Size, segments: list[tuple[int, Content]]) -> None:
+    """Check the compressed pixels of a picture that is not too large to read every code."""
+    small = sum(len(data) for _, data in segments) <= MAX_CHECKED_BYTES
+    if small and size[0] * size[1] <= MAX_CHECKED_PIXELS:
+        check_pixels(segments)
 
 
 def _segments(content: Content) -> Iterator[tuple[int, Content]]:
@@ -75,6 +95,15 @@ def _segments(content: Content) -> Iterator[tuple[int, Content]]:
             following = _MARKER.search(content, at)
             at = following.start() if following else len(content)
         yield marker, content[start:at]
+
+
+def _spare_tables() -> tuple[int, Content]:
+    """Return quantization tables in place of all those that may be missing: they are no error (go).
+
+    Those that a file has come later, and count.
+    """
+    tables = b"".join(bytes((number, *[1] * _TABLE_VALUES)) for number in range(_TABLES))
+    return _QUANTIZATION, (2 + len(tables)).to_bytes(2, "big") + tables
 
 
 def _size(data: Content) -> Size:
