@@ -97,13 +97,31 @@ def test_content_type_that_a_web_form_can_send_is_refused(
     assert refusal(answer) == (415, "Content-Type must be application/json")
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://127.0.0.1:1", "", "http://", "http://[", ":"],
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_page_of_another_site_is_refused(origin: str, method: str, server: ServerThread) -> None:
     headers = {**KEY, **JSON, "Origin": origin}
     answer = httpx.request(method, f"{server.url}/_fake/world", headers=headers)
     assert refusal(answer) == (403, f"calls from {origin} are refused")
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://localhost", "LOCALHOST:80"),
+        ("https://Fake.example:443", "fake.example"),
+        ("http://[::1]:80", "[0:0::1]"),
+    ],
+)
+def test_hosts_of_origins_are_compared_as_hosts(
+    origin: str, host: str, server: ServerThread
+) -> None:
+    headers = {**KEY, "Origin": origin, "Host": host}
+    assert httpx.get(f"{server.url}/_fake/world", headers=headers).status_code == 200
 
 
 def test_page_of_the_same_origin_is_accepted(server: ServerThread) -> None:

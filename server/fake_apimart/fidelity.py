@@ -88,7 +88,17 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour(
             "picture that does not decode: `invalid image content`; off by default", ("live",)
         ),
-        Behaviour("a picture decodes if Pillow decodes it", ("assumed",)),
+        Behaviour(
+            "a picture decodes as in Go's `image.Decode`: the first picture of the file, with all "
+            "checksums of a PNG and the end marker of a JPEG; what follows may be missing",
+            ("go", "assumed"),
+        ),
+        Behaviour(
+            "so does what is whole but unknown to Go: lossless JPEG, CMYK without Adobe's "
+            "marker, animated WebP",
+            ("assumed",),
+        ),
+        Behaviour("a picture of more than 200,000,000 pixels is not checked", ("assumed",)),
     ),
     "File types": (
         Behaviour("jpeg, png, gif and webp are detected by content alone", ("page",)),
@@ -141,8 +151,21 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour("base64 in `image_urls` is rejected; the error text", ("page", "assumed")),
         Behaviour(
-            "a reference to a missing or broken file of this server fails the task", ("assumed",)
+            "a reference to a missing, expired or broken file of this server, or to one of more "
+            "than 200,000,000 pixels, fails the task; its error says which and why",
+            ("assumed",),
         ),
+        Behaviour(
+            "a URL whose path names a file of this server refers to it, whatever its host; hosts "
+            "are compared as hosts (case, default port, IPv6 forms, internationalized names)",
+            ("assumed",),
+        ),
+        Behaviour(
+            "`size: auto` and the results follow the EXIF orientation of a reference; transparent "
+            "pixels are shown over white",
+            ("assumed",),
+        ),
+        Behaviour("what Go's `url.Parse` refuses is a 400 that names the field", ("assumed",)),
         Behaviour("URLs of other hosts are accepted unchecked and never fetched", ("assumed",)),
     ),
     "Polls": (
@@ -204,6 +227,12 @@ DIFFERENCES = (
     (
         "The type in the error `unsupported image type` is named by libmagic, and its releases "
         "name some types differently. Which files are accepted does not depend on the release."
+    ),
+    (
+        "Whether a JPEG decodes: above 262,144 bytes or 2,097,152 pixels its compressed pixels are "
+        "not read code by code. What is damaged within them, but not cut off, is then taken, as "
+        "most viewers take it. A progressive JPEG with restart markers is taken, although Go "
+        "refuses some; a Huffman table that libjpeg refuses is refused, although Go may not use it."
     ),
 )
 

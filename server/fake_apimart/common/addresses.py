@@ -1,9 +1,11 @@
-"""URLs of hosts and ports, and the loopback URL of a server that listens on all interfaces."""
+"""Hosts and ports: their URLs, the loopback URL of a server on all interfaces, comparing hosts."""
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK_BY_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -20,3 +22,25 @@ def local_url(url: str) -> str:
     parts = urlsplit(url)
     host = _LOOPBACK_BY_WILDCARD.get(parts.hostname or "")
     return url_at(host, parts.port or 80) if host else url
+
+
+def comparable_host(scheme: str, host: str, port: str) -> tuple[str, str]:
+    """Return a host and its port in the one form in which equal ones are equal.
+
+    Letters have no case, and a dot at the end, zeros before a port and the scheme's default port
+    do not count. An IPv6 address is in its shortest form, an internationalized name in ASCII.
+    """
+    number = port.lstrip("0")
+    return _normalize(host.lower()), "" if number == _DEFAULT_PORTS.get(scheme) else number
+
+
+def _normalize(host: str) -> str:
+    try:
+        return ipaddress.ip_address(host).compressed
+    except ValueError:
+        pass
+    name = host.removesuffix(".")
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name

@@ -16,10 +16,12 @@ from urllib.parse import SplitResult, urlsplit
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from fake_apimart.common.addresses import comparable_host
 from fake_apimart.common.settings import Settings, variable_of
 from fake_apimart.contract.api_key import HEADER, bearer_key
 from fake_apimart.control import refusals
 from fake_apimart.control.target import service_of
+from fake_apimart.go.url import URLError, parse
 
 ADMIN_TOKEN_HEADER = "X-Fake-Admin-Token"  # noqa: S105
 JSON = "application/json"
@@ -48,7 +50,7 @@ def check(request: Request, settings: Settings) -> None:
     """Raise `foreign_origin`, `not_json`, `no_bearer_key`, `admin_token_needed`."""
     headers = request.headers
     origin = headers.get("origin")
-    if origin is not None and _split(origin).netloc != headers.get("host", ""):
+    if origin is not None and not _is_same_host(origin, headers.get("host", "")):
         raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in CHANGING and media_type != JSON:
@@ -58,6 +60,19 @@ def check(request: Request, settings: Settings) -> None:
         _check_for_whole_server(request, settings)
     elif not bearer_key(authorization):
         raise refusals.no_bearer_key()
+
+
+def _is_same_host(origin: str, host: str) -> bool:
+    """Return whether an origin is that of a page at `host`, with or without its port."""
+    try:
+        page = parse(origin.encode())
+        own = parse(b"%s://%s" % (page.scheme, host.encode()))
+    except URLError:
+        return False
+    scheme = page.scheme.decode()
+    return bool(page.host) and comparable_host(scheme, page.hostname, page.port) == comparable_host(
+        scheme, own.hostname, own.port
+    )
 
 
 def _check_for_whole_server(request: Request, settings: Settings) -> None:

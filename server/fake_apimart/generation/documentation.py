@@ -153,8 +153,9 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
 - With `{response_version.HEADER}: {response_version.VERSION}` the answer is a 202 (live), and every
   refusal has one form, with its code as a string (live; of other layers' refusals assumed).
 - With `{HEADER}` the same body gives the same task for 24 hours, and another body a 409 (docs).
-- A reference of ours that is gone or broken makes a task that fails (assumed). base64 is refused
-  (page), unless `FAKE_APIMART_ACCEPT_BASE64` is on.
+- A reference of ours that is gone, expired or broken makes a task that fails, and says so
+  (assumed). URLs of other hosts are never fetched. base64 is refused (page), unless
+  `FAKE_APIMART_ACCEPT_BASE64` is on.
 - A size that gpt-image-2 does not have, and moderation, are a **500** (docs).
 - 503 `model_not_found` (live; text assumed) is answered where `FAKE_APIMART_MODELS` lists others,
   or where a rule of the control API asks for it, as for `get_channel_failed` (live), 403 and 502

@@ -6,25 +6,24 @@ Hosts are compared as hosts: letters have no case, a port that is the scheme's d
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from urllib.parse import unquote_to_bytes
 
+from fake_apimart.common.addresses import comparable_host
 from fake_apimart.contract import file_url
 from fake_apimart.contract.operations import FILE_PREFIXES
 from fake_apimart.go.url import URL, URLError, parse
 
 _SLASHES = re.compile(rb"/{2,}")
-_DEFAULT_PORTS = {b"http": "80", b"https": "443"}
 
 _Host = tuple[str, str]
-"""A host name or address, and the port without leading zeros, or "" if it is the default."""
+"""A host and its port, as `comparable_host` gives them."""
 
 
 def parse_http_url(text: str) -> URL:
     """Parse an absolute URL of the scheme http or https. Raises URLError for any other text."""
     url = parse(text.encode("utf-8", "replace"))
-    if url.scheme not in _DEFAULT_PORTS or not url.hostname:
+    if url.scheme not in (b"http", b"https") or not url.hostname:
         raise URLError("no http or https URL")
     return url
 
@@ -66,18 +65,4 @@ def _root_of(path: bytes) -> bytes:
 
 
 def _host_of(url: URL) -> _Host:
-    port = url.port.lstrip("0")
-    return _normalize(url.hostname), "" if port == _DEFAULT_PORTS[url.scheme] else port
-
-
-def _normalize(host: str) -> str:
-    """Return a host name in ASCII without a dot at its end, or an address in its shortest form."""
-    try:
-        return ipaddress.ip_address(host).compressed
-    except ValueError:
-        pass
-    name = host.removesuffix(".")
-    try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return name
+    return comparable_host(url.scheme.decode(), url.hostname, url.port)

@@ -40,7 +40,8 @@ One file in a form, and back comes a URL that generation requests can refer to (
 - Checks come in this order (assumed): key, rate, form, size, type, storage.
 - Forms are read as Go's `net/http` reads them, and refused in its words (page, live, go). Of two
   parts called `file` the first one with a file name counts (go); other fields are not read.
-- `invalid image content` (live, once) is answered with `FAKE_APIMART_DECODE_CHECK` alone.
+- `invalid image content` (live, once) is answered with `FAKE_APIMART_DECODE_CHECK` alone, where
+  the first picture of the file does not decode.
 - 403, 502 and 503 (docs) are answered where a rule of the control API asks for them.
 """,
     body={
