@@ -15,9 +15,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # What says whether a dependency does what we use it for, and what these tests need beside it.
 LOWEST := .venv-lowest
 LOWEST_TOOLS := flask-cors hypothesis moto[s3] pytest pytest-asyncio pytest-xdist requests
-LOWEST_TESTS := admission control directory_storage faults files form_cases gateway generations \
-  journal mime_samples pictures protocol rate_limit response_writer settings tasks uploads \
-  uvicorn_contract webhooks worlds
+LOWEST_TESTS := admission control decode_check directory_storage faults files form_cases gateway \
+  generations images journal mime_samples pictures protocol rate_limit references \
+  response_writer settings tasks uploads uvicorn_contract webhooks worlds
 # The command, and boto3 with moto.
 LOWEST_OTHERS := help or flag or one_line or moto
 LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)

@@ -113,6 +113,15 @@ def test_picture_has_its_own_colours_and_a_light_ground(name: str) -> None:
     assert all(abs(ours - right) <= 3 for ours, right in zip(pixel, colour, strict=True)), pixel
 
 
+def test_image_that_leaves_its_screen_free_is_seen_on_a_light_ground() -> None:
+    content = bytearray(gif())
+    descriptor = content.index(b",")
+    content[6:10] = struct.pack("<HH", 2 * SIDE, 2 * SIDE)
+    content[descriptor + 1 : descriptor + 5] = struct.pack("<HH", SIDE, SIDE)
+    small = thumbnail(bytes(content), 2 * SIDE)
+    assert (small.getpixel((2, 2)), small.getpixel((12, 12))) == (WHITE, (0, 0, 255))
+
+
 def test_ramp_of_16_bits_stays_a_ramp() -> None:
     greys = rows(thumbnail((PICTURES / "grey16_ramp.png").read_bytes(), 64))[16]
     assert (greys[0] < 8, greys[-1] > 247) == (True, True)

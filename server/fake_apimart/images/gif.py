@@ -19,6 +19,7 @@ _TEXT_BYTES = 13
 _HAS_TABLE = 0x80
 _TABLE_SIZE_BITS = 0x07
 _IS_TRANSPARENT = 0x01
+_LAST_INDEX = 255
 
 
 class _Reader:
@@ -79,15 +80,21 @@ def read(content: Content) -> PictureFile:
     width, height, fields = struct.unpack("<6xHHB2x", screen)
     colours = _table_size(fields)
     start = screen + reader.take(3 * colours)
-    control = b""
+    transparent: int | None = None
     while (kind := reader.take(1)) == _EXTENSION:
-        control = _read_extension(reader) or control
+        index = _read_extension(reader)
+        transparent = transparent if index is None else index
     if kind != _IMAGE:
         raise BrokenPicture("missing image data" if kind == _TRAILER else "unknown block type")
     image = _read_image(reader, (width, height), has_table=colours > 0)
     palette_size = image.colours or colours
-    if control:
-        palette_size = max(palette_size, control[6] + 1)
+    if transparent is None and image.pixels < width * height and palette_size <= _LAST_INDEX:
+        # What the image leaves free of the screen shows the ground, not the first colour.
+        transparent = palette_size
+    control = b""
+    if transparent is not None:
+        palette_size = max(palette_size, transparent + 1)
+        control = struct.pack("<2sBBHBB", b"!\xf9", 4, _IS_TRANSPARENT, 0, transparent, 0)
     data = b"".join([start, control, image.to_bytes(), _TRAILER])
     size = width, height
     return PictureFile("GIF", size, data, palette_size=palette_size, verify=image.verify)
@@ -98,16 +105,14 @@ def _table_size(fields: int) -> int:
     return 2 << (fields & _TABLE_SIZE_BITS) if fields & _HAS_TABLE else 0
 
 
-def _read_extension(reader: _Reader) -> bytes:
-    """Read an extension; return that of a transparent image in its simplest form, or nothing."""
+def _read_extension(reader: _Reader) -> int | None:
+    """Read an extension; return the index of the transparent colour if it states one."""
     label = reader.take(1)
     if label == _GRAPHIC_CONTROL:
         size, fields, index, end = struct.unpack("<BB2xBB", reader.take(6))
         if size != 4 or end:
             raise BrokenPicture("invalid graphic control extension")
-        if not fields & _IS_TRANSPARENT:
-            return b""
-        return struct.pack("<2sBBHBB", b"!\xf9", 4, _IS_TRANSPARENT, 0, index, 0)
+        return int(index) if fields & _IS_TRANSPARENT else None
     if label not in (_TEXT, _COMMENT, _APPLICATION):
         raise BrokenPicture("unknown extension")
     if label == _TEXT:
@@ -115,7 +120,7 @@ def _read_extension(reader: _Reader) -> bytes:
     elif label == _APPLICATION:
         reader.take(reader.take(1)[0])
     reader.take_blocks()
-    return b""
+    return None
 
 
 def _read_image(reader: _Reader, screen: Size, *, has_table: bool) -> _Image:
