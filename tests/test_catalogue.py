@@ -97,7 +97,7 @@ def test_schema_has_the_live_form(path: str, client: httpx.Client) -> None:
         "source": "task_model_registry",
     }
     assert schema["required"] == ["model", "prompt"]
-    assert schema["properties"]["image_urls"]["maxItems"] == 16
+    assert schema["properties"]["image_urls"]["maxItems"] == 15
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tests.conftest import StartServer
 from tests.generating import NOW, PATH, create, picture_at, poll, task_id_of
 from tests.harness import AUTHORIZED, ServerProcess, ServerThread, StoppedClock
 
+BAD_KEY = "invalid character '}' looking for beginning of object key string"
 BEFORE_THE_END = ["cost", "created", "estimated_time", "id", "progress", "status"]
 COMPLETED = [
     *("actual_time", "completed", "cost", "created", "credits_cost", "estimated_time", "id"),
@@ -230,6 +231,29 @@ def test_batch_lists_known_tasks_in_the_order_asked(server: ServerThread) -> Non
 def test_bad_batch_is_refused(body: Any, message: str, server: ServerThread) -> None:
     answer = batch(server, body)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "unexpected end of JSON input"),
+        (b'{"task_ids":[],}', BAD_KEY),
+        (b"[" * 10_001, "invalid character '[' exceeded max depth"),
+    ],
+)
+def test_batch_that_is_no_json_is_refused_in_go_s_words(
+    body: bytes, message: str, server: ServerThread
+) -> None:
+    answer = httpx.post(f"{server.url}/v1/tasks/batch", headers=AUTHORIZED, content=body)
+    error = {"code": 400, "message": message, "type": "invalid_request_error"}
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+
+
+def test_ids_of_a_batch_may_be_named_in_any_case(server: ServerThread) -> None:
+    task_id = task_id_of(create(server))
+    body = {"task_ids": ["x"], "TASK_IDS": None, "ta\u017f\u212a_ids": [task_id]}
+    (data,) = batch(server, body).json()["data"]
+    assert data["id"] == task_id
 
 
 def test_two_servers_on_one_folder_answer_for_each_other(

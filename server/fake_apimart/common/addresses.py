@@ -1,12 +1,15 @@
-"""Hosts and ports: their URLs, the loopback URL of a server on all interfaces, comparing hosts."""
+"""Hosts and ports: their URLs, also of all interfaces, comparing hosts, leaving passwords out."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK_BY_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+# In JSON a slash may be escaped.
+_USER_INFO = re.compile(r"(\\?/\\?/)[^/\s\"\\]*@")
 
 
 def url_at(host: str, port: int) -> str:
@@ -44,3 +47,8 @@ def _normalize(host: str) -> str:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
         return name
+
+
+def without_passwords(text: str) -> str:
+    """Return `text` with stars for what stands before the host in each URL, as in `//user:pw@`."""
+    return _USER_INFO.sub(r"\1***@", text)

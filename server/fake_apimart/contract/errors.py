@@ -97,7 +97,7 @@ def build_request_failed(message: str) -> ApiError:
 
 def content_moderation_failed() -> ApiError:
     """Refuse a prompt that moderation does not accept (docs)."""
-    return build_request_failed("content moderation failed, please adjust the prompt")
+    return build_request_failed("content moderation failed: sensitive content detected")
 
 
 def invalid_task_id(language: str | None) -> ApiError:

@@ -10,10 +10,10 @@ from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.gateway.json_body import read_body
 from fake_apimart.generation.idempotency import REPLAYED_HEADER, Idempotency, idempotency_key_of
 from fake_apimart.generation.planning import Planner
 from fake_apimart.generation.request import GenerationRequest, parse_request
-from fake_apimart.http.request_body import LimitedBody
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.callbacks import Callbacks
@@ -21,9 +21,10 @@ from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_UNREAD_FIELDS = 20
 """How many unknown fields of a request the journal lists."""
+MAX_UNREAD_CHARACTERS = 200
+"""How much of each one's name."""
 
 
 class Generations:
@@ -52,7 +53,7 @@ class Generations:
         """
         world = exchange.world
         key = idempotency_key_of(exchange)
-        body = await self._read(exchange)
+        body = await read_body(exchange)
         if key is None:
             return self._answer(exchange, await self._create_task(exchange, body))
         async with self._idempotency.lock(world, key):
@@ -65,14 +66,6 @@ class Generations:
             await self._idempotency.save(world, key, body, task_id)
         return self._answer(exchange, task_id)
 
-    async def _read(self, exchange: Exchange) -> bytes:
-        body = LimitedBody(exchange.body, MAX_BODY_BYTES)
-        content = await body.read()
-        exchange.entry.record_body(content)
-        if body.is_too_large:
-            raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
-        return content
-
     async def _create_task(self, exchange: Exchange, body: bytes) -> str:
         """Plan and store a new task, and return its id."""
         world = exchange.world
@@ -82,7 +75,9 @@ class Generations:
             accepts_base64=self._settings.accept_base64,
             default_outcome=world.settings.outcome,
         )
-        exchange.entry.unread = list(parsed.unread[:MAX_UNREAD_FIELDS])
+        exchange.entry.unread = [
+            name[:MAX_UNREAD_CHARACTERS] for name in parsed.unread[:MAX_UNREAD_FIELDS]
+        ]
         if await self._accounts.remaining(world) <= 0:
             raise errors.insufficient_balance()
         exchange.fire(Step.BALANCE)

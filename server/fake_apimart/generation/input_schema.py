@@ -1,14 +1,12 @@
-"""The JSON Schema of a generation request, made from the model table, and validation against it.
-
-Requests are validated against the same schema that clients are given.
-"""
+"""The JSON Schema of a generation request, made from the model table, and validation against it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fake_apimart.contract import errors
-from fake_apimart.generation.models import Model
+from fake_apimart.generation.models import Model, find_model
+from fake_apimart.go.json import match_fields
 
 Schema = dict[str, Any]
 
@@ -23,6 +21,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
 }
 """Python's types by those of JSON Schema."""
+INTEGERS = range(-(2**63), 2**63)
+"""The integers that Go reads."""
 
 
 def input_schema(model: Model) -> Schema:
@@ -53,28 +53,33 @@ def input_schema(model: Model) -> Schema:
     }
 
 
-def validate(body: dict[str, Any], schema: Schema) -> None:
-    """Validate a request; unknown fields are ignored, and null counts as absent.
+FIELDS = {
+    name: str(schema["type"])
+    for name, schema in input_schema(find_model("", ()))["properties"].items()
+}
+"""The types of the fields that are read, by name; all others are ignored."""
+
+
+def validate(fields: dict[str, Any], schema: Schema) -> None:
+    """Validate the known fields of a request that are there.
 
     Of `size` only the type is checked, since its error depends on the model. Raises
     `invalid_parameter`, which names the field and what is allowed.
     """
     for name in schema["required"]:
-        if not body.get(name) or not str(body[name]).strip():
+        value = fields.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
             raise errors.invalid_parameter(f"{name} is required")
     for name, property_schema in schema["properties"].items():
-        if body.get(name) is not None:
-            _validate_value(name, body[name], property_schema)
+        if name in fields:
+            _validate_value(name, fields[name], property_schema)
 
 
 def _validate_value(name: str, value: object, schema: Schema) -> None:
-    expected = _TYPES[schema["type"]]
-    if not isinstance(value, expected) or isinstance(value, bool):
+    if not _is_allowed(value, schema):
         raise errors.invalid_parameter(f"{name} must be {_describe_allowed(schema)}")
-    if "enum" in schema and str(value).lower() not in schema["enum"]:
-        raise errors.invalid_parameter(f"{name} must be {_describe_allowed(schema)}")
-    if "maximum" in schema and not schema["minimum"] <= value <= schema["maximum"]:
-        raise errors.invalid_parameter(f"{name} must be {_describe_allowed(schema)}")
+    if isinstance(value, int) and value not in INTEGERS:
+        raise errors.invalid_parameter(f"{name} must be an integer of 64 bits")
     if isinstance(value, list):
         if len(value) > schema["maxItems"]:
             raise errors.invalid_parameter(f"{name} exceeds max {schema['maxItems']}")
@@ -82,10 +87,23 @@ def _validate_value(name: str, value: object, schema: Schema) -> None:
             _validate_image(f"{name}[{number}]", item)
 
 
+def _is_allowed(value: Any, schema: Schema) -> bool:
+    """Return whether type and range of a value are those of its schema."""
+    if not isinstance(value, _TYPES[schema["type"]]) or isinstance(value, bool):
+        return False
+    if "enum" in schema:
+        return value in schema["enum"]
+    return "maximum" not in schema or bool(schema["minimum"] <= value <= schema["maximum"])
+
+
 def _validate_image(name: str, item: object) -> None:
-    url = item.get("url") if isinstance(item, dict) else item
-    if not isinstance(url, str):
+    if not isinstance(url_of_image(item), str):
         raise errors.invalid_parameter(f'{name} must be a URL, or an object {{"url": …}}')
+
+
+def url_of_image(item: object) -> Any:
+    """Return the URL of an element of `image_urls`: text, or the field `url` of an object."""
+    return match_fields(item, ["url"])[0].get("url") if isinstance(item, dict) else item
 
 
 def _describe_allowed(schema: Schema) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, file_url
+from fake_apimart.generation.models import GPT_IMAGE_2
 from fake_apimart.generation.request import GenerationRequest
 from fake_apimart.images.picture_file import Size
 from fake_apimart.pictures.own_urls import OwnUrls
@@ -17,6 +18,8 @@ _NANOSECONDS_PER_SECOND = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _SUFFIXES = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 """The suffixes of file names, by `output_format`."""
+AUTO_SIZES = ("auto", "adaptive", "match_input_image")
+"""What leaves the size to the server, or to the first reference (live)."""
 
 
 class Planner:
@@ -94,10 +97,15 @@ def size_of(parsed: GenerationRequest, reference: Size | None) -> Size:
     """
     model = parsed.model
     try:
-        return picture_size(parsed.size, parsed.resolution, model.ratios, reference)
+        size = parsed.size.lower()
+        size = "auto" if size in AUTO_SIZES else size
+        return picture_size(size, parsed.resolution, model.ratios, reference)
     except InvalidSize as error:
-        if model.id.startswith("gpt-image-2"):
-            raise errors.build_request_failed(str(error)) from None
+        if model.id == GPT_IMAGE_2:
+            allowed = " / ".join(model.ratios)
+            raise errors.build_request_failed(
+                f"invalid size: {parsed.size}, allowed: {allowed}"
+            ) from None
         raise errors.invalid_parameter(str(error)) from None
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from fake_apimart.contract import errors
-from fake_apimart.generation.input_schema import input_schema, validate
+from fake_apimart.gateway.json_body import parse_json
+from fake_apimart.generation.input_schema import (
+    FIELDS,
+    input_schema,
+    url_of_image,
+    validate,
+)
 from fake_apimart.generation.models import Model, find_model
+from fake_apimart.go.json import match_fields
+from fake_apimart.go.url import URLError
 from fake_apimart.pictures.references import check_url
+from fake_apimart.tasks.callbacks import callback_url
 from fake_apimart.worlds.outcome import Outcome, outcome_of
+
+SYNONYMS: Mapping[str, Mapping[str, str]] = {
+    "resolution": {"1.5k": "2k", "3k": "4k", "quality": ""},
+    "output_format": {"jpg": "jpeg"},
+}
+"""Words that clients send beside those of the schema, by field, and what they stand for (live)."""
+_TAKEN_IN_ANY_CASE = ("resolution", "output_format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +50,15 @@ class GenerationRequest:
 def parse_request(
     body: bytes, *, offered: Collection[str], accepts_base64: bool, default_outcome: Outcome
 ) -> GenerationRequest:
-    """Parse and validate a body, as JSON whatever its Content-Type is.
+    """Parse and validate a body.
 
-    Unknown fields are ignored. The request may override `default_outcome`. Raises
-    `invalid_parameter`, `model_not_found`, `build_request_failed`.
+    Names of fields match in any case, unknown fields are ignored, and null or empty text counts as
+    absent (go). The request may override `default_outcome`. Raises `invalid_parameter`,
+    `model_not_found`, `build_request_failed`.
     """
-    fields = _parse_json(body)
+    fields, unread = _fields_of(parse_json(body))
     model = _model_of(fields, offered)
-    schema = input_schema(model)
-    validate(fields, schema)
+    validate(fields, input_schema(model))
     image_urls = _image_urls_of(fields, accepts_base64=accepts_base64)
     webhook = _webhook_of(fields)
     outcome = outcome_of(fields["prompt"], fields.get("metadata"), default_outcome)
@@ -52,16 +67,32 @@ def parse_request(
     return GenerationRequest(
         model=model,
         prompt=fields["prompt"],
-        images=fields.get("n") or 1,
-        size=fields.get("size") or "auto",
-        resolution=(fields.get("resolution") or model.resolutions[0]).lower(),
-        output_format=(fields.get("output_format") or "png").lower(),
+        images=fields.get("n", 1),
+        size=fields.get("size", "auto"),
+        resolution=fields.get("resolution", model.resolutions[0]),
+        output_format=fields.get("output_format", "png"),
         seed=fields.get("seed"),
         image_urls=image_urls,
         webhook=webhook,
         outcome=outcome,
-        unread=tuple(name for name in fields if name not in schema["properties"]),
+        unread=unread,
     )
+
+
+def _fields_of(body: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the fields that are there, synonyms replaced, and the names of unknown ones."""
+    if not isinstance(body, dict):
+        raise errors.invalid_parameter("the body must be a JSON object")
+    fields, unread = match_fields(body, FIELDS)
+    for name in _TAKEN_IN_ANY_CASE:
+        value = fields.get(name)
+        if isinstance(value, str):
+            word = value.lower()
+            fields[name] = SYNONYMS[name].get(word, word)
+    given = {
+        name: value for name, value in fields.items() if value != "" or FIELDS[name] != "string"
+    }
+    return given, tuple(unread)
 
 
 def _model_of(fields: dict[str, Any], offered: Collection[str]) -> Model:
@@ -74,39 +105,21 @@ def _model_of(fields: dict[str, Any], offered: Collection[str]) -> Model:
 
 def _image_urls_of(fields: dict[str, Any], *, accepts_base64: bool) -> tuple[str, ...]:
     """Return the URLs of `image_urls`, and check them and `mask_url`."""
-    items: list[str | dict[str, str]] = fields.get("image_urls") or []
-    urls = tuple(item if isinstance(item, str) else item["url"] for item in items)
+    urls = tuple(map(url_of_image, fields.get("image_urls", ())))
     for number, url in enumerate(urls):
         check_url(f"image_urls[{number}]", url, accepts_base64=accepts_base64)
-    if fields.get("mask_url"):
+    if "mask_url" in fields:
         check_url("mask_url", fields["mask_url"], accepts_base64=accepts_base64)
     return urls
 
 
 def _webhook_of(fields: dict[str, Any]) -> str | None:
-    webhook: str | None = fields.get("webhook") or None
-    if webhook is not None and not webhook.startswith(("http://", "https://")):
-        raise errors.invalid_parameter("webhook must be an http or https URL")
+    webhook: str | None = fields.get("webhook")
+    if webhook is not None:
+        try:
+            callback_url(webhook)
+        except URLError:
+            raise errors.invalid_parameter(
+                "webhook must be an http or https URL with a host and a valid port"
+            ) from None
     return webhook
-
-
-def _parse_json(body: bytes) -> dict[str, Any]:
-    try:
-        # Like Go: U+FFFD replaces what is not UTF-8, and NaN and Infinity are not JSON.
-        fields = json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise errors.invalid_parameter(f"the body is not valid JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise errors.invalid_parameter("the body must be a JSON object")
-    return {key: _replace_surrogates(value) for key, value in fields.items()}
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _replace_surrogates(value: Any) -> Any:
-    """Replace each unpaired surrogate in text by U+FFFD, as Go does with such escapes."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value

@@ -8,10 +8,15 @@ bounded, and so is the time that each one waits.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from fake_apimart.common.addresses import without_passwords
+from fake_apimart.go.json import marshal
+from fake_apimart.go.url import URL, URLError, parse
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
@@ -22,13 +27,22 @@ MAX_PENDING = 1000
 """How many callbacks may be waiting or in delivery; a task beyond that gets none."""
 MAX_CONCURRENT_DELIVERIES = 16
 TIMEOUT_SECONDS = 10.0
-"""The timeout of each phase of a delivery: connecting, writing, reading."""
+"""How long a receiver may take to answer (docs)."""
 RETRY_SECONDS = (10.0, 30.0, 60.0)
 """The pause before each retry of a delivery."""
 CHECK_INTERVAL_SECONDS = 0.2
 """How often a pending callback checks whether its task has ended."""
 MAX_WAIT_SECONDS = 86_400.0
 """How long a callback waits for its task's end, in real time, before it is given up."""
+
+MAX_WEBHOOK_CHARACTERS = 8192
+MAX_PORT = 65535
+MAX_PORT_DIGITS = 5
+
+_SCHEMES = (b"http", b"https")
+_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_HOST_NAME = re.compile(r"[0-9A-Za-z_~-]+(?:\.[0-9A-Za-z_~-]+)*\.?")
+_HEADERS = {"Content-Type": "application/json"}
 
 logger = logging.getLogger(__name__)
 
@@ -71,24 +85,26 @@ class Callbacks:
             if world.gone or data is None:
                 return
             async with self._slots:
-                await self._deliver(f"{str(task.webhook).rstrip('/')}/callback", data)
+                await self._deliver(callback_url(str(task.webhook)), data)
         except Exception as error:  # noqa: BLE001
             # Nobody awaits this job: whatever fails, log it here and keep the server running.
-            logger.error("callback of %s given up: %s", task.id, error or type(error).__name__)
+            problem = without_passwords(str(error)) or type(error).__name__
+            logger.error("callback of %s given up: %s", task.id, problem)
 
     async def _deliver(self, url: str, data: dict[str, Any]) -> None:
         """Send a POST; on a 5xx or a transport error, retry after each of RETRY_SECONDS."""
         # Imported in a thread: the import takes 0.1 seconds, which would block the event loop.
         client_class = await asyncio.to_thread(_import_client)
-        async with client_class(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+        shown = without_passwords(url)
+        async with client_class(timeout=None, follow_redirects=False) as client:
             for pause in (*RETRY_SECONDS, None):
                 problem = await _post(client, url, data)
                 if problem is None:
                     return
-                logger.warning("callback of %s to %s: %s", data["id"], url, problem)
+                logger.warning("callback of %s to %s: %s", data["id"], shown, problem)
                 if pause is not None:
                     await asyncio.sleep(pause)
-        logger.error("callback of %s to %s given up", data["id"], url)
+        logger.error("callback of %s to %s given up", data["id"], shown)
 
 
 def _import_client() -> type[httpx.AsyncClient]:
@@ -102,10 +118,52 @@ async def _post(client: httpx.AsyncClient, url: str, data: dict[str, Any]) -> st
     import httpx
 
     try:
-        answer = await client.post(url, json=data)
-    except httpx.TransportError as error:
-        return str(error) or type(error).__name__
-    if answer.is_server_error:
-        return f"status {answer.status_code}"
-    logger.info("callback of %s to %s: status %d", data["id"], url, answer.status_code)
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            # A stream, since the answer's body may be of any length, and nobody reads it.
+            client.stream("POST", url, content=marshal(data), headers=_HEADERS) as answer,
+        ):
+            status = answer.status_code
+            is_server_error = answer.is_server_error
+    except (httpx.TransportError, TimeoutError) as error:
+        return without_passwords(str(error)) or type(error).__name__
+    if is_server_error:
+        return f"status {status}"
+    logger.info("callback of %s to %s: status %d", data["id"], without_passwords(url), status)
     return None
+
+
+def callback_url(webhook: str) -> str:
+    """Return where the end of a task is posted: `/callback` is put behind the webhook's path.
+
+    A query is kept, a fragment is dropped (assumed). Raises URLError where the webhook is no
+    absolute http(s) URL with a host that can be looked up and a valid port.
+    """
+    url = parse(webhook.encode())
+    if url.scheme not in _SCHEMES or not url.hostname or len(webhook) > MAX_WEBHOOK_CHARACTERS:
+        raise URLError("no http or https URL with a host")
+    if url.port and not (len(url.port) <= MAX_PORT_DIGITS and 0 < int(url.port) <= MAX_PORT):
+        raise URLError("invalid port")
+    authority = _host_of(url) + (f":{url.port}" if url.port else "")
+    if url.user_info:
+        authority = f"{url.user_info.decode()}@{authority}"
+    path = url.path.decode().rstrip("/")
+    query = f"?{url.query.decode()}" if url.query else ""
+    return f"{url.scheme.decode()}://{authority}{path}/callback{query}"
+
+
+def _host_of(url: URL) -> str:
+    """Return the host as it is looked up. Raises URLError."""
+    name = url.hostname
+    try:
+        if ":" in name:
+            return f"[{ipaddress.IPv6Address(name)}]"
+        if _IPV4.fullmatch(name):
+            return str(ipaddress.IPv4Address(name))
+        host = name.encode("idna").decode()
+    except ValueError:
+        host = ""
+    # Wide characters become ASCII, and would be read as the end of the host.
+    if not _HOST_NAME.fullmatch(host):
+        raise URLError("invalid host")
+    return host

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.responses import Response
@@ -11,7 +10,8 @@ from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
-from fake_apimart.http.request_body import LimitedBody
+from fake_apimart.gateway.json_body import parse_json, read_body
+from fake_apimart.go.json import match_fields
 from fake_apimart.tasks.answers import page_answer, poll_answer, task_data
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.state import Polls, TaskState, state_of
@@ -21,8 +21,6 @@ from fake_apimart.worlds.world import World
 
 MAX_TASK_IDS = 100
 """How many tasks one batch may name (assumed)."""
-MAX_BODY_BYTES = 1024 * 1024
-"""How much of a batch's body is read; the rest is cut off."""
 
 _MILLISECONDS_PER_SECOND = 1000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -65,9 +63,7 @@ class Tasks:
         Unknown ids are left out (assumed). Raises `invalid_parameter`, ClientDisconnect,
         StorageError.
         """
-        body = await LimitedBody(exchange.body, MAX_BODY_BYTES).read()
-        exchange.entry.record_body(body)
-        task_ids = task_ids_of(body)
+        task_ids = task_ids_of(await read_body(exchange))
         found = [await self._poll(exchange, task_id) for task_id in task_ids]
         return JSONResponse(poll_answer([data for data in found if data is not None]))
 
@@ -109,10 +105,11 @@ def _state(task: Task, world: World, polls: Polls) -> TaskState:
 
 def task_ids_of(body: bytes) -> list[str]:
     """Return the ids that a batch asks for. Raises `invalid_parameter`."""
-    try:
-        task_ids = json.loads(body)["task_ids"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise errors.invalid_parameter("task_ids is required") from None
+    given = parse_json(body)
+    fields, _ = match_fields(given if isinstance(given, dict) else {}, ["task_ids"])
+    if "task_ids" not in fields:
+        raise errors.invalid_parameter("task_ids is required")
+    task_ids = fields["task_ids"]
     if not isinstance(task_ids, list) or not all(isinstance(each, str) for each in task_ids):
         raise errors.invalid_parameter("task_ids must be an array of strings")
     if len(task_ids) > MAX_TASK_IDS:

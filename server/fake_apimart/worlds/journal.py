@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fake_apimart.common.addresses import without_passwords
 from fake_apimart.contract.api_key import redacted
 from fake_apimart.contract.operations import BY_NAME
+from fake_apimart.go.json import marshal, unmarshal
 
 MAX_ENTRIES = 1000
 """Entries per journal; the oldest is evicted first."""
@@ -18,6 +19,8 @@ MAX_BYTES = 64 * 1024 * 1024
 """Estimated size of all journals of a server together."""
 BODY_BYTES = 8 * 1024
 """Prefix of a JSON body that is kept."""
+MAX_BODY_DEPTH = 100
+"""How deep a JSON body may be nested that is shown as JSON: parsers of clients have limits."""
 HEAD_BYTES = 8 * 1024
 """Largest request head that is kept."""
 
@@ -105,6 +108,7 @@ class Entry:
         for text in (self.path, self.query, self.body, self.filename, self.error, self.file_key):
             if text:
                 total += len(text)
+        total += sum(map(len, self.unread))
         for name, values in self.part_headers.items():
             total += len(name) + sum(map(len, values))
         return total
@@ -119,7 +123,7 @@ class Entry:
             "path": _printable(self.path),
             "status": self.status,
             "duration": self.duration_ns / 1e9,
-            "error": self.error,
+            "error": self.error and without_passwords(self.error),
             "fault": self.fault,
             "task_id": self.task_id,
             "file": self.file_key and self.file_key.partition("/")[2],
@@ -138,14 +142,21 @@ class Entry:
         }
 
     def _body_to_json(self) -> Any:
-        """Return the parsed body, or its kept prefix as text if that does not parse."""
+        """Return the parsed body, or what is kept of it as text if clients could not read it back.
+
+        That is where it does not parse, is nested deeper than MAX_BODY_DEPTH, or holds numbers that
+        are too large for a float.
+        """
         if self.body is None:
             return None
-        text = self.body.decode("utf-8", "replace")
+        text = without_passwords(self.body.decode("utf-8", "surrogateescape"))
+        body = text.encode("utf-8", "surrogateescape")
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return text
+            value = unmarshal(body, MAX_BODY_DEPTH)
+            marshal(value)
+        except ValueError:
+            return body.decode("utf-8", "replace")
+        return value
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()

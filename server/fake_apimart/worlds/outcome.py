@@ -6,7 +6,6 @@ its prompt, `[fake: seconds=30]`, which works from any client without a change t
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -50,17 +49,24 @@ def outcome_of(prompt: str, metadata: dict[str, Any] | None, server: Outcome) ->
 
 
 def _seconds(value: object) -> float:
-    seconds = float(str(value))
-    if not 0 <= seconds <= MAX_SECONDS or math.isnan(seconds):
+    seconds = float(_digits(value))
+    if not 0 <= seconds <= MAX_SECONDS:
         raise ValueError(value)
     return seconds
 
 
 def _polls(value: object) -> int:
-    polls = int(str(value))
+    polls = int(_digits(value))
     if not 0 <= polls <= MAX_POLLS:
         raise ValueError(value)
     return polls
+
+
+def _digits(value: object) -> str:
+    """Return a number, or text that may be one, as text. Raises ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(value)
+    return str(value)
 
 
 MARKERS: dict[str, tuple[str, Callable[[Outcome, str], Outcome]]] = {
