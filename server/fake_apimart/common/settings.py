@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,14 +17,13 @@ from platformdirs import user_data_dir
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.rates import parse_rate
 
 PREFIX = "FAKE_APIMART_"
 OTHER_VARIABLES = ("FAKE_APIMART_URL",)
 """Variables with the prefix that configure users' test suites, not a server."""
 
-# The user info of a URL may hold a password, which must not appear in error messages.
-_USERINFO = re.compile(r"//[^/@]*@")
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
 
@@ -197,14 +195,15 @@ def _refuse_unknown_variables() -> None:
                 if close
                 else f"known are {', '.join(map(variable_of, known))}"
             )
-            raise InvalidSettings(f"{variable}={value}: unknown setting; {hint}")
+            shown = without_passwords(value)
+            raise InvalidSettings(f"{variable}={shown}: unknown setting; {hint}")
 
 
 def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0])
     reason = problem["msg"].removeprefix("Value error, ")
     source = flag_of(name) + " " if name in flags else variable_of(name) + "="
-    return f"{source}{_USERINFO.sub('//***@', str(problem['input']))}: {reason}"
+    return f"{source}{without_passwords(str(problem['input']))}: {reason}"
 
 
 def variable_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, file_url
@@ -110,7 +111,11 @@ def size_of(parsed: GenerationRequest, reference: Size | None) -> Size:
 
 
 def _failure_message(failure: str | None) -> str | None:
-    """Prefix a message that begins with `http`: clients take it for the result (live clients)."""
-    if failure is not None and failure.lower().startswith("http"):
-        return f"failed: {failure}"
-    return failure
+    """Return the message of a task that fails: without passwords, since it is posted to webhooks.
+
+    One that begins with `http` gets a prefix: clients take it for the result (live clients).
+    """
+    if failure is None:
+        return None
+    message = without_passwords(failure)
+    return f"failed: {message}" if message.lower().startswith("http") else message

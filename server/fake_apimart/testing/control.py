@@ -31,10 +31,15 @@ class Control:
         from urllib.parse import urlsplit
 
         self._connection: http.client.HTTPConnection | None = None
-        parts = urlsplit(url)
+        self._url = _without_password(url)
+        try:
+            parts = urlsplit(url)
+            self._port = parts.port
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ControlError(f"{url!r} is no URL of a server, such as http://127.0.0.1:8080")
-        self._url = url
+            shown = f"{self._url!r} is no URL of a server"
+            raise ControlError(f"{shown}, such as http://127.0.0.1:8080")
         self._headers = {"Content-Type": "application/json"}
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -42,7 +47,6 @@ class Control:
             self._headers["X-Fake-Admin-Token"] = admin_token
         self._is_https = parts.scheme == "https"
         self._host = parts.hostname
-        self._port = parts.port
         self._path = parts.path.rstrip("/")
         self._lock = allocate_lock()
 
@@ -136,6 +140,12 @@ class Control:
             hint = "is it a fake-apimart, with FAKE_APIMART_CONTROL on?"
             return f"{self._url} has no control API: {hint}"
         return message
+
+
+def _without_password(url: str) -> str:
+    """Return `url` with stars for what stands before the host."""
+    scheme, slashes, rest = url.partition("//")
+    return f"{scheme}{slashes}***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
 def _is_stale(connection: http.client.HTTPConnection) -> bool:

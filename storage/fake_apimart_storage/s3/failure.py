@@ -7,7 +7,7 @@ import re
 from botocore.exceptions import ClientError
 
 # The messages of boto3 contain the endpoint, whose user info may hold a password.
-_USERINFO = re.compile(r"//[^/@\s]*@")
+_USERINFO = re.compile(r"//\S*@")
 
 _CAUSES = {
     "InvalidAccessKeyId": "the access key id is unknown there (AWS_ACCESS_KEY_ID)",
