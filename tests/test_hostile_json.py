@@ -133,3 +133,21 @@ def test_answer_of_any_model_is_that_of_the_vendor_s_client(start_server: StartS
     for model in ("gpt-image-2", "gpt-image-2.5-flare", "a/b c", "模型", "x" * 2000):
         fields: dict[str, Any] = {"quality": "high", "resolution": "2K", "output_format": "jpg"}
         assert create(server, model=model, size="adaptive", **fields).status_code == 200
+
+
+def test_password_of_a_url_is_not_journaled_nor_posted(world: FakeAPIMart) -> None:
+    missing = f"{world.base_url}/f/image/gone.png".replace("//", "//user:pa@s3cret@")
+    for body in (
+        {"model": "m", "prompt": "[fake: seconds=0]", "image_urls": [missing]},
+        {"model": "m", "prompt": "see http://u:s3cret@a/ [fake: fail=//u:s3cret@a/]"},
+        {"model": "m", "prompt": "p", "webhook": "http://:s3cret@a:x/"},
+        {"model": "m", "prompt": "[fake: x=http://u:s3cret@a/]"},
+    ):
+        httpx.post(world.base_url + PATH, headers=authorized(world), json=body)
+    text = json.dumps(body).replace("/", r"\/")
+    httpx.post(world.base_url + PATH, headers=authorized(world), content=text + "x")
+    journal = httpx.get(f"{world.base_url}/_fake/requests", headers=authorized(world)).text
+    failures = [task.failure for task in world.tasks]
+    assert journal.count("***@") == 7
+    assert "s3cret" not in f"{journal}{failures}"
+    assert failures[1] == "//***@a/"

@@ -170,6 +170,8 @@ REFUSED = [
     ({"AWS_ACCESS_KEY_ID": "nobody"}, "the access key id is unknown"),
     ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
     ({"AWS_ENDPOINT_URL_S3": "http://user:wr0ng@127.0.0.1:9"}, "Could not connect"),
+    ({"AWS_ENDPOINT_URL_S3": "http://user:pa@wr0ng@127.0.0.1:9"}, "Could not connect"),
+    ({"AWS_ENDPOINT_URL_S3": "http://user:pa/wr0ng@127.0.0.1:9"}, "not a valid URI"),
     ({"AWS_ENDPOINT_URL_S3": "nonsense"}, "Invalid endpoint: nonsense"),
     ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no credentials"),
     ({"AWS_PROFILE": "nobody"}, "could not be found"),

@@ -98,6 +98,16 @@ def test_bad_flag_is_refused_by_name_and_value(name: str, text: str, reason: str
     assert reason in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "variable", [variable_of("public_url"), variable_of("port"), "FAKE_APIMART_PUBLIC_URI"]
+)
+def test_password_in_a_url_is_not_shown(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "ftp://user:pa@s3cret@files.example/x")
+    with pytest.raises(InvalidSettings) as refusal:
+        read_settings()
+    assert str(refusal.value).startswith(f"{variable}=ftp://***@files.example/x: ")
+
+
 def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_APIMART_PORT", "x")
     with pytest.raises(InvalidSettings) as refusal:

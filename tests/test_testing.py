@@ -169,7 +169,13 @@ def test_server_elsewhere_is_driven_by_its_url() -> None:
         assert answers(url)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://127.0.0.1", "http://", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("127.0.0.1:8080", "ftp://127.0.0.1", "http://", "nonsense", "http://[::::", "http://a:x"),
+        *("http://a:" + "9" * 5000, "http://user:s3cret@"),
+    ],
+)
 def test_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ControlError, match="is no URL of a server, such as"):
         _ = FakeAPIMart(url).uploads

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import httpx
 import pytest
+from fake_apimart.go.url import URLError
 from fake_apimart.tasks import callbacks as webhooks
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import StartServer
 from tests.generating import create, poll, task_id_of
@@ -56,17 +62,147 @@ def url_of(receiver: http.server.HTTPServer) -> str:
     return f"http://127.0.0.1:{receiver.server_address[1]}"
 
 
-@pytest.mark.parametrize("path", ["", "/", "/hooks", "/hooks/"])
+@pytest.mark.parametrize(
+    ("path", "callback"),
+    [
+        ("", "/callback"),
+        ("/", "/callback"),
+        ("/hooks", "/hooks/callback"),
+        ("/hooks/", "/hooks/callback"),
+        ("/hook?token=a", "/hook/callback?token=a"),
+        ("?token=a/b", "/callback?token=a/b"),
+        ("/hook#part", "/hook/callback"),
+        ("/hook?token=a#part?x", "/hook/callback?token=a"),
+        ("/%E5%9B%BE", "/%E5%9B%BE/callback"),
+    ],
+)
 def test_end_is_posted_flat_to_the_callback(
-    path: str, receiver: http.server.HTTPServer, start_server: StartServer
+    path: str, callback: str, receiver: http.server.HTTPServer, start_server: StartServer
 ) -> None:
     server = start_server(task_seconds=0.3)
     task_id = task_id_of(create(server, webhook=url_of(receiver) + path))
     wait_until(lambda: Receiver.received, "the callback")
     ((posted_to, data),) = Receiver.received
-    assert posted_to == f"{path.rstrip('/')}/callback"
+    assert posted_to == callback
     assert data == poll(server, task_id)
     assert data["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("webhook", "url"),
+    [
+        ("HTTPS://A.Example", "https://a.example/callback"),
+        ("http://user:p%40w@a:80/x?y#z", "http://user:p%40w@a:80/x/callback?y"),
+        ("http://[::1]:9/", "http://[::1]:9/callback"),
+        ("http://图.example/", "http://xn--wcs.example/callback"),
+        ("http://a:/x", "http://a/x/callback"),
+        ("http://a_b./", "http://a_b./callback"),
+    ],
+)
+def test_callback_stands_behind_the_path(webhook: str, url: str) -> None:
+    assert webhooks.callback_url(webhook) == url
+
+
+UNUSABLE = [
+    *(
+        "x",
+        "/hook",
+        "//a/hook",
+        "ftp://a",
+        "mailto:a@b",
+        "http:a",
+        "http:/a",
+        "http://",
+        "http:///a",
+    ),
+    *("http://:80/", "http://?x", "http://a:x", "http://a:0", "http://a:65536", "http://a:-1"),
+    *("http://a:" + "9" * 5000, "http://a:٣/", "http://[::1", "http://[::::", "http://[1.2.3.4]"),
+    *(
+        "http://a b/",
+        "http://a\n/",
+        "http://a/%zz",
+        "http://999.1.1.1/",
+        "http://a..b/",
+        "http://./",
+    ),
+    *(
+        "http://evil\uff20a/",
+        "http://a\uff0fb",
+        "http://" + "a" * 64,
+        "http://a/" + "b" * 9000,
+        "http://\ufffd/",
+    ),
+    *("http://a\\b/", " http://a/", "http://a$b/", "http://a:80:80/"),
+]
+
+
+@pytest.mark.parametrize("webhook", UNUSABLE, ids=range(len(UNUSABLE)))
+@pytest.mark.parametrize("name", ["webhook", "WebHook"])
+def test_unusable_webhook_is_refused_and_named(
+    name: str, webhook: str, server: ServerThread
+) -> None:
+    fields: dict[str, Any] = {name: webhook}
+    answer = create(server, **fields)
+    message = "webhook must be an http or https URL with a host and a valid port"
+    error = {"code": 400, "message": message, "type": "invalid_request_error"}
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.from_regex(r"[0-9:@a-z.%\[\]?#/-]*", fullmatch=True),
+)
+def test_webhook_that_is_taken_can_be_posted_to(host: str, path: str, odd: str) -> None:
+    for webhook in (f"http://{host}/{path}", f"http://{odd}", f"http://{odd}@a{host}/?{path}"):
+        try:
+            url = webhooks.callback_url(webhook)
+        except URLError:
+            continue
+        assert httpx.URL(url).path.endswith("/callback")
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_password_of_a_webhook_is_sent_and_not_logged(
+    is_up: bool,
+    receiver: http.server.HTTPServer,
+    server: ServerThread,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    host = url_of(receiver).removeprefix("http://") if is_up else "127.0.0.1:9"
+    webhook = f"http://user:pa@s3cret@{host}/"
+    with caplog.at_level("INFO", "fake_apimart"):
+        create(server, prompt="[fake: seconds=0]", webhook=webhook)
+        wait_until(lambda: "status 200" in caplog.text or "given up" in caplog.text, "the end")
+    assert "s3cret" not in caplog.text
+    assert f"http://***@{host}/callback" in caplog.text
+    assert len(Receiver.received) == is_up
+
+
+def test_receiver_that_dribbles_is_given_up(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(webhooks, "RETRY_SECONDS", ())
+    done = threading.Event()
+
+    def dribble(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection, contextlib.suppress(OSError):
+            while not done.wait(0.02):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n"[:1])
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        caplog.at_level("WARNING", "fake_apimart.tasks.callbacks"),
+    ):
+        thread = threading.Thread(target=dribble, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        create(server, prompt="[fake: seconds=0]", webhook=f"http://127.0.0.1:{port}/")
+        wait_until(lambda: "given up" in caplog.text, "the end of the try")
+        done.set()
+        thread.join()
+    assert "TimeoutError" in caplog.text
 
 
 def test_failure_is_posted_too(receiver: http.server.HTTPServer, server: ServerThread) -> None:

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from fake_apimart_storage.interface import StorageError
-from fake_apimart_storage.s3.failure import cause_of
+from fake_apimart_storage.s3.failure import cause_of, without_user_info
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -86,5 +86,5 @@ def is_amazon(endpoint: str) -> bool:
 
 
 def _without_secrets(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    parts = urlsplit(without_user_info(endpoint))
+    return f"{parts.scheme}://{parts.netloc}"

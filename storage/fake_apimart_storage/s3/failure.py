@@ -24,6 +24,11 @@ _CAUSES = {
 """Explanations by S3's error code."""
 
 
+def without_user_info(text: str) -> str:
+    """Return `text` without what stands before the host in each URL, even if it is no valid one."""
+    return _USERINFO.sub("//", text)
+
+
 def code_of(error: BaseException) -> str:
     """Return the error code of S3, or an empty string if the store sent no error."""
     return error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
@@ -34,7 +39,7 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "the store did not answer in time"
     if not isinstance(error, ClientError):
-        return _USERINFO.sub("//", " ".join(str(error).split())) or type(error).__name__
+        return without_user_info(" ".join(str(error).split())) or type(error).__name__
     code = code_of(error)
     message = " ".join(error.response["Error"].get("Message", "").split())
     cause = _CAUSES.get(code)
