@@ -141,10 +141,31 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("errors of create requests use the versioned format too", ("assumed",)),
         Behaviour("`Idempotency-Key`: replay for 24 hours, 409 for a different body", ("docs",)),
         Behaviour("the format of that 409", ("assumed",)),
-        Behaviour("`prompt is required`, `image_urls exceeds max 16`", ("docs",)),
-        Behaviour("the error texts for other invalid fields, and for malformed JSON", ("assumed",)),
         Behaviour(
-            "`build_request_failed` for invalid sizes of gpt-image-2 and for moderation", ("docs",)
+            "`prompt is required`, `image_urls exceeds max 15` (16 for models but gpt-image-2)",
+            ("docs",),
+        ),
+        Behaviour("`n` up to 10 for gpt-image-2, up to 15 for other models", ("docs",)),
+        Behaviour(
+            "malformed JSON, also in a batch: 400 with the text of Go's `encoding/json`; nesting "
+            "to a depth of 10,000 is accepted",
+            ("go",),
+        ),
+        Behaviour(
+            "names of fields match in any case, nested ones too; the last of equal ones counts; "
+            "null and empty text count as absent",
+            ("go",),
+        ),
+        Behaviour("the error texts for other invalid fields", ("assumed",)),
+        Behaviour("the largest JSON body: 64 MiB", ("assumed",)),
+        Behaviour(
+            "a size that gpt-image-2 does not have, and moderation: 500 `build_request_failed: …`",
+            ("docs",),
+        ),
+        Behaviour(
+            "`adaptive` and `match_input_image` as sizes, `1.5K` and `3K` as resolutions, `jpg` as "
+            "output format, and any name of a model are accepted",
+            ("live",),
         ),
         Behaviour(
             "402 with an empty balance, 503 `model_not_found`; their texts", ("live", "assumed")
@@ -184,6 +205,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour(
             "callbacks: flat JSON, posted to `/callback`, retried on 5xx and without a response",
             ("docs",),
+        ),
+        Behaviour(
+            "`/callback` is put behind the webhook's path, before a query; a webhook without a "
+            "host or with an invalid port is rejected when the task is created",
+            ("assumed",),
         ),
     ),
     "Models and balance": (

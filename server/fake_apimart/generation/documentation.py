@@ -25,7 +25,7 @@ from fake_apimart.contract.documentation import (
 )
 from fake_apimart.generation.create import created_answer, versioned_answer
 from fake_apimart.generation.idempotency import HEADER, MAX_KEY_CHARACTERS, REPLAYED_HEADER
-from fake_apimart.generation.input_schema import input_schema
+from fake_apimart.generation.input_schema import INTEGERS, input_schema
 from fake_apimart.generation.models import MODELS, Model, find_model
 from fake_apimart.generation.planning import size_of
 from fake_apimart.generation.request import GenerationRequest, parse_request
@@ -43,14 +43,22 @@ FIELDS = {
         "how the task goes."
     ),
     "n": "How many images.",
-    "size": "A ratio, `auto`, or width x height in pixels; `auto` follows the first reference.",
-    "resolution": "How many pixels for a ratio: about 2^20, 2^22 or 2^24. In any case.",
+    "size": (
+        "A ratio, `auto`, or width x height in pixels; `auto`, or `adaptive` or "
+        "`match_input_image` in its place, follows the first reference. In any case."
+    ),
+    "resolution": (
+        "How many pixels for a ratio: about 2^20, 2^22 or 2^24. In any case; `1.5K` and `3K` are "
+        "drawn as the next one."
+    ),
     "quality": "Taken, and not looked at.",
     "image_urls": "References: URLs, objects that hold one, or both. Other hosts are never asked.",
     "mask_url": "Taken, and not looked at.",
-    "output_format": "The type of the results. In any case.",
+    "output_format": "The type of the results; `jpg` is `jpeg`. In any case.",
     "seed": "The same request with the same seed gives the same bytes.",
-    "webhook": "On the task's end its `data` is sent to this URL and `/callback` behind it (docs).",
+    "webhook": (
+        "On the task's end its `data` is sent to this URL with `/callback` behind its path (docs)."
+    ),
     "metadata": 'Anything. `{"fake_apimart": {"outcome": "failed"}}` says how the task goes.',
 }
 """What the fields of a request mean; what they may hold is in the schema of each model."""
@@ -72,7 +80,10 @@ _MORE: dict[str, Schema] = {
         }
     },
     "mask_url": _URL,
-    "webhook": _URL,
+    "seed": {"minimum": INTEGERS.start, "maximum": INTEGERS.stop - 1},
+    "webhook": {
+        "pattern": r"^https?://[A-Za-z0-9]+(\.[A-Za-z0-9]+)*(:[1-9][0-9]{0,3})?(/[!-~]*)?$"
+    },
 }
 """What requests are held to beyond the schema that clients are given."""
 
@@ -147,8 +158,10 @@ CREATE = Documentation(
 A task out of a prompt, and references where there are some (live, docs). Poll it with
 `GET /v1/tasks/{{task_id}}`.
 
-- The body is JSON, whatever its Content-Type says. Unknown fields are ignored (live), null counts
-  as absent; what each model takes stands in `GET /v1/models/{{model}}/schema` too.
+- The body is JSON of at most 64 MiB (assumed), whatever its Content-Type says. Unknown fields are
+  ignored (live); names of fields match in any case, the last of equal ones counts, null and empty
+  text count as absent (go).
+- JSON that does not parse is refused in the words of Go's `encoding/json` (go).
 - No model runs: the results are drawings of the size asked for.
 - With `{response_version.HEADER}: {response_version.VERSION}` the answer is a 202 (live), and every
   refusal has one form, with its code as a string (live; of other layers' refusals assumed).
@@ -247,6 +260,7 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
         _invalid({"model": _GEMINI, "prompt": "a cat", "n": 0}),
         _invalid({"model": _GEMINI, "prompt": "a cat", "image_urls": ["https://a.b"] * 17}),
         _invalid({"model": _GEMINI, "prompt": "a cat", "image_urls": ["data:image/png;base64,AA"]}),
+        _invalid({"model": _GEMINI, "prompt": "a cat", "webhook": "ftp://client.example"}),
         _invalid(b""),
         errors.insufficient_balance,
         errors.idempotency_key_reused,

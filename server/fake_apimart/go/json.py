@@ -151,7 +151,7 @@ _SCALAR_PATTERN = (
 
 _SPACE = re.compile(_SPACE_PATTERN)
 _UNCLOSED_STRING = re.compile(_UNCLOSED_STRING_PATTERN)
-_BROKEN_ESCAPE = re.compile(rb"\\(u?)[0-9a-fA-F]{0,3}")
+_BROKEN_HEXADECIMAL_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{0,3}")
 _BEGUN_NUMBER = re.compile(
     rb"-?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+(?:(?<!\.)[eE][+-]?[0-9]*+)?+)?+"
 )
@@ -163,6 +163,7 @@ _PAIRS = re.compile(
 )
 
 _LITERALS = {word[:1]: word for word in (b"true", b"false", b"null")}
+_QUOTED = {'"': '"', "'": r"\'"}
 _CLOSING = {b"[": b"]", b"{": b"}"}
 _BEGINNING = {b"[": _State.VALUE, b"{": _State.KEY}
 _AFTER = {b"]": _State.AFTER_ELEMENT, b"}": _State.AFTER_PAIR}
@@ -266,13 +267,10 @@ class _Scanner:
         self._skip(_UNCLOSED_STRING)
         end = self._data[self._position : self._position + 1]
         if end == b"\\":
-            escape = self._skip(_BROKEN_ESCAPE)
-            is_hexadecimal = escape.startswith(rb"\u")
-            if not is_hexadecimal:
-                self._position += 1 - len(escape)
-            raise self._fault(
-                r"in \u hexadecimal character escape" if is_hexadecimal else "in string escape code"
-            )
+            if self._skip(_BROKEN_HEXADECIMAL_ESCAPE):
+                raise self._fault(r"in \u hexadecimal character escape")
+            self._position += 1
+            raise self._fault("in string escape code")
         if end not in (b'"', b""):
             raise self._fault("in string literal")
         self._position += 1
@@ -293,14 +291,7 @@ class _Scanner:
             raise self._fault(_UNFINISHED_NUMBERS[last])
 
     def _fault(self, context: str) -> JSONError:
-        byte = self._data[self._position]
-        return JSONError(f"invalid character {_quote(byte)} {context}")
-
-
-def _quote(byte: int) -> str:
-    """Quote a byte as Go does, for which it is a character of Latin-1."""
-    if chr(byte) == '"':
-        return "'\"'"
-    if chr(byte) == "'":
-        return r"'\''"
-    return f"'{strconv.quote(chr(byte).encode())[1:-1]}'"
+        """Return the error for the byte here, which Go quotes as a character of Latin-1."""
+        character = chr(self._data[self._position])
+        quoted = _QUOTED.get(character) or strconv.quote(character.encode())[1:-1]
+        return JSONError(f"invalid character '{quoted}' {context}")

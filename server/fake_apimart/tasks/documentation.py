@@ -193,7 +193,7 @@ BATCH = Documentation(
     summary="Poll up to 100 tasks at once.",
     description="""
 The tasks in the order asked, unknown ids left out (docs; the answer is assumed). The body is JSON,
-whatever its Content-Type says.
+whatever its Content-Type says, and the name of its field may be in any case (go).
 """,
     body={
         JSON: {
