@@ -107,7 +107,9 @@ class RequestAnswer(Answer):
     sha256: str | None
     headers: dict[str, str] = Field(description="By lower-case name, keys redacted.")
     part_headers: dict[str, str] = Field(description="Of the form's part that held the file.")
-    body: Any = Field(description="The JSON body, or the beginning of another as text.")
+    body: Any = Field(
+        description="The JSON body; as text if it is no JSON, long, or too deep for most parsers."
+    )
     body_bytes: int
     unread_fields: list[str] = Field(description="What was sent and nothing reads.")
 

@@ -93,7 +93,10 @@ class Request:
         self.part_headers: dict[str, str] = fields["part_headers"]
         """The headers of the form part that contained the file."""
         self.json: Any = fields["body"]
-        """The JSON body; the beginning as text if it is long or not JSON."""
+        """The JSON body; text if it is no JSON, long, or too deep for most parsers.
+
+        Stars stand for passwords in its URLs.
+        """
         self.unread_fields: list[str] = fields["unread_fields"]
         """The names of fields that were sent and ignored."""
 
