@@ -81,6 +81,7 @@ _MORE: dict[str, Schema] = {
     },
     "mask_url": _URL,
     "seed": {"minimum": INTEGERS.start, "maximum": INTEGERS.stop - 1},
+    # Not every URL that is taken matches, but every one that matches is taken.
     "webhook": {
         "pattern": r"^https?://[A-Za-z0-9]+(\.[A-Za-z0-9]+)*(:[1-9][0-9]{0,3})?(/[!-~]*)?$"
     },
