@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from fake_apimart.go.json import MAX_DEPTH, JSONError, match_fields, unmarshal
+from fake_apimart.go.json_scanner import Scanner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.go.json_texts import Texts
 
 FIELDS = ("task", "prompt", "n", "image_urls")
 
@@ -109,6 +112,41 @@ def test_lower_depth_may_be_asked_for() -> None:
     assert unmarshal(b"[[]]", 2) == [[]]
     with pytest.raises(JSONError):
         unmarshal(b"[[[]]]", 2)
+
+
+def depth_of(value: Any) -> int:
+    if not isinstance(value, list | dict):
+        return 0
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth_of, inner), default=0)
+
+
+@given(
+    st.recursive(
+        st.none() | st.just("[{"),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=1), inner),
+    )
+)
+def test_depth_is_counted_in_what_is_read_at_once(value: Any) -> None:
+    text = json.dumps(value).encode()
+    depth = depth_of(value)
+    assert unmarshal(text, max(1, depth)) == value
+    if depth > 1:
+        with pytest.raises(JSONError, match="exceeded max depth"):
+            unmarshal(text, depth - 1)
+
+
+def test_scanner_takes_what_the_fast_parser_takes() -> None:
+    texts = Texts(0)
+    for _ in range(5000):
+        text = texts.draw()
+        try:
+            value = unmarshal(text)
+        except JSONError:
+            with pytest.raises(JSONError):
+                Scanner(text, MAX_DEPTH).scan()
+        else:
+            assert unmarshal(Scanner(text, MAX_DEPTH).scan()) == value
 
 
 @pytest.mark.parametrize(
