@@ -96,6 +96,7 @@ def test_end_is_posted_flat_to_the_callback(
         ("http://[::1]:9/", "http://[::1]:9/callback"),
         ("http://图.example/", "http://xn--wcs.example/callback"),
         ("http://a:/x", "http://a/x/callback"),
+        ("http://a:000080/x", "http://a:80/x/callback"),
         ("http://a_b./", "http://a_b./callback"),
     ],
 )

@@ -142,9 +142,10 @@ def callback_url(webhook: str) -> str:
     url = parse(webhook.encode())
     if url.scheme not in _SCHEMES or not url.hostname or len(webhook) > MAX_WEBHOOK_CHARACTERS:
         raise URLError("no http or https URL with a host")
-    if url.port and not (len(url.port) <= MAX_PORT_DIGITS and 0 < int(url.port) <= MAX_PORT):
+    port = url.port.lstrip("0")
+    if url.port and not (0 < len(port) <= MAX_PORT_DIGITS and int(port) <= MAX_PORT):
         raise URLError("invalid port")
-    authority = _host_of(url) + (f":{url.port}" if url.port else "")
+    authority = _host_of(url) + (f":{port}" if port else "")
     if url.user_info:
         authority = f"{url.user_info.decode()}@{authority}"
     path = url.path.decode().rstrip("/")
