@@ -78,22 +78,28 @@ def test_head_of_an_unknown_url_has_no_body(server: ServerThread) -> None:
     assert (answer.status_code, answer.content) == (404, b"")
 
 
-def test_request_id_is_the_time_and_eight_characters(server: ServerThread) -> None:
+def test_request_id_is_the_time_in_china_and_eight_characters(server: ServerThread) -> None:
     before = time.time_ns() // 1_000_000_000
     sent = httpx.get(f"{server.url}/v1/x").headers["x-oneapi-request-id"]
     after = time.time_ns() // 1_000_000_000
     match = REQUEST_ID.fullmatch(sent)
     assert match is not None
-    seconds = [time.strftime("%Y%m%d%H%M%S", time.gmtime(now)) for now in range(before, after + 1)]
+    hours_8 = 8 * 3600
+    seconds = [
+        time.strftime("%Y%m%d%H%M%S", time.gmtime(now + hours_8))
+        for now in range(before, after + 1)
+    ]
     assert match[1] in seconds
 
 
 @pytest.mark.parametrize(
     ("now_ns", "begins"),
     [
-        (1_789_842_056_471_923_385, "20260919182056471923385"),
-        (1_789_842_056_000_000_000, "202609191820560"),
-        (1_789_842_056_000_000_042, "2026091918205642"),
+        (1_789_813_256_471_923_385, "20260919182056471923385"),
+        (1_789_813_256_000_000_000, "202609191820560"),
+        (1_789_813_256_000_000_042, "2026091918205642"),
+        (1_798_732_799_000_000_000, "202612312359590"),
+        (1_798_732_800_000_000_000, "202701010000000"),
     ],
 )
 def test_nanoseconds_are_not_padded(now_ns: int, begins: str) -> None:

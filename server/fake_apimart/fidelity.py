@@ -28,7 +28,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "Every API response": (
         Behaviour("JSON in UTF-8, with the escapes of Go's `encoding/json`", ("live", "go")),
         Behaviour(
-            "`X-Oneapi-Request-Id`: UTC time, unpadded nanoseconds, 8 alphanumeric characters",
+            "`X-Oneapi-Request-Id`: time in UTC+8, unpadded nanoseconds, 8 alphanumeric characters",
             ("live",),
         ),
         Behaviour("unknown path or wrong method: 404 `Invalid URL (METHOD /path)`", ("live", "go")),
@@ -43,11 +43,9 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "CORS headers and preflight responses like those of the vendor's framework", ("go",)
         ),
         Behaviour("internal error: the documented 500", ("docs",)),
-        Behaviour(
-            "403, 502 and 503, only when a rule asks for them; the texts of 403 and 503",
-            ("docs", "assumed"),
-        ),
-        Behaviour("503 `get_channel_failed`, only when a rule asks for it", ("live",)),
+        Behaviour("403 and 502, only when a rule asks for them", ("docs",)),
+        Behaviour("503 `service_unavailable`: its status and type; its text", ("docs", "assumed")),
+        Behaviour("500 `get_channel_failed`, only when a rule asks for it", ("live",)),
         Behaviour(
             "response before the body is read: up to 256 KiB of the body are discarded; beyond "
             "that, `Connection: close`, without a reset",
@@ -147,7 +145,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "`build_request_failed` for invalid sizes of gpt-image-2 and for moderation", ("docs",)
         ),
         Behaviour(
-            "402 with an empty balance, 503 `model_not_found`; their texts", ("live", "assumed")
+            "503 `model_not_found`: its status and code; its text", ("live", "base")
         ),
         Behaviour("base64 in `image_urls` is rejected; the error text", ("page", "assumed")),
         Behaviour(

@@ -110,8 +110,8 @@ def invalid_task_id(language: str | None) -> ApiError:
 
 
 def model_not_found(model: str) -> ApiError:
-    """Refuse a model that is not offered (live status and code; text assumed)."""
-    message = f"No available channel for model {model}"
+    """Refuse a model that is not offered (live status and code; text base)."""
+    message = f"No available channel for model {model} under group default (distributor)"
     return _gateway_error(503, message, "model_not_found")
 
 
@@ -145,8 +145,8 @@ def idempotency_key_reused() -> ApiError:
 
 
 def forbidden() -> ApiError:
-    """Refuse a key that lacks permission (docs; text assumed)."""
-    message = "You do not have permission to access this resource"
+    """Refuse a key that lacks permission (docs)."""
+    message = "Access forbidden. You don't have permission to access this resource"
     return ApiError(403, message, "permission_error", shape=Shape.DOCUMENTED, code=403)
 
 
@@ -165,7 +165,14 @@ def service_unavailable() -> ApiError:
 def channel_busy() -> ApiError:
     """Refuse a task because no upstream channel is free (live)."""
     message = "Please wait and try again later. Thank you for your patience!"
-    return ApiError(503, message, "apimart_error", shape=Shape.GATEWAY, code="get_channel_failed")
+    return ApiError(
+        500,
+        message,
+        "apimart_error",
+        shape=Shape.ROUTER,
+        code="get_channel_failed",
+        names_request=True,
+    )
 
 
 def internal_error() -> ApiError:
