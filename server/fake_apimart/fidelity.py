@@ -57,8 +57,16 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     ),
     "API keys and rate limits": (
         Behaviour("`Authorization: Bearer <key>`", ("page",)),
+        Behaviour("without `Bearer `, exactly so, the whole value is the key", ("base",)),
+        Behaviour(
+            "a key with a blank, and so each other scheme, is unknown unless it is configured",
+            ("assumed",),
+        ),
+        Behaviour(
+            "on `/v1/models/…` the parameter `key` stands in for a missing `Authorization`",
+            ("base",),
+        ),
         Behaviour("every invalid key: 401 `invalid API key (request id: …)`", ("live",)),
-        Behaviour("the scheme `Bearer` is case-insensitive", ("assumed",)),
         Behaviour("429 `Rate limit exceeded. Please try again later`", ("page",)),
         Behaviour("`Retry-After`; a sliding window; rejected requests do not count", ("assumed",)),
     ),
@@ -144,9 +152,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour(
             "`build_request_failed` for invalid sizes of gpt-image-2 and for moderation", ("docs",)
         ),
-        Behaviour(
-            "503 `model_not_found`: its status and code; its text", ("live", "base")
-        ),
+        Behaviour("503 `model_not_found`: its status and code; its text", ("live", "base")),
         Behaviour("base64 in `image_urls` is rejected; the error text", ("page", "assumed")),
         Behaviour(
             "a reference to a missing, expired or broken file of this server, or to one of more "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
+from fake_apimart.contract.api_key import QUERY
 
 KEY = "key"
 FILE = "file"
@@ -97,12 +98,18 @@ OPERATIONS = (
     ),
     Operation(name="tasks.batch", methods=("POST",), paths=("/v1/tasks/batch",), world=KEY),
     Operation(name="models.list", methods=("GET",), paths=("/v1/models",), world=KEY),
-    Operation(name="models.get", methods=("GET",), paths=("/v1/models/{model}",), world=KEY),
+    Operation(
+        name="models.get",
+        methods=("GET",),
+        paths=("/v1/models/{model}",),
+        queries=(QUERY,),
+        world=KEY,
+    ),
     Operation(
         name="models.schema",
         methods=("GET",),
         paths=("/v1/models/{model:path}/schema", "/v1/model-schema"),
-        queries=("model", "operation"),
+        queries=("model", "operation", QUERY),
         world=KEY,
     ),
     Operation(

@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Collection
 
 from fake_apimart.common.waits import pause
-from fake_apimart.contract import errors
-from fake_apimart.contract.api_key import HEADER, bearer_key
+from fake_apimart.contract import api_key, errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
 from fake_apimart.worlds import magic_keys
@@ -19,7 +18,7 @@ from fake_apimart.worlds.faults import AnswerOverridden, Faults, Rule, Step
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
-_HEADER = HEADER.encode()
+_HEADER = api_key.HEADER.encode()
 
 
 class Admission:
@@ -66,8 +65,10 @@ class Admission:
             exchange.move_to(self._worlds.by_key_unrestored(key))
 
     def _is_good(self, key: str) -> bool:
+        if not api_key.may_be_good(key, self._api_keys):
+            return False
         if not self._api_keys or key in self._api_keys:
-            return bool(key)
+            return True
         return self._takes_fakes and magic_keys.is_fake(key)
 
     async def enter(self, exchange: Exchange, world: World | None = None) -> None:
@@ -104,4 +105,11 @@ class Admission:
 
 
 def _key_of(exchange: Exchange) -> str:
-    return bearer_key(exchange.header(_HEADER) or "")
+    """Return the key that a request is sent with, as text of one character for each byte."""
+    authorization = exchange.header(_HEADER)
+    if authorization:
+        return api_key.key_of(authorization)
+    if exchange.paths.path.startswith(api_key.QUERY_PATHS):
+        in_query = exchange.query(api_key.QUERY) or ""
+        return in_query.encode("utf-8", "surrogateescape").decode("latin-1")
+    return ""

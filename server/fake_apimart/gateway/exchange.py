@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
 from fake_apimart.contract import response_version
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.paths import Paths
+from fake_apimart.go.url import parse_query
 from fake_apimart.http.early_answers import after_body
 from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import text_of
@@ -91,11 +91,16 @@ class Exchange:
         return text_of(self.headers, name)
 
     def query(self, name: str) -> str | None:
-        """Return the last value of the query's parameter `name`, or None if it is missing."""
+        """Return the first value of the query's parameter `name` (go), or None if it is missing.
+
+        Bytes that are not UTF-8 are lone surrogates in it.
+        """
         if not self.query_string:
             return None
-        text = self.query_string.decode("latin-1")
-        return dict(parse_qsl(text, keep_blank_values=True)).get(name)
+        wanted = name.encode()
+        found = (value for each, value in parse_query(self.query_string) if each == wanted)
+        value = next(found, None)
+        return None if value is None else value.decode("utf-8", "surrogateescape")
 
     @property
     def is_versioned(self) -> bool:

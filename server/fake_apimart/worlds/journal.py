@@ -7,10 +7,10 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fake_apimart.contract.api_key import redacted
 from fake_apimart.contract.operations import BY_NAME
+from fake_apimart.go.url import parse_query
 
 MAX_ENTRIES = 1000
 """Entries per journal; the oldest is evicted first."""
@@ -149,9 +149,10 @@ class Entry:
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
-        for name, _ in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True):
-            if name not in read:
-                yield f"?{name}"
+        for name, _ in parse_query(self.query):
+            text = name.decode("utf-8", "replace")
+            if text not in read:
+                yield f"?{text}"
 
 
 def _printable(text: str) -> str:
