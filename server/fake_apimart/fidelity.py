@@ -36,12 +36,17 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "the path in that message is the requested one, decoded, without the query", ("go",)
         ),
         Behaviour(
-            "superfluous trailing slash: 307 (301 for GET), before the key is checked", ("go",)
+            "a slash too many behind a route: 301 with a link for GET, else 307; before all checks, "
+            "without request id and CORS headers; two slashes too many: 404",
+            ("go",),
         ),
-        Behaviour("repeated slashes are merged into one", ("assumed",)),
+        Behaviour("doubled slashes elsewhere are merged into one", ("assumed",)),
         Behaviour(
-            "CORS headers and preflight responses like those of the vendor's framework", ("go",)
+            "CORS headers where `Origin` is not the request's own host, and 204 to each `OPTIONS` "
+            "from there",
+            ("go", "base"),
         ),
+        Behaviour("a preflight's answer names the headers that it asks for", ("assumed",)),
         Behaviour("internal error: the documented 500", ("docs",)),
         Behaviour("403 and 502, only when a rule asks for them", ("docs",)),
         Behaviour("503 `service_unavailable`: its status and type; its text", ("docs", "assumed")),

@@ -134,8 +134,3 @@ KEYED = tuple(each.name for each in BY_NAME.values() if each.world == KEY)
 def is_file_path(path: str) -> bool:
     """Return whether `path` is a file's URL, and not one of the API."""
     return path.startswith(FILE_PREFIXES)
-
-
-def is_allowed(method: str, path: str) -> bool:
-    """Return whether an operation answers `method` at exactly `path`."""
-    return any(method in each.methods and path in each.paths for each in OPERATIONS)

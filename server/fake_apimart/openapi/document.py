@@ -22,7 +22,7 @@ are the very bodies that this server writes.
 **Authorize** with any API key, unless `FAKE_APIMART_API_KEYS` lists some. Each key has a world of
 its own, with its files, tasks and balance. What no operation is at, and an operation asked by
 another method, is answered 404 `Invalid URL (GET /v1/nothing)` (live); a slash too many behind a
-path is redirected (go), and answers to another `Origin` carry CORS headers (go).
+path is redirected (go), and answers to an `Origin` of another host carry CORS headers (go).
 """
 
 _REFERENCE = "#/components/schemas/"
