@@ -62,6 +62,8 @@ def test_unknown_url_is_404_with_and_without_a_key(
         ("/v1/x?y=z", "/v1/x"),
         ("/v1/%E7%85%A7", "/v1/照"),
         ("/v1/%FF%FE", r"/v1/\ufffd\ufffd"),
+        ("/v1/照", "/v1/照"),
+        ("/v1/\udce7\udc85x", r"/v1/\ufffd\ufffdx"),
         ("/v1/a%20b%22", r"/v1/a b\""),
         ("/v1/%3Cb%3E", r"/v1/\u003cb\u003e"),
         ("//v1//x", "//v1//x"),
@@ -70,8 +72,9 @@ def test_unknown_url_is_404_with_and_without_a_key(
 def test_unknown_path_is_stated_as_go_prints_it(
     sent: str, stated: str, server: ServerThread
 ) -> None:
-    request = f"GET {sent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-    assert parse_head(exchange(server.address, request))[2] == not_found("GET", stated)
+    request = f"GET {sent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = exchange(server.address, request.encode("utf-8", "surrogateescape"))
+    assert parse_head(answer)[2] == not_found("GET", stated)
 
 
 def test_head_of_an_unknown_url_has_no_body(server: ServerThread) -> None:
@@ -259,7 +262,7 @@ def test_preflight_without_asked_headers_allows_none(server: ServerThread) -> No
     assert "access-control-allow-headers" not in answer.headers
 
 
-FOREIGN = ["https://app.example", "null", "HTTP://H", "http://h:80", "http://h/", "ftp://h", "h"]
+FOREIGN = [
     "https://app.example",
     "null",
     "HTTP://H",
@@ -267,7 +270,6 @@ FOREIGN = ["https://app.example", "null", "HTTP://H", "http://h:80", "http://h/"
     "http://h/",
     "ftp://h",
     "h",
-    "x",
 ]
 OWN = [None, "", "http://h", "https://h"]
 

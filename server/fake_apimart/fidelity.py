@@ -36,8 +36,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "the path in that message is the requested one, decoded, without the query", ("go",)
         ),
         Behaviour(
-            "a slash too many behind a route: 301 with a link for GET, else 307; before all checks, "
-            "without request id and CORS headers; two slashes too many: 404",
+            "a slash too many behind a route: 301 with a link for GET, else 307, before all "
+            "checks, without request id and CORS headers; two slashes too many: 404",
             ("go",),
         ),
         Behaviour("doubled slashes elsewhere are merged into one", ("assumed",)),
