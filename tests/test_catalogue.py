@@ -129,7 +129,7 @@ def test_every_path_requires_a_key(path: str, server: ServerThread) -> None:
     assert httpx.get(server.url + path).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/v1/balance", "/balance", "/v1/user/balance"])
+@pytest.mark.parametrize("path", ["/v1/balance", "/balance", "/v1/user/balance", "/user/balance"])
 def test_balance_starts_unspent(path: str, server: ServerThread) -> None:
     answer = httpx.get(server.url + path, headers={"Authorization": "Bearer nobody"})
     assert answer.text == (

@@ -72,12 +72,20 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("base",),
         ),
         Behaviour("every invalid key: 401 `invalid API key (request id: …)`", ("live",)),
+        Behaviour(
+            "402 `[token_id=…] insufficient balance …` with less than 0.05 left, before the rate",
+            ("live",),
+        ),
+        Behaviour("its shape, and that it names the request", ("assumed",)),
+        Behaviour(
+            "with nothing left, only the balance and the poll of a task are answered", ("assumed",)
+        ),
         Behaviour("429 `Rate limit exceeded. Please try again later`", ("page",)),
         Behaviour("`Retry-After`; a sliding window; rejected requests do not count", ("assumed",)),
     ),
     "Uploads": (
         Behaviour("the five fields of the response and their types", ("page", "live")),
-        Behaviour("order of checks: key, rate limit, form, size, type, storage", ("assumed",)),
+        Behaviour("order of checks: key, balance, rate, form, size, type, storage", ("assumed",)),
         Behaviour(
             "`missing or invalid file field: `, followed by Go's own error text",
             ("page", "live", "go"),

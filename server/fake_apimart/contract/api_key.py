@@ -9,9 +9,13 @@ from fake_apimart.common.redaction import REDACTED
 HEADER = "authorization"
 QUERY = "key"
 """The parameter of a query that stands in for a missing header (base)."""
-QUERY_PATHS = "/v1/models/"
-"""What the paths begin with on which it does."""
+_QUERY_PATHS = "/v1/models/"
 _PREFIX = "Bearer "
+
+
+def is_read_in_query(path: str) -> bool:
+    """Return whether the query's QUERY stands in for a missing header at `path` (base)."""
+    return path.startswith(_QUERY_PATHS)
 
 
 def key_of(authorization: str) -> str:

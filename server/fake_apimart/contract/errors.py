@@ -6,6 +6,7 @@ Each function returns an ApiError for handlers to raise; how it is written to th
 
 from __future__ import annotations
 
+from fake_apimart.contract.amounts import MINIMUM_BALANCE
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError, Shape
 
 
@@ -79,9 +80,16 @@ def upload_failed() -> ApiError:
     return ApiError(500, "failed to upload image", "server_error")
 
 
-def insufficient_balance() -> ApiError:
-    """Refuse a task because the balance is used up (live status; shape assumed)."""
-    return _gateway_error(402, "insufficient balance")
+def insufficient_balance(token_id: int, remaining: float) -> ApiError:
+    """Refuse a key that has less than the minimum left (live; keys and request id assumed).
+
+    `token_id` is the key's number, `remaining` is in the currency.
+    """
+    return _gateway_error(
+        402,
+        f"[token_id={token_id}] insufficient balance "
+        f"(current: {remaining:.6f} USD, required: {MINIMUM_BALANCE:.6f} USD)",
+    )
 
 
 def invalid_parameter(message: str) -> ApiError:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
-from fake_apimart.contract.api_key import QUERY
 
 KEY = "key"
 FILE = "file"
@@ -17,6 +16,7 @@ FILE_PREFIXES = ("/f/image/", "/image/")
 
 _ALWAYS = ("bad_gateway", "service_unavailable")
 _KEYED = ("invalid_key", "forbidden", "rate_limited", *_ALWAYS)
+_PAID = (*_KEYED, "insufficient_balance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,12 @@ class Operation:
     """Whose world a request belongs to: that of its KEY or of the FILE that it asks for.
 
     Empty where it belongs to none: it then needs no key, meets no rule and is not journaled.
+    """
+    needs_balance: bool = False
+    """Whether a key is refused that has hardly anything left (live).
+
+    Only the balance and the poll of a task do without, so that nobody's last money hides its own
+    result (assumed).
     """
     is_rated: bool = False
     """Whether a request counts against its key's rate."""
@@ -59,9 +65,10 @@ OPERATIONS = (
         methods=("POST",),
         paths=("/v1/uploads/images",),
         world=KEY,
+        needs_balance=True,
         is_rated=True,
         store_failure=errors.upload_failed,
-        faults=(*_KEYED, "file_too_large", "upload_failed"),
+        faults=(*_PAID, "file_too_large", "upload_failed"),
     ),
     Operation(
         name="files.get",
@@ -76,9 +83,10 @@ OPERATIONS = (
         methods=("POST",),
         paths=("/v1/images/generations",),
         world=KEY,
+        needs_balance=True,
         is_rated=True,
         is_versioned=True,
-        faults=(*_KEYED, "insufficient_balance", "channel_busy", "model_not_found"),
+        faults=(*_PAID, "channel_busy", "model_not_found"),
     ),
     Operation(
         name="tasks.get",
@@ -96,26 +104,43 @@ OPERATIONS = (
         queries=("language",),
         world=KEY,
     ),
-    Operation(name="tasks.batch", methods=("POST",), paths=("/v1/tasks/batch",), world=KEY),
-    Operation(name="models.list", methods=("GET",), paths=("/v1/models",), world=KEY),
+    Operation(
+        name="tasks.batch",
+        methods=("POST",),
+        paths=("/v1/tasks/batch",),
+        world=KEY,
+        needs_balance=True,
+        faults=_PAID,
+    ),
+    Operation(
+        name="models.list",
+        methods=("GET",),
+        paths=("/v1/models",),
+        world=KEY,
+        needs_balance=True,
+        faults=_PAID,
+    ),
     Operation(
         name="models.get",
         methods=("GET",),
         paths=("/v1/models/{model}",),
-        queries=(QUERY,),
         world=KEY,
+        needs_balance=True,
+        faults=_PAID,
     ),
     Operation(
         name="models.schema",
         methods=("GET",),
         paths=("/v1/models/{model:path}/schema", "/v1/model-schema"),
-        queries=("model", "operation", QUERY),
+        queries=("model", "operation"),
         world=KEY,
+        needs_balance=True,
+        faults=_PAID,
     ),
     Operation(
         name="balance.get",
         methods=("GET",),
-        paths=("/v1/balance", "/balance", "/v1/user/balance"),
+        paths=("/v1/balance", "/balance", "/v1/user/balance", "/user/balance"),
         world=KEY,
     ),
     Operation(name="health", methods=("GET",), paths=("/_fake/health",), faults=()),

@@ -17,7 +17,6 @@ from fake_apimart.http.request_body import LimitedBody
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.callbacks import Callbacks
-from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 
@@ -32,14 +31,12 @@ class Generations:
     def __init__(
         self,
         settings: Settings,
-        tasks: TaskStore,
         accounts: Accounts,
         idempotency: Idempotency,
         planner: Planner,
         callbacks: Callbacks,
     ) -> None:
         self._settings = settings
-        self._tasks = tasks
         self._accounts = accounts
         self._idempotency = idempotency
         self._planner = planner
@@ -83,13 +80,9 @@ class Generations:
             default_outcome=world.settings.outcome,
         )
         exchange.entry.unread = list(parsed.unread[:MAX_UNREAD_FIELDS])
-        if await self._accounts.remaining(world) <= 0:
-            raise errors.insufficient_balance()
-        exchange.fire(Step.BALANCE)
         exchange.fire(Step.CHANNEL, model=parsed.model.id)
         task = await self._plan(exchange, parsed)
-        await self._tasks.put(task, world)
-        await self._accounts.add(task, world)
+        await self._accounts.store(task, world)
         if task.webhook:
             self._callbacks.schedule(task, world)
         return task.id

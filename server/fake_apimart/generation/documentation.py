@@ -248,7 +248,6 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
         _invalid({"model": _GEMINI, "prompt": "a cat", "image_urls": ["https://a.b"] * 17}),
         _invalid({"model": _GEMINI, "prompt": "a cat", "image_urls": ["data:image/png;base64,AA"]}),
         _invalid(b""),
-        errors.insufficient_balance,
         errors.idempotency_key_reused,
         _of_model(errors.build_request_failed, {"size": "3:5"}),
         errors.content_moderation_failed,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from fake_apimart.contract.api_key import QUERY
 from fake_apimart.service.documentation import TAGS
 from fake_apimart.version import __version__
 
@@ -51,7 +52,13 @@ APIMART = Group(
     tags=TAGS,
     description=DESCRIPTION,
     security={
-        "key": {"type": "http", "scheme": "bearer", "description": "An API key; each has a world."}
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key; each has a world."},
+        "key_in_query": {
+            "type": "apiKey",
+            "in": "query",
+            "name": QUERY,
+            "description": "The same, where there is no header (base).",
+        },
     },
 )
 

@@ -56,9 +56,10 @@ class Service:
         self.task_store = TaskStore(storage, clock)
         idempotency = Idempotency(storage, clock)
         self.reset = Reset(storage, self.worlds, self.index, self.task_store, idempotency)
-        self.accounts = Accounts(self.task_store)
+        self.accounts = Accounts(self.task_store, self.worlds)
         self._admission = Admission(
             self.worlds,
+            self.accounts.require,
             settings.api_keys,
             takes_fakes=settings.control,
             stopping=self.stopping,
@@ -74,7 +75,6 @@ class Service:
         self._balance = Balance(self.accounts)
         self._generations = Generations(
             settings,
-            self.task_store,
             self.accounts,
             idempotency,
             Planner(settings, randomness, references),

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fake_apimart.contract.api_key import redacted
+from fake_apimart.contract.api_key import QUERY, is_read_in_query, redacted
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.go.url import parse_query
 
@@ -149,6 +149,8 @@ class Entry:
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
+        if is_read_in_query(self.path):
+            read = (*read, QUERY)
         for name, _ in parse_query(self.query):
             text = name.decode("utf-8", "replace")
             if text not in read:
