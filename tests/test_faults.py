@@ -89,6 +89,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "models.list": ("GET", "/v1/models", {}),
     "models.get": ("GET", "/v1/models/gpt-image-2", {}),
     "models.schema": ("GET", "/v1/model-schema?model=gpt-image-2", {}),
+    "models.docs": ("GET", "/v1/model-docs?model=gpt-image-2", {}),
     "balance.get": ("GET", "/v1/balance", {}),
 }
 

@@ -204,7 +204,15 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
     ),
     "Models and balance": (
-        Behaviour("`GET /v1/models`, and the two schema routes", ("live",)),
+        Behaviour("`GET /v1/models`, `?expand=parameters`, and the two schema routes", ("live",)),
+        Behaviour("endpoint types of other models than the recorded ones", ("assumed",)),
+        Behaviour(
+            "schemas allow more than is taken, as the recorded one does; any model that is taken "
+            "has one",
+            ("live", "assumed"),
+        ),
+        Behaviour("`x-fake` in a schema: the further rules of this server", ("assumed",)),
+        Behaviour("`GET /v1/model-docs`: its fields; the text of its pages", ("live", "assumed")),
         Behaviour("`GET /v1/models/{id}`; an unknown model is an error with status 200", ("base",)),
         Behaviour("gpt-image-2: aspect ratios, prices, and at most 16 references", ("docs",)),
         Behaviour("limits and prices of other models", ("assumed",)),

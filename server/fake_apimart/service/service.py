@@ -93,6 +93,7 @@ class Service:
             "models.list": self._catalogue.models,
             "models.get": self._catalogue.model,
             "models.schema": self._catalogue.schema,
+            "models.docs": self._catalogue.docs,
             "balance.get": self._balance.get,
             "health": self._health.get,
         }
