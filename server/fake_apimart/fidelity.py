@@ -141,10 +141,16 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("the same 403 for a name that never existed", ("assumed",)),
         Behaviour("`/image/…` is an alias", ("live",)),
         Behaviour("no CORS headers, unless configured", ("live",)),
+        Behaviour("`Range` and `ETag`", ("live",)),
         Behaviour(
-            "`Range`, `ETag`, `Last-Modified`, and conditional requests with them",
-            ("live", "assumed"),
+            "`Last-Modified` is the real time, also where a world's clock is changed", ("go",)
         ),
+        Behaviour(
+            "`If-Match`, `If-Unmodified-Since` (412), `If-None-Match`, `If-Modified-Since` (304) "
+            "and `If-Range`, in Go's order and with its dates, before `Range`",
+            ("go",),
+        ),
+        Behaviour("the XML of that 412, as on S3", ("assumed",)),
         Behaviour("a request for several ranges gets the whole file, as on S3", ("assumed",)),
         Behaviour("storage that cannot be read: 503 `SlowDown`", ("assumed",)),
         Behaviour(

@@ -205,6 +205,12 @@ def cors_not_enabled() -> ApiError:
     return ApiError(403, message, shape=Shape.S3, code="AccessForbidden")
 
 
+def precondition_failed() -> ApiError:
+    """Refuse a file that is not as `If-Match` or `If-Unmodified-Since` say (go, body as on S3)."""
+    message = "At least one of the pre-conditions you specified did not hold"
+    return ApiError(412, message, shape=Shape.S3, code="PreconditionFailed")
+
+
 def invalid_range(size: int) -> ApiError:
     """Refuse a range that starts beyond the end of a file of `size` bytes (assumed, as S3 does)."""
     return ApiError(

@@ -69,7 +69,7 @@ class Service:
         self.tasks = Tasks(settings, self.task_store, results)
         self._callbacks = Callbacks(self.tasks.finished_data)
         self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)
-        self._files = Files(storage, self.worlds, self._admission, settings.delivery)
+        self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
         self._health = Health(storage)
         self._catalogue = Catalogue(settings)
         self._balance = Balance(self.accounts)
