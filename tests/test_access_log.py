@@ -16,7 +16,8 @@ MEMORY = ("--storage", "memory://")
 
 def lines_of(*flags: str) -> list[str]:
     with ServerProcess(*MEMORY, *flags) as server:
-        httpx.get(f"{server.url}/v1/models?x=%20%0A", headers={"Authorization": "Bearer s3cret"})
+        url = f"{server.url}/v1/models?x=%20%0A&%6Bey=s3cret"
+        httpx.get(url, headers={"Authorization": "Bearer s3cret"})
         return server.end()[1].splitlines()
 
 
@@ -24,14 +25,34 @@ def lines_of(*flags: str) -> list[str]:
 def test_request_is_a_line_without_its_key() -> None:
     (line,) = lines_of()
     pattern = (
-        r'20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO 127\.0\.0\.1:\d+ - "GET /v1/models\?x=%20%0A '
+        r'20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO 127\.0\.0\.1:\d+ - "GET /v1/models\?x=%20%0A&'
     )
-    assert re.fullmatch(pattern + r'HTTP/1\.1" 200', line), line
+    assert re.fullmatch(pattern + r'%6Bey=\*\*\* HTTP/1\.1" 200', line), line
 
 
 @pytest.mark.subprocess
 def test_log_can_be_left_out() -> None:
     assert lines_of("--no-access-log") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (b"a=b", "a=b"),
+        (b"key=s3cret", "key=***"),
+        (b"a=b&key=s3cret&c=d", "a=b&key=***&c=d"),
+        (b"%4B%65y=s3cret=s3cret", "%4B%65y=***"),
+        (b"key", "key"),
+        (b"monkey=1&keys=2", "monkey=1&keys=2"),
+        (b"a=\xe9\x85", r"a=\xe9\x85"),
+    ],
+)
+def test_key_in_a_query_is_not_shown(
+    query: bytes, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    AccessLog(StoppedClock(0)).request(("h", 1), "GET", "/v1/\udcff", query, "1.1", 200)
+    line = capsys.readouterr().err.partition(" INFO ")[2]
+    assert line == f'h:1 - "GET /v1/%FF?{shown} HTTP/1.1" 200\n'
 
 
 def test_stamp_follows_the_clock(capsys: pytest.CaptureFixture[str]) -> None:

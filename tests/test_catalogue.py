@@ -2,27 +2,87 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
 import httpx
+import jsonschema_rs
 import pytest
 from fake_apimart.contract.amounts import credits_for, round_amount
+from fake_apimart.generation.models import RESOLUTIONS, find_model
 
 from tests.conftest import StartServer
 from tests.generating import NOW, create, poll, task_id_of
 from tests.harness import AUTHORIZED, ServerThread, StoppedClock
+
+ENTRY = {
+    "id": "gemini-3-pro-image-preview",
+    "object": "model",
+    "created": 1626777600,
+    "owned_by": "custom",
+    "supported_endpoint_types": ["openai"],
+    "category": "image",
+    "capability_tags": ["Text to Image"],
+}
 
 
 def test_models_are_listed_in_the_live_form(client: httpx.Client) -> None:
     answer = client.get("/v1/models").json()
     assert list(answer) == ["data", "object", "success"]
     assert (answer["object"], answer["success"]) == ("list", True)
-    assert answer["data"][0] == {
-        "id": "gemini-3-pro-image-preview",
-        "object": "model",
-        "created": 1626777600,
-        "owned_by": "custom",
-        "supported_endpoint_types": ["image-generation"],
-        "category": "image",
-    }
+    assert answer["data"] == [ENTRY, {**ENTRY, "id": "gpt-image-2"}]
+    assert [list(each) for each in answer["data"]] == [list(ENTRY)] * 2
+
+
+@pytest.mark.parametrize(
+    ("model", "types"),
+    [
+        ("gpt-image-2", ["openai"]),
+        ("gemini-3-pro-image-preview", ["openai"]),
+        ("some-other-model", ["openai"]),
+        ("gpt-image-2-official", ["image-generation", "openai"]),
+        ("gpt-image-2.5-flare", ["image-generation", "openai"]),
+        ("gpt-image-2.5", ["image-generation", "openai"]),
+    ],
+)
+def test_model_says_by_its_name_which_endpoints_it_has(
+    model: str, types: list[str], start_server: StartServer
+) -> None:
+    server = start_server(models=model)
+    (entry,) = httpx.get(f"{server.url}/v1/models", headers=AUTHORIZED).json()["data"]
+    assert entry == {**ENTRY, "id": model, "supported_endpoint_types": types}
+
+
+@pytest.mark.parametrize("query", ["expand=parameters", "expand=category,parameters&category="])
+def test_expanded_entry_says_what_a_request_may_hold(query: str, client: httpx.Client) -> None:
+    for entry in client.get(f"/v1/models?{query}").json()["data"]:
+        parameters = entry.pop("parameters")
+        assert entry == {**ENTRY, "id": entry["id"]}
+        schema = client.get(f"/v1/models/{entry['id']}/schema").json()
+        assert parameters == {
+            "operation": "image_generation",
+            "method": "POST",
+            "endpoint": "/v1/images/generations",
+            "schema_version": "2026-07-30",
+            "source": "task_model_registry",
+            "input_schema": schema["input_schema"],
+        }
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?expand=category", "?expand=", "?expand", "?Expand=parameters"]
+)
+def test_entries_are_not_expanded_otherwise(query: str, client: httpx.Client) -> None:
+    assert client.get(f"/v1/models{query}").json()["data"][0] == ENTRY
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("category=image", 2), ("category=", 2), ("category=video", 0), ("category=IMAGE", 0)],
+)
+def test_list_can_be_of_one_category(query: str, count: int, client: httpx.Client) -> None:
+    assert len(client.get(f"/v1/models?{query}").json()["data"]) == count
 
 
 @pytest.mark.parametrize("model", ["gemini-3-pro-image-preview", "gpt-image-2"])
@@ -51,7 +111,6 @@ def test_model_that_is_not_listed_is_an_error_with_status_200(
 def test_model_needs_a_key_and_one_segment(server: ServerThread, client: httpx.Client) -> None:
     assert httpx.get(f"{server.url}/v1/models/gpt-image-2").status_code == 401
     assert client.get("/v1/models/a/b").status_code == 404
-    assert client.get("/v1/models/gpt-image-2/").status_code == 404
 
 
 def test_model_that_is_not_offered_is_not_there(start_server: StartServer) -> None:
@@ -87,7 +146,7 @@ def test_schema_has_the_live_form(path: str, client: httpx.Client) -> None:
             "replay_header": "Idempotency-Replayed",
             "required": False,
             "retention_seconds": 86400,
-            "scope": "api_key+endpoint",
+            "scope": "api_key_endpoint",
         },
         "response_contract": {
             "header": "X-APIMart-Response-Version",
@@ -96,8 +155,80 @@ def test_schema_has_the_live_form(path: str, client: httpx.Client) -> None:
         "schema_version": "2026-07-30",
         "source": "task_model_registry",
     }
-    assert schema["required"] == ["model", "prompt"]
-    assert schema["properties"]["image_urls"]["maxItems"] == 15
+    assert schema["properties"]["model"] == {"type": "string", "const": "gpt-image-2"}
+
+
+PUBLISHED = {
+    "n": {"type": "integer", "default": 1, "minimum": 1},
+    "size": {"type": "string"},
+    "quality": {"type": "string"},
+    "image_urls": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    "webhook": {"type": "string", "format": "uri"},
+}
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "any-other-model"])
+def test_input_schema_is_as_wide_as_the_live_one(model: str, client: httpx.Client) -> None:
+    schema = client.get(f"/v1/models/{model}/schema").json()["input_schema"]
+    jsonschema_rs.Draft202012Validator(schema)
+    more = schema.pop("x-fake")
+    properties = schema.pop("properties")
+    assert schema == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["model"],
+        "anyOf": [{"required": ["prompt"]}, {"required": ["messages"]}],
+        "additionalProperties": True,
+    }
+    assert "resolution" not in properties
+    assert {name: properties[name] for name in PUBLISHED} == PUBLISHED
+    offered = find_model(model, ())
+    assert more["n"] == {"maximum": offered.max_images}
+    assert more["image_urls"]["maxItems"] == offered.max_references
+    assert more["resolution"]["enum"] == list(RESOLUTIONS)
+    assert ("anyOf" in more["size"]) is bool(offered.ratios)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "gpt-image-2", "prompt": "a cat"},
+        {"model": "gpt-image-2", "messages": [{"role": "user"}], "n": 100},
+        {"model": "gpt-image-2", "prompt": "", "size": "7:5", "resolution": "9k", "any": {}},
+        {"model": "gpt-image-2", "prompt": "", "image_urls": ["https://a.example/b.png"]},
+    ],
+)
+def test_input_schema_takes_what_clients_send(body: dict[str, Any], client: httpx.Client) -> None:
+    schema = client.get("/v1/models/gpt-image-2/schema").json()["input_schema"]
+    assert jsonschema_rs.Draft202012Validator(schema).is_valid(body)
+
+
+@pytest.mark.parametrize(
+    "model", ["x", "a/b", "gpt-image-2.5-flare", "照", "it's <b>", "%", "?", "a+b", ".", "x" * 2000]
+)
+def test_every_model_that_a_create_takes_has_a_schema(model: str, server: ServerThread) -> None:
+    url = f"{server.url}/v1/model-schema"
+    for query in ({"model": model}, {"model": model, "operation": "image_generation"}):
+        answer = httpx.get(url, headers=AUTHORIZED, params=query)
+        assert answer.status_code == 200
+        assert answer.json()["model"] == model
+        assert answer.json()["input_schema"]["properties"]["model"]["const"] == model
+    assert create(server, model=model).status_code == 200
+
+
+def test_schema_stands_below_the_model_too(client: httpx.Client) -> None:
+    for path in ("/v1/models/a%2Fb/schema", "/v1/models/a/b/schema", "/v1//models/a//b/schema"):
+        assert client.get(path).json()["model"] == "a/b"
+
+
+@pytest.mark.parametrize(("model", "status"), [("x", 200), ("y", 404), ("gpt-image-2", 404)])
+def test_only_offered_models_have_a_schema(
+    model: str, status: int, start_server: StartServer
+) -> None:
+    server = start_server(models="x,gpt-image-1")
+    for path in (f"/v1/models/{model}/schema", f"/v1/model-schema?model={model}"):
+        assert httpx.get(server.url + path, headers=AUTHORIZED).status_code == status
+    assert (create(server, model=model).status_code == 200) is (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +236,12 @@ def test_schema_has_the_live_form(path: str, client: httpx.Client) -> None:
     [
         ("/v1/model-schema", 400, "model is required"),
         ("/v1/model-schema?model=", 400, "model is required"),
-        ("/v1/model-schema?model=x", 404, "unknown model: x"),
-        ("/v1/models/x/schema", 404, "unknown model: x"),
-        ("/v1/models/a/b/schema", 404, "unknown model: a/b"),
+        ("/v1/model-schema?model=%20", 400, "model is required"),
+        ("/v1/models/%20/schema", 400, "model is required"),
+        ("/v1/model-docs", 400, "model is required"),
+        ("/v1/model-docs?model=", 400, "model is required"),
+        ("/v1/model-docs?model=%20", 400, "model is required"),
+        ("/v1/model-docs?models=gpt-image-2", 400, "model is required"),
         (
             "/v1/model-schema?model=gpt-image-2&operation=video",
             400,
@@ -115,7 +249,7 @@ def test_schema_has_the_live_form(path: str, client: httpx.Client) -> None:
         ),
     ],
 )
-def test_schema_of_an_unknown_model_is_refused(
+def test_schema_and_page_without_a_model_or_of_another_operation_are_refused(
     path: str, status: int, message: str, client: httpx.Client
 ) -> None:
     answer = client.get(path)
@@ -123,14 +257,64 @@ def test_schema_of_an_unknown_model_is_refused(
     assert (answer.status_code, answer.json()) == (status, {"error": error})
 
 
+def test_unknown_model_is_named_in_the_refusal(start_server: StartServer) -> None:
+    server = start_server(models="x")
+    answer = httpx.get(f"{server.url}/v1/models/a/b/schema", headers=AUTHORIZED)
+    error = {"code": 404, "message": "unknown model: a/b", "type": "invalid_request_error"}
+    assert answer.json() == {"error": error}
+
+
+def docs_of(client: httpx.Client, model: str) -> dict[str, Any]:
+    """Return a model's page, held to what the vendor's own client asks of it."""
+    answer = client.get("/v1/model-docs", params={"model": model})
+    assert answer.status_code == 200
+    docs: dict[str, Any] = answer.json()
+    assert list(docs) == [
+        *("object", "model", "doc_url", "markdown_url", "markdown"),
+        *("fetched_at", "cache_ttl_seconds", "stale"),
+    ]
+    assert (docs["object"], docs["model"]) == ("model.documentation", model)
+    assert urlsplit(docs["doc_url"]).scheme == urlsplit(docs["markdown_url"]).scheme == "https"
+    assert docs["markdown"].strip()
+    assert isinstance(docs["fetched_at"], int)
+    assert abs(docs["fetched_at"] - time.time()) < 60
+    assert (docs["cache_ttl_seconds"], docs["stale"]) == (604_800, False)
+    return docs
+
+
+def test_page_of_a_model_tells_its_fields(client: httpx.Client) -> None:
+    docs = docs_of(client, "gpt-image-2")
+    assert docs["markdown"].startswith("# gpt-image-2\n")
+    for name in ("prompt", "size", "image_urls", "resolution", "webhook"):
+        assert f"| `{name}` |" in docs["markdown"]
+
+
+@pytest.mark.parametrize("model", ["another-model", "a/b?c", "照", "<b>"])
+def test_page_of_a_model_that_is_not_listed_says_so(model: str, client: httpx.Client) -> None:
+    docs = docs_of(client, model)
+    assert "does not list this model" in docs["markdown"]
+    assert model in docs["markdown"]
+
+
+def test_page_is_of_the_models_that_are_offered(start_server: StartServer) -> None:
+    server = start_server(models="x")
+    with httpx.Client(base_url=server.url, headers=AUTHORIZED) as session:
+        assert "does not list" in docs_of(session, "gpt-image-2")["markdown"]
+        assert "does not list" not in docs_of(session, "x")["markdown"]
+
+
 @pytest.mark.parametrize(
-    "path", ["/v1/models", "/v1/models/gpt-image-2/schema", "/v1/model-schema", "/v1/balance"]
+    "path",
+    [
+        *("/v1/models", "/v1/models/gpt-image-2/schema", "/v1/model-schema", "/v1/model-docs"),
+        "/v1/balance",
+    ],
 )
 def test_every_path_requires_a_key(path: str, server: ServerThread) -> None:
     assert httpx.get(server.url + path).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/v1/balance", "/balance", "/v1/user/balance"])
+@pytest.mark.parametrize("path", ["/v1/balance", "/balance", "/v1/user/balance", "/user/balance"])
 def test_balance_starts_unspent(path: str, server: ServerThread) -> None:
     answer = httpx.get(server.url + path, headers={"Authorization": "Bearer nobody"})
     assert answer.text == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -88,11 +89,12 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "models.list": ("GET", "/v1/models", {}),
     "models.get": ("GET", "/v1/models/gpt-image-2", {}),
     "models.schema": ("GET", "/v1/model-schema?model=gpt-image-2", {}),
+    "models.docs": ("GET", "/v1/model-docs?model=gpt-image-2", {}),
     "balance.get": ("GET", "/v1/balance", {}),
 }
 
 BODIES = json.loads((DATA / "fault_bodies.json").read_text("utf-8"))
-"""The exact body of each error; ID stands for the request id."""
+"""The exact body of each error; ID stands for the request id, TOKEN for the key's number."""
 
 PAIRS = [
     (operation, error)
@@ -103,8 +105,8 @@ PAIRS = [
 
 
 def as_stated(body: bytes) -> str:
-    """Return the body with ID in place of the request id."""
-    text = body.decode()
+    """Return the body with ID in place of the request id, and TOKEN in place of the key's."""
+    text = re.sub(r"token_id=\d+", "token_id=TOKEN", body.decode())
     head, found, rest = text.partition("(request id: ")
     return f"{head}ID{rest.partition(')')[2]}" if found else text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -61,6 +62,8 @@ def test_unknown_url_is_404_with_and_without_a_key(
         ("/v1/x?y=z", "/v1/x"),
         ("/v1/%E7%85%A7", "/v1/照"),
         ("/v1/%FF%FE", r"/v1/\ufffd\ufffd"),
+        ("/v1/照", "/v1/照"),
+        ("/v1/\udce7\udc85x", r"/v1/\ufffd\ufffdx"),
         ("/v1/a%20b%22", r"/v1/a b\""),
         ("/v1/%3Cb%3E", r"/v1/\u003cb\u003e"),
         ("//v1//x", "//v1//x"),
@@ -69,8 +72,9 @@ def test_unknown_url_is_404_with_and_without_a_key(
 def test_unknown_path_is_stated_as_go_prints_it(
     sent: str, stated: str, server: ServerThread
 ) -> None:
-    request = f"GET {sent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-    assert parse_head(exchange(server.address, request))[2] == not_found("GET", stated)
+    request = f"GET {sent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = exchange(server.address, request.encode("utf-8", "surrogateescape"))
+    assert parse_head(answer)[2] == not_found("GET", stated)
 
 
 def test_head_of_an_unknown_url_has_no_body(server: ServerThread) -> None:
@@ -78,22 +82,28 @@ def test_head_of_an_unknown_url_has_no_body(server: ServerThread) -> None:
     assert (answer.status_code, answer.content) == (404, b"")
 
 
-def test_request_id_is_the_time_and_eight_characters(server: ServerThread) -> None:
+def test_request_id_is_the_time_in_china_and_eight_characters(server: ServerThread) -> None:
     before = time.time_ns() // 1_000_000_000
     sent = httpx.get(f"{server.url}/v1/x").headers["x-oneapi-request-id"]
     after = time.time_ns() // 1_000_000_000
     match = REQUEST_ID.fullmatch(sent)
     assert match is not None
-    seconds = [time.strftime("%Y%m%d%H%M%S", time.gmtime(now)) for now in range(before, after + 1)]
+    hours_8 = 8 * 3600
+    seconds = [
+        time.strftime("%Y%m%d%H%M%S", time.gmtime(now + hours_8))
+        for now in range(before, after + 1)
+    ]
     assert match[1] in seconds
 
 
 @pytest.mark.parametrize(
     ("now_ns", "begins"),
     [
-        (1_789_842_056_471_923_385, "20260919182056471923385"),
-        (1_789_842_056_000_000_000, "202609191820560"),
-        (1_789_842_056_000_000_042, "2026091918205642"),
+        (1_789_813_256_471_923_385, "20260919182056471923385"),
+        (1_789_813_256_000_000_000, "202609191820560"),
+        (1_789_813_256_000_000_042, "2026091918205642"),
+        (1_798_732_799_000_000_000, "202612312359590"),
+        (1_798_732_800_000_000_000, "202701010000000"),
     ],
 )
 def test_nanoseconds_are_not_padded(now_ns: int, begins: str) -> None:
@@ -107,23 +117,123 @@ def test_every_answer_has_an_id_of_its_own(client: httpx.Client) -> None:
     assert len(ids) == 3
 
 
-@pytest.mark.parametrize("query", ["", "?a=b&c=%20"])
-def test_slash_at_the_end_is_redirected_before_the_key_is_asked_for(
-    query: str, server: ServerThread
+def ask(server: ServerThread, target: bytes, method: str = "GET") -> tuple[int, str | None, bytes]:
+    """Return status, Location and body of the answer to a raw request without a key."""
+    request = b"%b %b HTTP/1.1\r\nHost: h\r\nOrigin: http://app\r\nConnection: close\r\n\r\n"
+    answer = exchange(server.address, request % (method.encode(), target))
+    status, headers, body = parse_head(answer)
+    if status in (301, 307):
+        assert "x-oneapi-request-id" not in headers
+        assert "access-control-allow-origin" not in headers
+        assert headers.get("content-type") == ("text/html; charset=utf-8" if body else None)
+    else:
+        assert "x-oneapi-request-id" in headers
+    return status, headers.get("location"), body
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("/v1/models/", "/v1/models"),
+        ("/v1/models/gpt/", "/v1/models/gpt"),
+        ("/v1/models/gpt/schema/", "/v1/models/gpt/schema"),
+        ("/v1/tasks/x/", "/v1/tasks/x"),
+        ("/v1/tasks/batch/", "/v1/tasks/batch"),
+        ("/v1/images/generations/x/", "/v1/images/generations/x"),
+        ("/balance/", "/balance"),
+        ("/v1/tasks/x%2F", "/v1/tasks/x"),
+        ("//v1//models/", "/v1/models"),
+        ("/v1/tasks/x/?a=b&c=%20", "/v1/tasks/x?a=b&c=%20"),
+        ("/v1/tasks/x/?../..", "/v1/tasks/x?../.."),
+        ("/v1/models/?//evil.example/..", "/v1/models?//evil.example/.."),
+        ("/v1/tasks/%41/", "/v1/tasks/A"),
+        ("/v1/tasks/a%20b/", "/v1/tasks/a%20b"),
+        ("/v1/tasks/%3Fa/", "/v1/tasks/%3Fa"),
+        ("/v1/tasks/%23a/", "/v1/tasks/%23a"),
+        ("/v1/tasks/a%25b/", "/v1/tasks/a%25b"),
+        ("/v1/tasks/%E5%9B%BE/", "/v1/tasks/%E5%9B%BE"),
+        ("/v1/tasks/%FF/", "/v1/tasks/%FF"),
+        ("/v1/tasks/%00/", "/v1/tasks/%00"),
+        ("/v1/tasks/%0d%0aX:y/", "/v1/tasks/%0D%0AX:y"),
+        ("/v1/tasks/%5Cevil/", "/v1/tasks/%5Cevil"),
+        ("/v1/tasks/%7Ca%5E%60%7B/", "/v1/tasks/%7Ca%5E%60%7B"),
+        (
+            "/v1/tasks/a;b:c@d$e+f=g,h!i*j(k)l[m]n~o/",
+            "/v1/tasks/a;b:c@d$e+f=g,h%21i%2Aj%28k%29l%5Bm%5Dn~o",
+        ),
+        ("/v1/tasks/%2e%2e/", "/v1"),
+        ("/v1/tasks/../", "/v1"),
+        ("/v1/tasks/./", "/v1/tasks"),
+    ],
+)
+def test_get_with_a_slash_too_many_is_moved_as_by_the_vendor_s_router(
+    target: str, location: str, server: ServerThread
 ) -> None:
-    answer = httpx.post(f"{server.url}{PATH}/{query}", files={"file": ("a.png", PNG)})
-    assert (answer.status_code, answer.content) == (307, b"")
-    assert answer.headers["location"] == PATH + query
+    linked = location.replace("&", "&amp;")
+    body = f'<a href="{linked}">Moved Permanently</a>.\n\n'
+    assert ask(server, target.encode()) == (301, location, body.encode())
+
+
+def test_redirect_escapes_what_html_and_headers_cannot_hold(server: ServerThread) -> None:
+    status, location, body = ask(server, b"/v1/tasks/%3Cb%3E%22'%26/?a=<b>&c=\"d\"'\xff")
+    assert (status, location) == (301, '/v1/tasks/%3Cb%3E%22%27&?a=<b>&c="d"\'%ff')
+    assert body == (
+        b'<a href="/v1/tasks/%3Cb%3E%22%27&amp;?a=&lt;b&gt;&amp;c=&#34;d&#34;&#39;\xff">'
+        b"Moved Permanently</a>.\n\n"
+    )
+
+
+@pytest.mark.parametrize("query", ["", "?a=b&c=%20"])
+@pytest.mark.parametrize("path", [PATH, "/v1/images/generations", "/v1/tasks/batch"])
+def test_post_with_a_slash_too_many_is_sent_on_without_a_body(
+    path: str, query: str, server: ServerThread
+) -> None:
+    target = f"{path}/{query}".encode()
+    assert ask(server, target, "POST") == (307, path + query, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models//"),
+        ("GET", "/v1/models///"),
+        ("GET", "/v1/models/gpt//"),
+        ("GET", "/v1/tasks/x//"),
+        ("GET", "/v1/tasks/x%2F/"),
+        ("GET", "/v1/tasks/a%2Fb/"),
+        ("GET", "/v1/tasks/"),
+        ("GET", "/v1/tasks"),
+        ("GET", "/v1/images/generations/"),
+        ("GET", "/v1/uploads/images/"),
+        ("GET", "/v1/models/gpt/other/"),
+        ("GET", "/V1/models/"),
+        ("GET", "/v1/"),
+        ("GET", "//"),
+        ("GET", "//evil.example/"),
+        ("GET", "//evil.example/v1/models/"),
+        ("GET", "/%2Fevil.example/v1/models/"),
+        ("GET", "/%5Cevil.example/"),
+        ("POST", "/v1/models/"),
+        ("POST", "/v1/uploads/images//"),
+        ("PUT", "/v1/models/"),
+        ("DELETE", "/v1/tasks/x/"),
+    ],
+)
+def test_slash_behind_no_route_and_a_doubled_one_are_not_found(
+    method: str, path: str, server: ServerThread
+) -> None:
+    status, location, body = ask(server, path.encode(), method)
+    assert (status, location) == (404, None)
+    assert json.loads(body)["error"]["message"] == f"Invalid URL ({method} {unquote(path)})"
+
+
+def test_head_of_a_path_with_a_slash_too_many_is_not_found(server: ServerThread) -> None:
+    assert httpx.head(f"{server.url}/v1/models/").status_code == 404
 
 
 def test_redirected_upload_arrives(client: httpx.Client) -> None:
     answer = client.post(f"{PATH}/", files={"file": ("a.png", PNG)}, follow_redirects=True)
     assert answer.status_code == 200
-
-
-def test_redirect_of_a_get_is_permanent(server: ServerThread) -> None:
-    answer = httpx.get(f"{server.url}/v1/models/")
-    assert (answer.status_code, answer.headers["location"]) == (301, "/v1/models")
 
 
 @pytest.mark.parametrize("path", ["//v1/uploads/images", "/v1//uploads///images"])
@@ -152,17 +262,62 @@ def test_preflight_without_asked_headers_allows_none(server: ServerThread) -> No
     assert "access-control-allow-headers" not in answer.headers
 
 
-@pytest.mark.parametrize(("origin", "allowed"), [("https://app.example", "*"), (None, None)])
-def test_cors_headers_only_where_there_is_an_origin(
-    origin: str | None, allowed: str | None, client: httpx.Client
+FOREIGN = [
+    "https://app.example",
+    "null",
+    "HTTP://H",
+    "http://h:80",
+    "http://h/",
+    "ftp://h",
+    "h",
+]
+OWN = [None, "", "http://h", "https://h"]
+
+
+def ask_from(
+    server: ServerThread, origin: str | None, method: str, path: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Return the answer to a request from a page of `origin`; the host is `h`."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: h", "Authorization: Bearer k", "Connection: close"]
+    if origin is not None:
+        lines.append(f"Origin: {origin}")
+    return parse_head(exchange(server.address, "\r\n".join([*lines, "", ""]).encode()))
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/nothing", "/v1/tasks/x"])
+@pytest.mark.parametrize(
+    ("origin", "is_foreign"),
+    [*((each, True) for each in FOREIGN), *((each, False) for each in OWN)],
+)
+def test_cors_headers_only_for_an_origin_of_another_host(
+    origin: str | None, is_foreign: bool, path: str, server: ServerThread
 ) -> None:
-    headers = {"Origin": origin} if origin else {}
-    for answer in (
-        client.post(PATH, headers=headers, files={"file": ("a.png", PNG)}),
-        client.post(PATH, headers=headers),
-        client.get("/v1/x", headers=headers),
-    ):
-        assert answer.headers.get("access-control-allow-origin") == allowed
+    headers = ask_from(server, origin, "GET", path)[1]
+    assert headers.get("access-control-allow-origin") == ("*" if is_foreign else None)
+    assert headers.get("access-control-allow-credentials") == ("true" if is_foreign else None)
+    assert "x-oneapi-request-id" in headers
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/models/", "/v1/nothing", "/"])
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_every_options_from_another_host_is_a_preflight(
+    origin: str, path: str, server: ServerThread
+) -> None:
+    status, headers, body = ask_from(server, origin, "OPTIONS", path)
+    assert (status, body) == (204, b"")
+    assert headers["access-control-allow-credentials"] == "true"
+    assert "content-type" not in headers
+    assert "x-oneapi-request-id" in headers
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/models/"])
+@pytest.mark.parametrize("origin", OWN)
+def test_options_of_the_own_host_is_no_operation(
+    origin: str | None, path: str, server: ServerThread
+) -> None:
+    status, headers, body = ask_from(server, origin, "OPTIONS", path)
+    assert (status, body) == (404, not_found("OPTIONS", path))
+    assert "access-control-allow-origin" not in headers
 
 
 def test_health_says_version_and_storage(server: ServerThread) -> None:

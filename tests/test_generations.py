@@ -223,20 +223,6 @@ def test_moderated_prompt_is_refused_at_create(server: ServerThread) -> None:
     )
 
 
-def test_with_nothing_left_creates_are_refused(start_server: StartServer) -> None:
-    server = start_server(balance=0.05, task_seconds=0)
-    poll(server, task_id_of(create(server)))
-    answer = create(server)
-    request_id = answer.headers["x-oneapi-request-id"]
-    assert answer.status_code == 402
-    assert answer.json()["error"] == {
-        "code": "",
-        "message": f"insufficient balance (request id: {request_id})",
-        "param": "",
-        "type": "apimart_error",
-    }
-
-
 def test_same_key_and_body_give_the_same_task(server: ServerThread) -> None:
     headers = {"Idempotency-Key": "same"}
     first, second = create(server, headers), create(server, headers)

@@ -58,7 +58,7 @@ def test_key_is_redacted_wherever_it_stands(world: FakeAPIMart) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "recorded"),
-    [("Basic dXNlcjpwYXNz", "***"), ("s3cret", "***"), ("bearer  s3cret", "bearer ***")],
+    [("Basic dXNlcjpwYXNz", "***"), ("s3cret", "***"), ("bearer  s3cret", "***")],
 )
 def test_other_credentials_are_redacted_too(
     sent: str, recorded: str, start_server: StartServer

@@ -22,7 +22,7 @@ def world_of(server: ServerThread, name: str) -> FakeAPIMart:
     [
         ("rate-limited", 429, 429),
         ("invalid", 401, 401),
-        ("no-balance", 200, 402),
+        ("no-balance", 402, 402),
         ("upload-500", 500, 200),
         ("tasks-fail", 200, 200),
         ("unheard-of", 200, 200),
@@ -58,7 +58,7 @@ def test_reset_returns_to_what_the_name_says(server: ServerThread) -> None:
         assert create(world).status_code == 200
         world.reset()
         assert balance(world)["remain_balance"] == 0
-        assert upload(world).status_code == 200
+        assert upload(world).status_code == 402
 
 
 def test_rules_of_the_name_outlive_those_of_the_test(server: ServerThread) -> None:

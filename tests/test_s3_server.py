@@ -107,6 +107,25 @@ def test_redirect_leads_to_the_store_by_the_method_asked(
     assert file.content == (JPEG if method == "GET" else b"")
 
 
+def test_conditions_are_judged_before_a_redirect(
+    store: Store, bucket: str, start_server: StartServer
+) -> None:
+    server = start_server(storage=f"s3://{bucket}", delivery="redirect")
+    url = upload(server, JPEG).json()["url"]
+    etag = httpx.get(url, follow_redirects=True).headers["etag"]
+    for headers, status in (
+        ({"If-Match": '"x"'}, 412),
+        ({"If-Match": etag}, 302),
+        ({"If-None-Match": etag}, 304),
+        ({"If-Unmodified-Since": "Fri, 01 Jan 1999 00:00:00 GMT"}, 412),
+        ({"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}, 304),
+    ):
+        assert httpx.get(url, headers=headers).status_code == status
+    for name in ("If-Match", "If-Range"):
+        file = httpx.get(url, headers={name: etag, "Range": "bytes=0-1"}, follow_redirects=True)
+        assert (file.status_code, file.content) == (206, JPEG[:2])
+
+
 def test_redirect_lives_as_long_as_the_file_has_left(
     store: Store, bucket: str, start_server: StartServer
 ) -> None:

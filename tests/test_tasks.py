@@ -148,7 +148,7 @@ def test_result_that_nobody_asked_for_in_time_is_never_drawn(start_server: Start
     url = poll(server, task_id)["result"]["images"][0]["url"][0]
     assert httpx.get(url).status_code == 403
     assert isinstance(server.storage, MemoryStorage)
-    assert [key.split("/")[0] for key in server.storage.objects] == ["task"]
+    assert [key.split("/")[0] for key in server.storage.objects] == ["world", "task"]
 
 
 @pytest.mark.parametrize(

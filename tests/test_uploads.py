@@ -137,6 +137,7 @@ HOSTS = [
     ("fake:8080", "http://fake:8080"),
     ("192.0.2.1", "http://192.0.2.1"),
     ("[::1]:99", "http://[::1]:99"),
+    ("a:65535", "http://a:65535"),
     ("my_service.internal", "http://my_service.internal"),
 ]
 
@@ -149,10 +150,14 @@ def test_url_begins_with_the_host_that_was_asked(
     assert json.loads(parse_head(answer)[2])["url"].startswith(f"{base}/f/image/")
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["a;b", "", "[::::::]", "[1.2.3.4]", "[::1]x", "[::1", "a:65536", "a:99999", "a:b", "a:"],
+)
 def test_url_begins_with_the_socket_s_address_without_a_valid_host(
-    server: ServerThread,
+    host: str, server: ServerThread
 ) -> None:
-    answer = exchange(server.address, upload_request(form(PNG), {"Host": "a;b"}))
+    answer = exchange(server.address, upload_request(form(PNG), {"Host": host}))
     assert json.loads(parse_head(answer)[2])["url"].startswith(f"{server.url}/f/image/")
 
 

@@ -178,9 +178,9 @@ def test_tasks_fail_until_they_are_set_to_complete(world: FakeAPIMart) -> None:
 
 def test_balance_is_the_world_s(world: FakeAPIMart) -> None:
     world.pace(seconds=0)
-    world.balance(0.006)
+    world.balance(0.055)
     poll(world, created(world))
-    assert balance(world)["remain_balance"] == 0
+    assert balance(world)["remain_balance"] == 0.049
     assert create(world).status_code == 402
     world.balance(1)
     assert balance(world)["remain_balance"] == 0.994
@@ -356,7 +356,7 @@ def test_nothing_brings_dead_files_back(
         world = FakeAPIMart(server.url, key)
     else:
         for number in range(10):
-            FakeAPIMart(server.url, f"other {number}").balance(1)
+            FakeAPIMart(server.url, f"other-{number}").balance(1)
     assert httpx.get(url).status_code == 403
     assert balance(world)["remain_balance"] == 5
     assert [each.read() for each in world.uploads] == [JPEG]

@@ -28,7 +28,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "Every API response": (
         Behaviour("JSON in UTF-8, with the escapes of Go's `encoding/json`", ("live", "go")),
         Behaviour(
-            "`X-Oneapi-Request-Id`: UTC time, unpadded nanoseconds, 8 alphanumeric characters",
+            "`X-Oneapi-Request-Id`: time in UTC+8, unpadded nanoseconds, 8 alphanumeric characters",
             ("live",),
         ),
         Behaviour("unknown path or wrong method: 404 `Invalid URL (METHOD /path)`", ("live", "go")),
@@ -36,18 +36,21 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "the path in that message is the requested one, decoded, without the query", ("go",)
         ),
         Behaviour(
-            "superfluous trailing slash: 307 (301 for GET), before the key is checked", ("go",)
+            "a slash too many behind a route: 301 with a link for GET, else 307, before all "
+            "checks, without request id and CORS headers; two slashes too many: 404",
+            ("go",),
         ),
-        Behaviour("repeated slashes are merged into one", ("assumed",)),
+        Behaviour("doubled slashes elsewhere are merged into one", ("assumed",)),
         Behaviour(
-            "CORS headers and preflight responses like those of the vendor's framework", ("go",)
+            "CORS headers where `Origin` is not the request's own host, and 204 to each `OPTIONS` "
+            "from there",
+            ("go", "base"),
         ),
+        Behaviour("a preflight's answer names the headers that it asks for", ("assumed",)),
         Behaviour("internal error: the documented 500", ("docs",)),
-        Behaviour(
-            "403, 502 and 503, only when a rule asks for them; the texts of 403 and 503",
-            ("docs", "assumed"),
-        ),
-        Behaviour("503 `get_channel_failed`, only when a rule asks for it", ("live",)),
+        Behaviour("403 and 502, only when a rule asks for them", ("docs",)),
+        Behaviour("503 `service_unavailable`: its status and type; its text", ("docs", "assumed")),
+        Behaviour("500 `get_channel_failed`, only when a rule asks for it", ("live",)),
         Behaviour(
             "response before the body is read: up to 256 KiB of the body are discarded; beyond "
             "that, `Connection: close`, without a reset",
@@ -59,14 +62,30 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     ),
     "API keys and rate limits": (
         Behaviour("`Authorization: Bearer <key>`", ("page",)),
+        Behaviour("without `Bearer `, exactly so, the whole value is the key", ("base",)),
+        Behaviour(
+            "a key with a blank, and so each other scheme, is unknown unless it is configured",
+            ("assumed",),
+        ),
+        Behaviour(
+            "on `/v1/models/…` the parameter `key` stands in for a missing `Authorization`",
+            ("base",),
+        ),
         Behaviour("every invalid key: 401 `invalid API key (request id: …)`", ("live",)),
-        Behaviour("the scheme `Bearer` is case-insensitive", ("assumed",)),
+        Behaviour(
+            "402 `[token_id=…] insufficient balance …` with less than 0.05 left, before the rate",
+            ("live",),
+        ),
+        Behaviour("its shape, and that it names the request", ("assumed",)),
+        Behaviour(
+            "with nothing left, only the balance and the poll of a task are answered", ("assumed",)
+        ),
         Behaviour("429 `Rate limit exceeded. Please try again later`", ("page",)),
         Behaviour("`Retry-After`; a sliding window; rejected requests do not count", ("assumed",)),
     ),
     "Uploads": (
         Behaviour("the five fields of the response and their types", ("page", "live")),
-        Behaviour("order of checks: key, rate limit, form, size, type, storage", ("assumed",)),
+        Behaviour("order of checks: key, balance, rate, form, size, type, storage", ("assumed",)),
         Behaviour(
             "`missing or invalid file field: `, followed by Go's own error text",
             ("page", "live", "go"),
@@ -122,10 +141,16 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("the same 403 for a name that never existed", ("assumed",)),
         Behaviour("`/image/…` is an alias", ("live",)),
         Behaviour("no CORS headers, unless configured", ("live",)),
+        Behaviour("`Range` and `ETag`", ("live",)),
         Behaviour(
-            "`Range`, `ETag`, `Last-Modified`, and conditional requests with them",
-            ("live", "assumed"),
+            "`Last-Modified` is the real time, also where a world's clock is changed", ("go",)
         ),
+        Behaviour(
+            "`If-Match`, `If-Unmodified-Since` (412), `If-None-Match`, `If-Modified-Since` (304) "
+            "and `If-Range`, in Go's order and with its dates, before `Range`",
+            ("go",),
+        ),
+        Behaviour("the XML of that 412, as on S3", ("assumed",)),
         Behaviour("a request for several ranges gets the whole file, as on S3", ("assumed",)),
         Behaviour("storage that cannot be read: 503 `SlowDown`", ("assumed",)),
         Behaviour(
@@ -167,9 +192,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "output format, and any name of a model are accepted",
             ("live",),
         ),
-        Behaviour(
-            "402 with an empty balance, 503 `model_not_found`; their texts", ("live", "assumed")
-        ),
+        Behaviour("503 `model_not_found`: its status and code; its text", ("live", "base")),
         Behaviour("base64 in `image_urls` is rejected; the error text", ("page", "assumed")),
         Behaviour(
             "a reference to a missing, expired or broken file of this server, or to one of more "
@@ -213,7 +236,15 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
     ),
     "Models and balance": (
-        Behaviour("`GET /v1/models`, and the two schema routes", ("live",)),
+        Behaviour("`GET /v1/models`, `?expand=parameters`, and the two schema routes", ("live",)),
+        Behaviour("endpoint types of other models than the recorded ones", ("assumed",)),
+        Behaviour(
+            "schemas allow more than is taken, as the recorded one does; any model that is taken "
+            "has one",
+            ("live", "assumed"),
+        ),
+        Behaviour("`x-fake` in a schema: the further rules of this server", ("assumed",)),
+        Behaviour("`GET /v1/model-docs`: its fields; the text of its pages", ("live", "assumed")),
         Behaviour("`GET /v1/models/{id}`; an unknown model is an error with status 200", ("base",)),
         Behaviour("gpt-image-2: aspect ratios, prices, and at most 16 references", ("docs",)),
         Behaviour("limits and prices of other models", ("assumed",)),

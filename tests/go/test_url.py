@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_apimart.go.url import URL, URLError, parse, parse_request_uri
+from fake_apimart.go.url import URL, URLError, parse, parse_query, parse_request_uri
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +84,24 @@ def test_target_that_is_no_path_is_refused(target: bytes) -> None:
 def test_host_is_split_into_name_and_port(text: bytes, hostname: str, port: str) -> None:
     url = parse(text)
     assert (url.hostname, url.port) == (hostname, port)
+
+
+@pytest.mark.parametrize(
+    ("query", "pairs"),
+    [
+        (b"", []),
+        (b"a=1&a=2", [(b"a", b"1"), (b"a", b"2")]),
+        (b"a=1;b=2&c=3", [(b"c", b"3")]),
+        (b"a=%zz&b=%&%=c&d=%4", []),
+        (b"a+b=c+d", [(b"a b", b"c d")]),
+        (b"%61=%ff%00&=x&y&z==", [(b"a", b"\xff\0"), (b"", b"x"), (b"y", b""), (b"z", b"=")]),
+        (b"\xff=\xe9", [(b"\xff", b"\xe9")]),
+    ],
+)
+def test_query_is_parsed_without_its_faulty_pairs(
+    query: bytes, pairs: list[tuple[bytes, bytes]]
+) -> None:
+    assert list(parse_query(query)) == pairs
 
 
 @given(st.binary() | st.text("http:/[]@%25#?a1. ").map(str.encode))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 CREDITS_PER_UNIT = 10
 """How many credits one unit of the currency buys."""
+MINIMUM_BALANCE = 0.05
+"""What a key must have left to be let in, in the currency (live)."""
 _DECIMALS = 9
 
 

@@ -1,27 +1,38 @@
-"""The API key of a request (page), parsed in one place for authentication and for redaction."""
+"""The API key of a request (page), read in one place for authentication and for redaction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+from fake_apimart.common.redaction import REDACTED
 
 HEADER = "authorization"
-REDACTED = "***"
-_SCHEME = "bearer"
+QUERY = "key"
+"""The parameter of a query that stands in for a missing header (base)."""
+_QUERY_PATHS = "/v1/models/"
+_PREFIX = "Bearer "
 
 
-def _split(authorization: str) -> tuple[str, str]:
-    """Return the scheme and the key as they were sent."""
-    scheme, _, key = authorization.partition(" ")
-    return scheme, key.strip()
+def is_read_in_query(path: str) -> bool:
+    """Return whether the query's QUERY stands in for a missing header at `path` (base)."""
+    return path.startswith(_QUERY_PATHS)
 
 
-def bearer_key(authorization: str) -> str:
-    """Return the key in the header value `Bearer <key>`, or an empty string without one.
+def key_of(authorization: str) -> str:
+    """Return the key in a header's value (base): what is behind `Bearer `, or else all of it.
 
-    The scheme is case-insensitive (assumed).
+    Empty without a key.
     """
-    scheme, key = _split(authorization)
-    return key if scheme.lower() == _SCHEME else ""
+    # A parser has taken the blank off the end of `Bearer `.
+    return "" if authorization == _PREFIX.strip() else authorization.removeprefix(_PREFIX)
+
+
+def may_be_good(key: str, listed: Collection[str]) -> bool:
+    """Return whether `key` has the form of a key, or is among the `listed` ones (assumed).
+
+    What holds a blank, such as the credentials of another scheme, has not.
+    """
+    return key in listed or (key != "" and not {" ", "\t"}.intersection(key))
 
 
 def redacted(headers: Mapping[str, str]) -> dict[str, str]:
@@ -29,7 +40,6 @@ def redacted(headers: Mapping[str, str]) -> dict[str, str]:
     result = dict(headers)
     authorization = result.get(HEADER)
     if authorization is not None:
-        scheme, key = _split(authorization)
-        has_key = key and bearer_key(authorization) == key
-        result[HEADER] = f"{scheme} {REDACTED}" if has_key else REDACTED
+        prefix = _PREFIX if authorization.startswith(_PREFIX) else ""
+        result[HEADER] = prefix + REDACTED
     return result

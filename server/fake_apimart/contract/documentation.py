@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from fake_apimart.contract import errors, request_id, response_version
 from fake_apimart.contract.api_error import ApiError, Shape
+from fake_apimart.contract.api_key import is_read_in_query
 from fake_apimart.contract.operations import FILE, KEY, Operation
 from fake_apimart.contract.rendering import render
 
@@ -103,7 +104,7 @@ class Documentation:
         """Return what FastAPI is given for the route of `operation` by `method` at `path`."""
         extra: dict[str, Any] = {
             "parameters": list(self._parameters(operation, path)),
-            "security": [{"key": []}] if operation.world == KEY else [],
+            "security": _security(operation, path),
         }
         if self.body is not None:
             extra["requestBody"] = {"required": True, "content": self.body}
@@ -148,6 +149,8 @@ class Documentation:
         if operation.world == FILE:
             return [*self.refusals, errors.internal_error, operation.store_failure]
         before: list[Refusal] = [errors.invalid_api_key, errors.forbidden]
+        if operation.needs_balance:
+            before.append(partial(errors.insufficient_balance, 90701, 0.01357))
         if "{" in path:
             before.append(partial(errors.invalid_url, method, _PARAMETER.sub("a/b", path)))
         after: list[Refusal] = [
@@ -157,6 +160,13 @@ class Documentation:
         ]
         after += [errors.bad_gateway, errors.service_unavailable]
         return [*before, *self.refusals, *after]
+
+
+def _security(operation: Operation, path: str) -> list[dict[str, list[str]]]:
+    """Return the ways to say the key, one of which is needed; none where it needs no key."""
+    if operation.world != KEY:
+        return []
+    return [{"key": []}, {"key_in_query": []}] if is_read_in_query(path) else [{"key": []}]
 
 
 def refused(like: Callable[..., ApiError], call: Callable[..., object], *given: Any) -> Refusal:

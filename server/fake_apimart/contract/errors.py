@@ -6,6 +6,7 @@ Each function returns an ApiError for handlers to raise; how it is written to th
 
 from __future__ import annotations
 
+from fake_apimart.contract.amounts import MINIMUM_BALANCE
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError, Shape
 
 
@@ -79,9 +80,16 @@ def upload_failed() -> ApiError:
     return ApiError(500, "failed to upload image", "server_error")
 
 
-def insufficient_balance() -> ApiError:
-    """Refuse a task because the balance is used up (live status; shape assumed)."""
-    return _gateway_error(402, "insufficient balance")
+def insufficient_balance(token_id: int, remaining: float) -> ApiError:
+    """Refuse a key that has less than the minimum left (live; keys and request id assumed).
+
+    `token_id` is the key's number, `remaining` is in the currency.
+    """
+    return _gateway_error(
+        402,
+        f"[token_id={token_id}] insufficient balance "
+        f"(current: {remaining:.6f} USD, required: {MINIMUM_BALANCE:.6f} USD)",
+    )
 
 
 def invalid_parameter(message: str) -> ApiError:
@@ -110,8 +118,8 @@ def invalid_task_id(language: str | None) -> ApiError:
 
 
 def model_not_found(model: str) -> ApiError:
-    """Refuse a model that is not offered (live status and code; text assumed)."""
-    message = f"No available channel for model {model}"
+    """Refuse a model that is not offered (live status and code; text base)."""
+    message = f"No available channel for model {model} under group default (distributor)"
     return _gateway_error(503, message, "model_not_found")
 
 
@@ -145,8 +153,8 @@ def idempotency_key_reused() -> ApiError:
 
 
 def forbidden() -> ApiError:
-    """Refuse a key that lacks permission (docs; text assumed)."""
-    message = "You do not have permission to access this resource"
+    """Refuse a key that lacks permission (docs)."""
+    message = "Access forbidden. You don't have permission to access this resource"
     return ApiError(403, message, "permission_error", shape=Shape.DOCUMENTED, code=403)
 
 
@@ -165,7 +173,14 @@ def service_unavailable() -> ApiError:
 def channel_busy() -> ApiError:
     """Refuse a task because no upstream channel is free (live)."""
     message = "Please wait and try again later. Thank you for your patience!"
-    return ApiError(503, message, "apimart_error", shape=Shape.GATEWAY, code="get_channel_failed")
+    return ApiError(
+        500,
+        message,
+        "apimart_error",
+        shape=Shape.ROUTER,
+        code="get_channel_failed",
+        names_request=True,
+    )
 
 
 def internal_error() -> ApiError:
@@ -188,6 +203,12 @@ def cors_not_enabled() -> ApiError:
     """Refuse a CORS preflight for a file if files have no CORS headers (assumed, as S3 does)."""
     message = "CORSResponse: CORS is not enabled for this bucket."
     return ApiError(403, message, shape=Shape.S3, code="AccessForbidden")
+
+
+def precondition_failed() -> ApiError:
+    """Refuse a file that is not as `If-Match` or `If-Unmodified-Since` say (go, body as on S3)."""
+    message = "At least one of the pre-conditions you specified did not hold"
+    return ApiError(412, message, shape=Shape.S3, code="PreconditionFailed")
 
 
 def invalid_range(size: int) -> ApiError:

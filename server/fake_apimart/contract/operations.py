@@ -16,6 +16,7 @@ FILE_PREFIXES = ("/f/image/", "/image/")
 
 _ALWAYS = ("bad_gateway", "service_unavailable")
 _KEYED = ("invalid_key", "forbidden", "rate_limited", *_ALWAYS)
+_PAID = (*_KEYED, "insufficient_balance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,12 @@ class Operation:
     """Whose world a request belongs to: that of its KEY or of the FILE that it asks for.
 
     Empty where it belongs to none: it then needs no key, meets no rule and is not journaled.
+    """
+    needs_balance: bool = False
+    """Whether a key is refused that has hardly anything left (live).
+
+    Only the balance and the poll of a task do without, so that nobody's last money hides its own
+    result (assumed).
     """
     is_rated: bool = False
     """Whether a request counts against its key's rate."""
@@ -58,9 +65,10 @@ OPERATIONS = (
         methods=("POST",),
         paths=("/v1/uploads/images",),
         world=KEY,
+        needs_balance=True,
         is_rated=True,
         store_failure=errors.upload_failed,
-        faults=(*_KEYED, "file_too_large", "upload_failed"),
+        faults=(*_PAID, "file_too_large", "upload_failed"),
     ),
     Operation(
         name="files.get",
@@ -75,9 +83,10 @@ OPERATIONS = (
         methods=("POST",),
         paths=("/v1/images/generations",),
         world=KEY,
+        needs_balance=True,
         is_rated=True,
         is_versioned=True,
-        faults=(*_KEYED, "insufficient_balance", "channel_busy", "model_not_found"),
+        faults=(*_PAID, "channel_busy", "model_not_found"),
     ),
     Operation(
         name="tasks.get",
@@ -95,20 +104,53 @@ OPERATIONS = (
         queries=("language",),
         world=KEY,
     ),
-    Operation(name="tasks.batch", methods=("POST",), paths=("/v1/tasks/batch",), world=KEY),
-    Operation(name="models.list", methods=("GET",), paths=("/v1/models",), world=KEY),
-    Operation(name="models.get", methods=("GET",), paths=("/v1/models/{model}",), world=KEY),
+    Operation(
+        name="tasks.batch",
+        methods=("POST",),
+        paths=("/v1/tasks/batch",),
+        world=KEY,
+        needs_balance=True,
+        faults=_PAID,
+    ),
+    Operation(
+        name="models.list",
+        methods=("GET",),
+        paths=("/v1/models",),
+        queries=("expand", "category"),
+        world=KEY,
+        needs_balance=True,
+        faults=_PAID,
+    ),
+    Operation(
+        name="models.get",
+        methods=("GET",),
+        paths=("/v1/models/{model}",),
+        world=KEY,
+        needs_balance=True,
+        faults=_PAID,
+    ),
     Operation(
         name="models.schema",
         methods=("GET",),
         paths=("/v1/models/{model:path}/schema", "/v1/model-schema"),
         queries=("model", "operation"),
         world=KEY,
+        needs_balance=True,
+        faults=_PAID,
+    ),
+    Operation(
+        name="models.docs",
+        methods=("GET",),
+        paths=("/v1/model-docs",),
+        queries=("model",),
+        world=KEY,
+        needs_balance=True,
+        faults=_PAID,
     ),
     Operation(
         name="balance.get",
         methods=("GET",),
-        paths=("/v1/balance", "/balance", "/v1/user/balance"),
+        paths=("/v1/balance", "/balance", "/v1/user/balance", "/user/balance"),
         world=KEY,
     ),
     Operation(name="health", methods=("GET",), paths=("/_fake/health",), faults=()),
@@ -127,8 +169,3 @@ KEYED = tuple(each.name for each in BY_NAME.values() if each.world == KEY)
 def is_file_path(path: str) -> bool:
     """Return whether `path` is a file's URL, and not one of the API."""
     return path.startswith(FILE_PREFIXES)
-
-
-def is_allowed(method: str, path: str) -> bool:
-    """Return whether an operation answers `method` at exactly `path`."""
-    return any(method in each.methods and path in each.paths for each in OPERATIONS)

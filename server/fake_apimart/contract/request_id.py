@@ -12,12 +12,15 @@ SCOPE_KEY = "fake_apimart.contract.request_id"
 """Where the ASGI scope holds the request id."""
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
+_UTC_OFFSET_SECONDS = 8 * 3600
+"""The vendor's clocks show the time of China (live)."""
 
 
 def new_request_id(now_ns: int, randomness: Randomness) -> str:
-    """Return UTC to the second, the nanoseconds within it without padding, and 8 alphanumerics.
+    """Return a new id for a request that came at `now_ns`, in Unix nanoseconds (live).
 
-    `now_ns` is in Unix nanoseconds. Example: `20260919182056471923385yBRUUrTx`.
+    It is the time in UTC+8 to the second, the nanoseconds within it without padding, and 8
+    alphanumerics. Example: `20260919182056471923385yBRUUrTx`.
     """
     seconds, nanoseconds = divmod(now_ns, _NANOSECONDS_PER_SECOND)
     return f"{_timestamp(seconds)}{nanoseconds}{randomness.alphanumerics(8)}"
@@ -25,4 +28,4 @@ def new_request_id(now_ns: int, randomness: Randomness) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _timestamp(seconds: int) -> str:
-    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds + _UTC_OFFSET_SECONDS))

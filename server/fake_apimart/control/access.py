@@ -1,6 +1,6 @@
 """Who may call the control API: no web page of another site, and not everybody about the server.
 
-A call with a bearer token is about that token's world, which is secret enough to need nothing more.
+A call with an API key is about that key's world, which is secret enough to need nothing more.
 One without is about the whole server: free where only this machine can reach it, else it needs the
 admin token.
 """
@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 
 from fake_apimart.common.addresses import comparable_host
 from fake_apimart.common.settings import Settings, variable_of
-from fake_apimart.contract.api_key import HEADER, bearer_key
+from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
 from fake_apimart.control.target import service_of
 from fake_apimart.go.url import URLError, parse
@@ -47,7 +47,7 @@ class ControlRoute(APIRoute):
 
 
 def check(request: Request, settings: Settings) -> None:
-    """Raise `foreign_origin`, `not_json`, `no_bearer_key`, `admin_token_needed`."""
+    """Raise `foreign_origin`, `not_json`, `no_api_key`, `admin_token_needed`."""
     headers = request.headers
     origin = headers.get("origin")
     if origin is not None and not _is_same_host(origin, headers.get("host", "")):
@@ -58,8 +58,8 @@ def check(request: Request, settings: Settings) -> None:
     authorization = headers.get(HEADER)
     if authorization is None:
         _check_for_whole_server(request, settings)
-    elif not bearer_key(authorization):
-        raise refusals.no_bearer_key()
+    elif not may_be_good(key_of(authorization), settings.api_keys):
+        raise refusals.no_api_key()
 
 
 def _is_same_host(origin: str, host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fake_apimart_storage import ObjectNotFound, StoredObject
+from fake_apimart_storage import InvalidKey, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
 from fake_apimart.contract import file_url
@@ -66,7 +66,7 @@ async def read_upload(
     key = file_url.key_at(FILE_PREFIXES[0].encode() + raw_name)
     try:
         stored = await target.service.storage.get(key)
-    except ObjectNotFound:
+    except (ObjectNotFound, InvalidKey):
         raise refusals.unknown(f"upload {name}") from None
     async with stored:
         if StoredFile.from_info(stored.info).world != world.name:

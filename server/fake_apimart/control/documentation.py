@@ -59,7 +59,7 @@ def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
 def _refusals(method: str, *, is_validated: bool, may_be_unknown: bool) -> list[Refusal]:
     """Return what a call can be refused with."""
     found: list[Refusal] = [
-        refusals.no_bearer_key,
+        refusals.no_api_key,
         partial(refusals.foreign_origin, "https://example.com"),
         partial(
             refusals.admin_token_needed,

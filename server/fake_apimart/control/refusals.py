@@ -22,9 +22,9 @@ def foreign_origin(origin: str) -> ApiError:
     return ApiError(403, f"calls from {origin} are refused", PERMISSION)
 
 
-def no_bearer_key() -> ApiError:
+def no_api_key() -> ApiError:
     """Refuse a request about a world without a key that identifies the world."""
-    message = "Authorization must be `Bearer KEY`, the key of the world that the call is about"
+    message = "Authorization must be `Bearer KEY`, or KEY alone: that of the world to be reached"
     return ApiError(401, message, PERMISSION)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from fake_apimart.contract.api_key import HEADER, bearer_key
+from fake_apimart.contract.api_key import HEADER, key_of
 from fake_apimart.control import refusals
 from fake_apimart.gateway.dispatch import LifespanNotRun
 from fake_apimart.service.service import Service
@@ -30,9 +30,9 @@ class Target:
 
     @property
     def world_of_key(self) -> World:
-        """The world of the request's key. Raises `no_bearer_key`."""
+        """The world of the request's key. Raises `no_api_key`."""
         if self.world is None:
-            raise refusals.no_bearer_key()
+            raise refusals.no_api_key()
         return self.world
 
     @property
@@ -52,7 +52,7 @@ def service_of(request: Request) -> Service:
 async def target_of(request: Request) -> Target:
     """Return the target of a request. Raises StorageError."""
     service = service_of(request)
-    key = bearer_key(request.headers.get(HEADER, ""))
+    key = key_of(request.headers.get(HEADER, ""))
     return Target(service, await service.worlds.by_key(key) if key else None)
 
 

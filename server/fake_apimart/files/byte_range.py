@@ -7,6 +7,8 @@ import re
 from fake_apimart.contract import errors
 
 _SINGLE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
+_DIGITS = 18
+"""How many digits an offset has at most that lies within any file."""
 
 
 def byte_range(header: str, size: int) -> range | None:
@@ -20,11 +22,22 @@ def byte_range(header: str, size: int) -> range | None:
         return None
     first, last = match.groups()
     if not first:
-        start, stop = max(0, size - int(last)), size
+        start, stop = max(0, size - _offset(last)), size
     else:
-        start, stop = int(first), min(size, int(last) + 1) if last else size
-        if last and int(last) < start:
+        start, stop = _offset(first), min(size, _offset(last) + 1) if last else size
+        if last and _is_less(last, first):
             return None
     if start >= stop:
         raise errors.invalid_range(size)
     return range(start, stop)
+
+
+def _offset(digits: str) -> int:
+    """Return a number of any length, or one beyond the end of any file for a longer one."""
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= _DIGITS else 10**_DIGITS
+
+
+def _is_less(digits: str, others: str) -> bool:
+    digits, others = digits.lstrip("0"), others.lstrip("0")
+    return (len(digits), digits) < (len(others), others)

@@ -11,7 +11,7 @@ _TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _BYTES = {"type": "string", "format": "binary"}
 _VALIDATORS = {
     "ETag": "Names these very bytes (live).",
-    "Last-Modified": "When the upload began (assumed).",
+    "Last-Modified": "When the file was stored, whatever the world's clock says (go).",
     "Accept-Ranges": "`bytes` (live).",
     "X-Content-Type-Options": "`nosniff` (assumed).",
 }
@@ -37,9 +37,11 @@ The very bytes that were uploaded, or the result of a task, with the type that w
             "as on S3 (assumed).",
             {"type": "string", "examples": ["bytes=0-99"]},
         ),
-        Parameter("If-Range", "The ETag or Last-Modified for which `Range` is meant (assumed)."),
-        Parameter("If-None-Match", "ETags for which a 304 is enough, or `*` (assumed)."),
-        Parameter("If-Modified-Since", "The Last-Modified for which a 304 is enough (assumed)."),
+        Parameter("If-Match", "ETags, one of which the file must have, or `*`; else 412 (go)."),
+        Parameter("If-Unmodified-Since", "When the file must have been stored; else 412 (go)."),
+        Parameter("If-None-Match", "ETags for which a 304 is enough, or `*` (go)."),
+        Parameter("If-Modified-Since", "The Last-Modified for which a 304 is enough (go)."),
+        Parameter("If-Range", "The ETag or Last-Modified for which `Range` is meant (go)."),
     ),
     answers=(
         Answer(200, "The whole file.", _BYTES, media_types=_TYPES, headers=_VALIDATORS | _LENGTH),
@@ -61,7 +63,11 @@ The very bytes that were uploaded, or the result of a task, with the type that w
         ),
         Answer(304, "The client has the file already.", headers=_VALIDATORS),
     ),
-    refusals=(errors.access_denied, partial(errors.invalid_range, 235_680)),
+    refusals=(
+        errors.access_denied,
+        errors.precondition_failed,
+        partial(errors.invalid_range, 235_680),
+    ),
 )
 
 DOCUMENTATION = {"files.get": GET}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from http import HTTPStatus
 
 from fake_apimart_storage import (
@@ -18,8 +18,10 @@ from fake_apimart_storage import (
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from fake_apimart.common.clock import Clock
 from fake_apimart.contract import errors, file_url
 from fake_apimart.files.byte_range import byte_range
+from fake_apimart.files.conditions import Conditions
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
@@ -35,9 +37,15 @@ class Files:
     """The operation `files.get`: public; an API key in the request is ignored (page)."""
 
     def __init__(
-        self, storage: Storage, worlds: Worlds, admission: Admission, delivery: str
+        self,
+        storage: Storage,
+        worlds: Worlds,
+        admission: Admission,
+        clock: Clock,
+        delivery: str,
     ) -> None:
         self._storage = storage
+        self._clock = clock
         self._worlds = worlds
         self._admission = admission
         self._redirects = delivery == "redirect"
@@ -45,7 +53,7 @@ class Files:
     async def get(self, exchange: Exchange) -> Response:
         """Answer with the file, a range of it, 304, or a redirect to the store.
 
-        Raises `access_denied`, `invalid_range`, `file_unavailable`.
+        Raises `access_denied`, `precondition_failed`, `invalid_range`, `file_unavailable`.
         """
         stored = await self._open(exchange)
         try:
@@ -53,10 +61,12 @@ class Files:
             world = await self._worlds.by_name(file.world)
             await self._admission.enter(exchange, world)
             seconds = _remaining_seconds(file, world)
-            if self._redirects:
-                await stored.close()
-                return await self._redirect(exchange.method, stored.info.key, seconds)
-            return _answer(exchange, stored, file)
+            conditions = Conditions(exchange, stored.etag, self._modified(stored))
+            is_not_modified = conditions.is_not_modified()
+            if is_not_modified or not self._redirects:
+                return _answer(conditions, stored, is_not_modified=is_not_modified)
+            await stored.close()
+            return await self._redirect(exchange.method, stored.info.key, seconds)
         except BaseException:
             await stored.close()
             raise
@@ -73,6 +83,10 @@ class Files:
         except StorageError as error:
             logger.error("cannot read a file: %s", error)
             raise errors.file_unavailable() from None
+
+    def _modified(self, stored: StoredObject) -> int:
+        """Return when a file was stored, in Unix seconds of real time: never in the future."""
+        return min(stored.info.created_at, self._clock.time_ns() // _NANOSECONDS_PER_SECOND)
 
     async def _redirect(self, method: str, key: str, seconds: int) -> Response:
         assert isinstance(self._storage, PresigningStorage), "the settings ask for S3"
@@ -131,43 +145,21 @@ def _remaining_seconds(file: StoredFile, world: World) -> int:
     return file.expires_at - math.ceil(now_ns / _NANOSECONDS_PER_SECOND)
 
 
-def _answer(exchange: Exchange, stored: StoredObject, file: StoredFile) -> Response:
+def _answer(conditions: Conditions, stored: StoredObject, *, is_not_modified: bool) -> Response:
+    """Return the answer with the file, a range of it, or nothing. Raises `invalid_range`."""
     headers = {
         "Accept-Ranges": "bytes",
-        "ETag": stored.etag,
-        "Last-Modified": formatdate(file.created_at, usegmt=True),
+        "ETag": conditions.etag,
+        "Last-Modified": formatdate(conditions.modified, usegmt=True),
         "X-Content-Type-Options": "nosniff",
     }
+    if is_not_modified:
+        return FileResponse(stored, range(0), HTTPStatus.NOT_MODIFIED, headers)
     status, content_range = HTTPStatus.OK, range(stored.size)
-    if _is_not_modified(exchange, stored.etag, file.created_at):
-        status, content_range = HTTPStatus.NOT_MODIFIED, range(0)
-        return FileResponse(stored, content_range, status, headers)
-    range_header = exchange.header(b"range")
-    if range_header is not None and _matches_if_range(exchange.header(b"if-range"), headers):
-        part = byte_range(range_header, stored.size)
-        if part is not None:
-            status, content_range = HTTPStatus.PARTIAL_CONTENT, part
-            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
+    part = byte_range(conditions.range_header(), stored.size)
+    if part is not None:
+        status, content_range = HTTPStatus.PARTIAL_CONTENT, part
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
     headers["Content-Length"] = str(len(content_range))
     headers["Content-Type"] = stored.info.content_type
     return FileResponse(stored, content_range, status, headers)
-
-
-def _is_not_modified(exchange: Exchange, etag: str, created_at: int) -> bool:
-    """Return whether the client's cached copy is valid (RFC 9110, section 13.2.2)."""
-    etags = exchange.header(b"if-none-match")
-    if etags is not None:
-        candidates = [each.strip().removeprefix("W/") for each in etags.split(",")]
-        return "*" in candidates or etag in candidates
-    since = exchange.header(b"if-modified-since")
-    if since is None:
-        return False
-    try:
-        return created_at <= parsedate_to_datetime(since).timestamp()
-    except ValueError:
-        return False
-
-
-def _matches_if_range(if_range: str | None, headers: dict[str, str]) -> bool:
-    """Return whether an `If-Range` condition matches the file; a missing one matches."""
-    return if_range is None or if_range in (headers["ETag"], headers["Last-Modified"])

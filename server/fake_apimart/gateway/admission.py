@@ -1,17 +1,17 @@
 """Who may call, whose world a request is in, and which rule it meets there.
 
-The order is key, world, rules, rate. A key that is refused reads nothing from the storage: its
-request is journaled in its world all the same, and meets the rules of the whole server alone.
+The order is key, world, rules, balance, rate. A key that is refused reads nothing from the
+storage: its request is journaled in its world all the same, and meets the rules of the whole
+server alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from fake_apimart.common.waits import pause
-from fake_apimart.contract import errors
-from fake_apimart.contract.api_key import HEADER, bearer_key
+from fake_apimart.contract import api_key, errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
 from fake_apimart.worlds import magic_keys
@@ -19,12 +19,13 @@ from fake_apimart.worlds.faults import AnswerOverridden, Faults, Rule, Step
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
-_HEADER = HEADER.encode()
+_HEADER = api_key.HEADER.encode()
 
 
 class Admission:
     """Lets requests in.
 
+    `require_balance` raises `insufficient_balance` where a world has hardly anything left.
     Any key is good where `api_keys` has none. Those that can be no real ones are always good,
     unless `takes_fakes` is off. Delays end once `stopping` is set.
     """
@@ -32,12 +33,14 @@ class Admission:
     def __init__(
         self,
         worlds: Worlds,
+        require_balance: Callable[[World], Awaitable[None]],
         api_keys: Collection[str],
         *,
         takes_fakes: bool,
         stopping: asyncio.Event,
     ) -> None:
         self._worlds = worlds
+        self._require_balance = require_balance
         self._api_keys = api_keys
         self._takes_fakes = takes_fakes
         self._stopping = stopping
@@ -45,8 +48,8 @@ class Admission:
     async def admit(self, exchange: Exchange) -> None:
         """Let a request in by its key.
 
-        Raises `invalid_api_key`, whatever is wrong with the key (live), `rate_limited`, what a rule
-        says (ApiError, AnswerOverridden, Abandoned), StorageError.
+        Raises `invalid_api_key`, whatever is wrong with the key (live), `insufficient_balance`,
+        `rate_limited`, what a rule says (ApiError, AnswerOverridden, Abandoned), StorageError.
         """
         exchange.key = key = _key_of(exchange)
         if not self._is_good(key):
@@ -55,6 +58,9 @@ class Admission:
             raise errors.invalid_api_key()
         await self.enter(exchange, await self._worlds.by_key(key))
         exchange.fire(Step.KEY)
+        if exchange.operation.needs_balance:
+            exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
+            await self._require_balance(exchange.world)
         if exchange.operation.is_rated:
             exchange.world.check_rate_limit()
         exchange.fire(Step.RATE)
@@ -66,8 +72,10 @@ class Admission:
             exchange.move_to(self._worlds.by_key_unrestored(key))
 
     def _is_good(self, key: str) -> bool:
+        if not api_key.may_be_good(key, self._api_keys):
+            return False
         if not self._api_keys or key in self._api_keys:
-            return bool(key)
+            return True
         return self._takes_fakes and magic_keys.is_fake(key)
 
     async def enter(self, exchange: Exchange, world: World | None = None) -> None:
@@ -104,4 +112,11 @@ class Admission:
 
 
 def _key_of(exchange: Exchange) -> str:
-    return bearer_key(exchange.header(_HEADER) or "")
+    """Return the key that a request is sent with, as text of one character for each byte."""
+    authorization = exchange.header(_HEADER)
+    if authorization:
+        return api_key.key_of(authorization)
+    if api_key.is_read_in_query(exchange.paths.path):
+        in_query = exchange.query(api_key.QUERY) or ""
+        return in_query.encode("utf-8", "surrogateescape").decode("latin-1")
+    return ""

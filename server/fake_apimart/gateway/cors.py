@@ -14,14 +14,27 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET,POST,PUT,DELETE,OPTIONS",
     "Access-Control-Max-Age": "43200",
 }
-API_HEADERS = [(b"access-control-allow-origin", b"*")]
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+API_HEADERS = [_ANY_ORIGIN, (b"access-control-allow-credentials", b"true")]
 FILE_HEADERS = [
-    *API_HEADERS,
+    _ANY_ORIGIN,
     (
         b"access-control-expose-headers",
         b"Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified",
     ),
 ]
+
+
+def is_foreign(exchange: Exchange) -> bool:
+    """Return whether a page of another host sent the request (go: gin-contrib/cors).
+
+    Hosts are compared to the byte, ports included, and the scheme is either.
+    """
+    origin = exchange.headers.get(b"origin")
+    if not origin:
+        return False
+    host = exchange.headers.get(b"host", b"")
+    return origin not in (b"http://" + host, b"https://" + host)
 
 
 class Cors:
@@ -31,13 +44,17 @@ class Cors:
         self._file_cors = file_cors
 
     def headers(self, *, is_file: bool) -> list[tuple[bytes, bytes]]:
-        """Return what is added to the answer to a request with an `Origin`."""
+        """Return what is added to the answer to a request of another site's."""
         if not is_file:
             return API_HEADERS
         return FILE_HEADERS if self._file_cors else []
 
     def preflight(self, exchange: Exchange, *, is_file: bool) -> Response:
-        """Answer what a browser asks before it sends a request of another site's (go)."""
+        """Answer what a browser asks before it sends a request of another site's (go).
+
+        The headers that it asks for are allowed by name, since `*` does not cover `Authorization`
+        in every browser (assumed).
+        """
         if is_file and not self._file_cors:
             return render(errors.cors_not_enabled(), exchange.request_id)
         asked = exchange.header(b"access-control-request-headers")

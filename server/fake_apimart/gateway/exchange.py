@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
+from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.contract import response_version
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.paths import Paths
+from fake_apimart.go.url import URLError, parse, parse_query
 from fake_apimart.http.early_answers import after_body
 from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import text_of
@@ -23,7 +24,8 @@ from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_MAX_PORT = 65_535
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -91,11 +93,16 @@ class Exchange:
         return text_of(self.headers, name)
 
     def query(self, name: str) -> str | None:
-        """Return the last value of the query's parameter `name`, or None if it is missing."""
+        """Return the first value of the query's parameter `name` (go), or None if it is missing.
+
+        Bytes that are not UTF-8 are lone surrogates in it.
+        """
         if not self.query_string:
             return None
-        text = self.query_string.decode("latin-1")
-        return dict(parse_qsl(text, keep_blank_values=True)).get(name)
+        wanted = name.encode()
+        found = (value for each, value in parse_query(self.query_string) if each == wanted)
+        value = next(found, None)
+        return None if value is None else value.decode("utf-8", "surrogateescape")
 
     @property
     def is_versioned(self) -> bool:
@@ -111,7 +118,7 @@ class Exchange:
         if public_url:
             return public_url
         host = self.header(b"host") or ""
-        if not _HOST.fullmatch(host):
+        if not _is_usable(host):
             address, port = self._server or ("localhost", None)
             host = f"[{address}]" if ":" in address else address
             host = host if port is None else f"{host}:{port}"
@@ -155,6 +162,19 @@ class Exchange:
             return None
         self.note_fired(rule)
         return rule.socket
+
+
+@cache_short_inputs
+def _is_usable(host: str) -> bool:
+    """Return whether a URL can be made with `host`, a `Host` header's value."""
+    match = _HOST.fullmatch(host)
+    if match is None or int(match[1] or 0) > _MAX_PORT:
+        return False
+    try:
+        parse(f"http://{host}".encode())
+    except URLError:
+        return False
+    return True
 
 
 def exchange_of(scope: Scope) -> Exchange:

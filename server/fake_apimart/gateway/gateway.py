@@ -15,7 +15,7 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.contract import operations, request_id
 from fake_apimart.gateway import content_encoding
-from fake_apimart.gateway.cors import Cors
+from fake_apimart.gateway.cors import Cors, is_foreign
 from fake_apimart.gateway.dispatch import UNROUTED, Dispatch
 from fake_apimart.gateway.exchange import SCOPE_KEY, Exchange
 from fake_apimart.gateway.routes import OperationRoute
@@ -70,40 +70,47 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         is_file = operations.is_file_path(path)
-        has_origin = b"origin" in exchange.headers
+        moved = None if is_file else redirect(exchange, self._is_routed)
+        if moved is not None:
+            await moved(scope, receive, send)
+            return
         added = [] if is_file else [(_REQUEST_ID, new_id.encode())]
-        if has_origin:
+        crosses_origins = is_foreign(exchange)
+        answer: ASGIApp | None
+        if crosses_origins:
             added += self._cors.headers(is_file=is_file)
-        answer = self._own_answer(exchange, is_file=is_file, has_origin=has_origin)
-        if answer is None:
+        if crosses_origins and exchange.method == "OPTIONS":
+            answer = self._cors.preflight(exchange, is_file=is_file)
+        else:
             answer = await content_encoding.undo(exchange)
         answer_with = answer or self._route(exchange, scope)
         await answer_with(scope, receive, _adding(added, send) if added else send)
 
-    def _own_answer(
-        self, exchange: Exchange, *, is_file: bool, has_origin: bool
-    ) -> Response | None:
-        """Return the answer where no operation is asked."""
-        if exchange.method == "OPTIONS" and has_origin:
-            return self._cors.preflight(exchange, is_file=is_file)
-        if not is_file and exchange.paths.path.endswith("/"):
-            return redirect(exchange)
-        return None
-
     def _route(self, exchange: Exchange, scope: Scope) -> ASGIApp:
         """Return who answers: the operation's route, or the vendor's 404."""
-        method, path = exchange.method, exchange.paths.path
+        found = self._find(exchange.method, exchange.paths.path)
+        if found is None:
+            exchange.operation = UNROUTED
+            return self._refuse_unrouted
+        route, parameters = found
+        if parameters:
+            scope["path_params"] = parameters
+        return route.app
+
+    def _find(self, method: str, path: str) -> tuple[OperationRoute, dict[str, str]] | None:
+        """Return the route by `method` at `path`, and the path's parameters."""
         route = self._exact.get((method, path))
         if route is not None:
-            return route.app
+            return route, {}
         for candidate in self._patterns:
             if method == candidate.method:
-                match = candidate.path_regex.match(path)
+                match = candidate.path_regex.fullmatch(path)
                 if match is not None:
-                    scope["path_params"] = match.groupdict()
-                    return candidate.app
-        exchange.operation = UNROUTED
-        return self._refuse_unrouted
+                    return candidate, match.groupdict()
+        return None
+
+    def _is_routed(self, method: str, path: str) -> bool:
+        return self._find(method, path) is not None
 
     async def _refuse_unrouted(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope[SCOPE_KEY]

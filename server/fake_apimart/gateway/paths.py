@@ -32,7 +32,7 @@ class Paths:
             raw_path = _raw_below((given, root), raw_path)
         self.root = quote(root) if root else ""
         self.path, self.raw_path, self.sent = path, raw_path, path
-        if b"%" in raw_path:
+        if b"%" in raw_path or not raw_path.isascii():
             # Servers decode what is not UTF-8 as U+FFFD; Go prints it once for each byte.
             self.sent = unquote_to_bytes(raw_path).decode("utf-8", "surrogateescape")
         if b"//" in raw_path or given:

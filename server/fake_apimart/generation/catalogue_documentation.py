@@ -1,4 +1,4 @@
-"""How the list of models and their schemas are described in the OpenAPI document."""
+"""How the list of models, their schemas and pages are described in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,43 @@ from fake_apimart.contract.documentation import (
     refused,
 )
 from fake_apimart.generation import catalogue
+from fake_apimart.generation.model_docs import docs_answer
 from fake_apimart.generation.models import MODELS
+from fake_apimart.generation.published_schema import MORE
+
+_BY_ID = {model.id: model for model in MODELS}
+_OFFERED = tuple(_BY_ID)
+
+_JSON_SCHEMA: Schema = {
+    "type": "object",
+    "properties": {
+        "$schema": TEXT,
+        "type": {"type": "string", "const": "object"},
+        "properties": {"type": "object", "additionalProperties": True},
+        "required": {"type": "array", "items": TEXT},
+        "anyOf": {"type": "array", "items": {"type": "object"}},
+        "additionalProperties": {"type": "boolean", "const": True},
+        MORE: {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "The further rules that this server holds fields to (assumed).",
+        },
+    },
+    "required": ["type", "properties", "required"],
+    "description": "JSON Schema of a request's body, of 2020-12; it allows more than is taken.",
+}
+
+_PARAMETERS = record(
+    "ModelParameters",
+    {
+        "operation": TEXT,
+        "method": TEXT,
+        "endpoint": TEXT,
+        "schema_version": TEXT,
+        "source": TEXT,
+        "input_schema": _JSON_SCHEMA,
+    },
+)
 
 _MODEL = record(
     "Model",
@@ -25,7 +61,10 @@ _MODEL = record(
         "owned_by": TEXT,
         "supported_endpoint_types": {"type": "array", "items": TEXT},
         "category": TEXT,
+        "capability_tags": {"type": "array", "items": TEXT},
+        "parameters": _PARAMETERS,
     },
+    optional=["parameters"],
 )
 
 LIST = Documentation(
@@ -35,6 +74,18 @@ LIST = Documentation(
 The models of `FAKE_APIMART_MODELS`, or those that are known (live). Others are taken all the same,
 unless that lists some.
 """,
+    parameters=(
+        Parameter(
+            "expand",
+            "`parameters` adds to each entry what a request for the model may hold (live).",
+            {**TEXT, "examples": [catalogue.EXPANDED]},
+        ),
+        Parameter(
+            "category",
+            "Only the models of a category; all that are known are of `image` (live).",
+            {**TEXT, "examples": [catalogue.CATEGORY]},
+        ),
+    ),
     answers=(
         Answer(
             200,
@@ -50,12 +101,14 @@ unless that lists some.
                     "success": {"type": "boolean", "const": True},
                 },
             ),
-            {"the known ones": catalogue.models_answer(MODELS)},
+            {
+                "the known ones": catalogue.models_answer(MODELS),
+                "with parameters": catalogue.models_answer(MODELS, expanded=True),
+                "another category": catalogue.models_answer(MODELS, "video"),
+            },
         ),
     ),
 )
-
-_BY_ID = {model.id: model for model in MODELS}
 
 GET = Documentation(
     tag="models",
@@ -80,23 +133,13 @@ GET = Documentation(
     refusals=(refused(errors.no_such_model, catalogue.model_answer, "another-model", _BY_ID),),
 )
 
-_JSON_SCHEMA: Schema = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string", "const": "object"},
-        "properties": {"type": "object", "additionalProperties": True},
-        "required": {"type": "array", "items": TEXT},
-    },
-    "required": ["type", "properties", "required"],
-    "description": "JSON Schema of a request's body.",
-}
-
 SCHEMA = Documentation(
     tag="models",
     summary="Tell what a generation request for a model may hold.",
     description="""
-What the vendor's own client asks for before each create (live). The very schema that requests are
-checked against.
+What the vendor's own client asks for before each create (live). Every model that a create takes has
+one: any name, unless `FAKE_APIMART_MODELS` lists some (assumed). It allows more than is taken, as
+the live one does; what this server knows beyond it stands under `x-fake` (assumed).
 """,
     parameters=(
         Parameter(
@@ -144,10 +187,58 @@ checked against.
         ),
     ),
     refusals=(
-        refused(errors.invalid_parameter, catalogue.schema_model, None, None, _BY_ID),
-        refused(errors.invalid_parameter, catalogue.schema_model, MODELS[0].id, "dance", _BY_ID),
-        refused(errors.unknown_model, catalogue.schema_model, "another-model", None, _BY_ID),
+        refused(errors.invalid_parameter, catalogue.schema_model, None, None, _OFFERED),
+        refused(errors.invalid_parameter, catalogue.schema_model, MODELS[0].id, "dance", _OFFERED),
+        refused(errors.unknown_model, catalogue.schema_model, "another-model", None, _OFFERED),
     ),
 )
 
-DOCUMENTATION = {"models.list": LIST, "models.get": GET, "models.schema": SCHEMA}
+_FETCHED_AT = 1_789_813_256
+
+DOCS = Documentation(
+    tag="models",
+    summary="Return the documentation of a model as Markdown.",
+    description="""
+What the vendor's own client reads before it builds a request (live). The page is this server's own,
+and that of a model which is not listed says so (assumed).
+""",
+    parameters=(
+        Parameter(
+            "model",
+            "The id of the model.",
+            {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
+            required=True,
+        ),
+    ),
+    answers=(
+        Answer(
+            200,
+            "The page, and how long it may be kept.",
+            record(
+                "ModelDocumentation",
+                {
+                    "object": {"type": "string", "const": "model.documentation"},
+                    "model": TEXT,
+                    "doc_url": TEXT,
+                    "markdown_url": TEXT,
+                    "markdown": TEXT,
+                    "fetched_at": {**INTEGER, "description": "Unix seconds."},
+                    "cache_ttl_seconds": INTEGER,
+                    "stale": {"type": "boolean"},
+                },
+            ),
+            {
+                "a listed model": docs_answer(MODELS[0].id, MODELS[0], _FETCHED_AT),
+                "another model": docs_answer("another-model", None, _FETCHED_AT),
+            },
+        ),
+    ),
+    refusals=(refused(errors.invalid_parameter, catalogue.named_model, None),),
+)
+
+DOCUMENTATION = {
+    "models.list": LIST,
+    "models.get": GET,
+    "models.schema": SCHEMA,
+    "models.docs": DOCS,
+}

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from fake_apimart.common.settings import Settings
-from fake_apimart.contract import errors, response_version
+from fake_apimart.contract import response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.gateway.json_body import read_body
@@ -17,7 +17,6 @@ from fake_apimart.generation.request import GenerationRequest, parse_request
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.callbacks import Callbacks
-from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 
@@ -33,14 +32,12 @@ class Generations:
     def __init__(
         self,
         settings: Settings,
-        tasks: TaskStore,
         accounts: Accounts,
         idempotency: Idempotency,
         planner: Planner,
         callbacks: Callbacks,
     ) -> None:
         self._settings = settings
-        self._tasks = tasks
         self._accounts = accounts
         self._idempotency = idempotency
         self._planner = planner
@@ -78,13 +75,9 @@ class Generations:
         exchange.entry.unread = [
             name[:MAX_UNREAD_CHARACTERS] for name in parsed.unread[:MAX_UNREAD_FIELDS]
         ]
-        if await self._accounts.remaining(world) <= 0:
-            raise errors.insufficient_balance()
-        exchange.fire(Step.BALANCE)
         exchange.fire(Step.CHANNEL, model=parsed.model.id)
         task = await self._plan(exchange, parsed)
-        await self._tasks.put(task, world)
-        await self._accounts.add(task, world)
+        await self._accounts.store(task, world)
         if task.webhook:
             self._callbacks.schedule(task, world)
         return task.id

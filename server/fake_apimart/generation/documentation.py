@@ -171,7 +171,7 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
   (assumed). URLs of other hosts are never fetched. base64 is refused (page), unless
   `FAKE_APIMART_ACCEPT_BASE64` is on.
 - A size that gpt-image-2 does not have, and moderation, are a **500** (docs).
-- 503 `model_not_found` (live; text assumed) is answered where `FAKE_APIMART_MODELS` lists others,
+- 503 `model_not_found` (live; text base) is answered where `FAKE_APIMART_MODELS` lists others,
   or where a rule of the control API asks for it, as for `get_channel_failed` (live), 403 and 502
   (docs).
 """,
@@ -263,7 +263,6 @@ A task out of a prompt, and references where there are some (live, docs). Poll i
         _invalid({"model": _GEMINI, "prompt": "a cat", "image_urls": ["data:image/png;base64,AA"]}),
         _invalid({"model": _GEMINI, "prompt": "a cat", "webhook": "ftp://client.example"}),
         _invalid(b""),
-        errors.insufficient_balance,
         errors.idempotency_key_reused,
         _of_model(errors.build_request_failed, {"size": "3:5"}),
         errors.content_moderation_failed,

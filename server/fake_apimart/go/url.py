@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote_to_bytes
@@ -171,6 +172,14 @@ def _check_escapes(text: bytes) -> None:
 def path_escape(segment: bytes) -> str:
     """Percent-encode a path segment as `url.PathEscape` does."""
     return percent_encode(segment, safe=_SAFE)
+
+
+def parse_query(query: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield names and values as `url.ParseQuery` does, which leaves out pairs with an error."""
+    for pair in query.split(b"&"):
+        if pair and b";" not in pair and not _BAD_ESCAPE.search(pair):
+            name, _, value = pair.replace(b"+", b" ").partition(b"=")
+            yield unquote_to_bytes(name), unquote_to_bytes(value)
 
 
 def query_error(query: bytes) -> str | None:

@@ -11,11 +11,16 @@ from urllib.parse import quote
 
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.redaction import redacted_query
 
 _NANOSECONDS = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
-_quoted = cache_short_inputs(quote)
+
+@cache_short_inputs
+def _quoted(path: str) -> str:
+    # A byte that is not UTF-8 may be a lone surrogate in a path.
+    return quote(path, errors="surrogateescape")
 
 
 class AccessLog:
@@ -39,7 +44,8 @@ class AccessLog:
         peer = f"{client[0]}:{client[1]}" if client else ""
         target = _quoted(path)
         if query:
-            target = f"{target}?{query.decode('latin-1')}"
+            shown = redacted_query(query).decode("ascii", "backslashreplace")
+            target = f"{target}?{shown}"
         self.write(f'{peer} - "{method} {target} HTTP/{http_version}" {status}')
 
     def write(self, text: str) -> None:

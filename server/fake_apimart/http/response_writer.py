@@ -6,18 +6,23 @@ poll, and no client reads the one before the other has come.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from email.utils import formatdate
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Protocol
 
 from starlette.types import Message
 
+from fake_apimart.common.clock import SystemClock
 from fake_apimart.http import early_answers
 from fake_apimart.http.flow_control import FlowControl
 from fake_apimart.http.incoming_body import IncomingBody
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_CLOCK = SystemClock()
+_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 def _status_line(status: int) -> bytes:
@@ -172,7 +177,7 @@ class ResponseWriter:
         lines = [line.replace(b"1.1", b"1.0", 1) if self._is_http_1_0 else line]
         length = None
         says_close = False
-        for name, value in (*self._default_headers, *start["headers"]):
+        for name, value in (*map(_dated, self._default_headers), *start["headers"]):
             if name == b"content-length":
                 length = int(value)
             elif name == b"connection" and value.lower() == b"close":
@@ -221,3 +226,18 @@ class ResponseWriter:
         if not self.keep_alive:
             self.transport.close()
         self._on_complete()
+
+
+def _dated(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return a default header, the date as it is now.
+
+    uvicorn renews it once per second: a file would seem to be newer than the answer that has it.
+    """
+    if header[0] != b"date":
+        return header
+    return header[0], _date(_CLOCK.time_ns() // _NANOSECONDS_PER_SECOND)
+
+
+@functools.lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

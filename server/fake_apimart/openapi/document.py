@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from fake_apimart.contract.api_key import QUERY
 from fake_apimart.service.documentation import TAGS
 from fake_apimart.version import __version__
 
@@ -22,7 +23,7 @@ are the very bodies that this server writes.
 **Authorize** with any API key, unless `FAKE_APIMART_API_KEYS` lists some. Each key has a world of
 its own, with its files, tasks and balance. What no operation is at, and an operation asked by
 another method, is answered 404 `Invalid URL (GET /v1/nothing)` (live); a slash too many behind a
-path is redirected (go), and answers to another `Origin` carry CORS headers (go).
+path is redirected (go), and answers to an `Origin` of another host carry CORS headers (go).
 """
 
 _REFERENCE = "#/components/schemas/"
@@ -51,7 +52,13 @@ APIMART = Group(
     tags=TAGS,
     description=DESCRIPTION,
     security={
-        "key": {"type": "http", "scheme": "bearer", "description": "An API key; each has a world."}
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key; each has a world."},
+        "key_in_query": {
+            "type": "apiKey",
+            "in": "query",
+            "name": QUERY,
+            "description": "The same, where there is no header (base).",
+        },
     },
 )
 

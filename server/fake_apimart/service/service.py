@@ -56,9 +56,10 @@ class Service:
         self.task_store = TaskStore(storage, clock)
         idempotency = Idempotency(storage, clock)
         self.reset = Reset(storage, self.worlds, self.index, self.task_store, idempotency)
-        self.accounts = Accounts(self.task_store)
+        self.accounts = Accounts(self.task_store, self.worlds)
         self._admission = Admission(
             self.worlds,
+            self.accounts.require,
             settings.api_keys,
             takes_fakes=settings.control,
             stopping=self.stopping,
@@ -68,13 +69,12 @@ class Service:
         self.tasks = Tasks(settings, self.task_store, results)
         self._callbacks = Callbacks(self.tasks.finished_data)
         self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)
-        self._files = Files(storage, self.worlds, self._admission, settings.delivery)
+        self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
         self._health = Health(storage)
         self._catalogue = Catalogue(settings)
         self._balance = Balance(self.accounts)
         self._generations = Generations(
             settings,
-            self.task_store,
             self.accounts,
             idempotency,
             Planner(settings, randomness, references),
@@ -93,6 +93,7 @@ class Service:
             "models.list": self._catalogue.models,
             "models.get": self._catalogue.model,
             "models.schema": self._catalogue.schema,
+            "models.docs": self._catalogue.docs,
             "balance.get": self._balance.get,
             "health": self._health.get,
         }

@@ -8,10 +8,14 @@ from fake_apimart.tasks.task import Task
 
 
 class Account:
-    """The amount that is spent for good, and the tasks whose cost is not yet decided."""
+    """The amount that is spent for good, and the tasks whose cost is not yet decided.
+
+    `committed` is what will be spent if all tasks complete: never less than `spent`.
+    """
 
     def __init__(self) -> None:
         self.spent = 0.0
+        self.committed = 0.0
         self.known_ids: set[str] = set()
         self.running: list[tuple[int, str, Task]] = []
         """A heap ordered by planned end, so that only tasks that are due are checked."""
@@ -22,6 +26,7 @@ class Account:
         """Add a task, unless it is in the account already."""
         if task.id not in self.known_ids:
             self.known_ids.add(task.id)
+            self.committed += task.cost
             heapq.heappush(self.running, (task.planned_end_ms, task.id, task))
 
     def take_due(self, now_ms: int) -> list[Task]:

@@ -1,17 +1,21 @@
 """What each world has spent: the cost of its completed tasks.
 
 It is derived from the tasks themselves, like their state. A world's tasks are listed from the
-storage on first use; from then on this server adds the tasks that it creates itself.
+storage on first use, unless its state says that it has none; from then on this server adds the
+tasks that it creates itself.
 """
 
 from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
+from fake_apimart.contract import errors
+from fake_apimart.contract.amounts import MINIMUM_BALANCE, round_amount
 from fake_apimart.tasks.account import Account
 from fake_apimart.tasks.state import state_of
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -20,13 +24,29 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 class Accounts:
     """The accounts of all worlds, each loaded on first use."""
 
-    def __init__(self, tasks: TaskStore) -> None:
+    def __init__(self, tasks: TaskStore, worlds: Worlds) -> None:
         self._tasks = tasks
+        self._worlds = worlds
         self._accounts: WeakKeyDictionary[World, Account] = WeakKeyDictionary()
 
-    async def add(self, task: Task, world: World) -> None:
-        """Add a new task to the account of its world. Raises StorageError."""
-        (await self._account(world)).add(task)
+    async def store(self, task: Task, world: World) -> None:
+        """Store a new task, and add it to the account of its world. Raises StorageError."""
+        account = await self._account(world)
+        await self._worlds.note_tasks(world)
+        await self._tasks.put(task, world)
+        account.add(task)
+
+    async def require(self, world: World) -> None:
+        """Raise `insufficient_balance` where less than the minimum is left; StorageError.
+
+        The storage is asked at most where it depends on a task that is paced in polls.
+        """
+        account = await self._account(world)
+        if _left(world, account.committed) >= MINIMUM_BALANCE:
+            return
+        remaining = await self.remaining(world)
+        if remaining < MINIMUM_BALANCE:
+            raise errors.insufficient_balance(world.token_id, remaining)
 
     async def spent(self, world: World) -> float:
         """Return the cost of the tasks that have completed by now. Raises StorageError."""
@@ -48,14 +68,20 @@ class Accounts:
 
     async def remaining(self, world: World) -> float:
         """Return the remaining balance, at least 0. Raises StorageError."""
-        return max(0.0, world.settings.balance - await self.spent(world))
+        return _left(world, await self.spent(world))
 
     async def _account(self, world: World) -> Account:
         account = self._accounts.get(world)
         if account is None:
             account = Account()
-            async for task in self._tasks.all_of(world):
-                account.add(task)
+            if world.has_tasks:
+                async for task in self._tasks.all_of(world):
+                    account.add(task)
             # Another request may have loaded the account meanwhile: the first one wins.
             account = self._accounts.setdefault(world, account)
         return account
+
+
+def _left(world: World, spent: float) -> float:
+    """Return what is left of the world's balance, at least 0."""
+    return max(0.0, round_amount(world.settings.balance - spent))

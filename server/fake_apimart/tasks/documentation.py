@@ -228,7 +228,7 @@ BALANCE = Documentation(
     summary="Tell what a key has left, and what it has spent.",
     description="""
 Each key begins with 100 (assumed; `FAKE_APIMART_BALANCE`), and a completed task costs its `cost`
-(assumed). Credits are ten times the balance (docs, live). All three paths are one (docs, live).
+(assumed). Credits are ten times the balance (docs, live). All four paths are one (docs, live).
 """,
     answers=(
         Answer(

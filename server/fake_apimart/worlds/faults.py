@@ -21,6 +21,8 @@ MAX_RULES = 1000
 """Rules per world."""
 _PAGE_EXCESS = 4 * 1024 * 1024
 """Bytes by which the file in the page's example of `file_too_large` exceeds the limit (page)."""
+_LIVE_REMAINING = 0.01357
+"""What the key had left in an example of `insufficient_balance`, in the currency (live)."""
 
 
 class Step(Enum):
@@ -28,9 +30,9 @@ class Step(Enum):
 
     ARRIVAL = "before any check of the request"
     KEY = "when the key is checked"
+    BALANCE = "when it is checked what the key has left"
     RATE = "when the rate limit is checked"
     SIZE = "after the form has been read to its end"
-    BALANCE = "after the body has been read and validated"
     CHANNEL = "when an upstream is chosen for the task"
     STORE = "when the file is stored"
     ANSWER = "when the answer is sent"
@@ -49,13 +51,18 @@ def _too_large(size: int, maximum: int) -> ApiError:
     return errors.file_too_large(size if size > maximum else maximum + _PAGE_EXCESS, maximum)
 
 
+def _poor(token_id: int) -> ApiError:
+    """Build the error with what was left in a live example, since the world may have plenty."""
+    return errors.insufficient_balance(token_id, _LIVE_REMAINING)
+
+
 def _unavailable(operation: str) -> ApiError:
     return errors.file_unavailable() if operation == "files.get" else errors.service_unavailable()
 
 
 ERRORS = {
     "invalid_key": NamedError(Step.KEY, errors.invalid_api_key),
-    "insufficient_balance": NamedError(Step.BALANCE, errors.insufficient_balance),
+    "insufficient_balance": NamedError(Step.BALANCE, _poor),
     "forbidden": NamedError(Step.KEY, errors.forbidden),
     "rate_limited": NamedError(Step.RATE, lambda: errors.rate_limited(1)),
     "file_too_large": NamedError(Step.SIZE, _too_large),

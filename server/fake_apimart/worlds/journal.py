@@ -6,12 +6,12 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fake_apimart.common.addresses import without_passwords
-from fake_apimart.contract.api_key import redacted
+from fake_apimart.contract.api_key import QUERY, is_read_in_query, redacted
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.go.json import marshal, unmarshal
+from fake_apimart.go.url import parse_query
 
 MAX_ENTRIES = 1000
 """Entries per journal; the oldest is evicted first."""
@@ -160,9 +160,12 @@ class Entry:
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
-        for name, _ in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True):
-            if name not in read:
-                yield f"?{name}"
+        if is_read_in_query(self.path):
+            read = (*read, QUERY)
+        for name, _ in parse_query(self.query):
+            text = name.decode("utf-8", "replace")
+            if text not in read:
+                yield f"?{text}"
 
 
 def _printable(text: str) -> str:

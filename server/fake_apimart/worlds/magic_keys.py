@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_apimart.contract.operations import KEYED
+
 PREFIX = "sk-fake-"
 _END_OF_NAME = "--"
 FAILURE = "task failed by its key"
@@ -31,23 +33,16 @@ def _always(error: str, *operations: str) -> tuple[Mapping[str, Any], ...]:
     return tuple({"operation": name, "error": error} for name in operations)
 
 
-_API = (
-    "uploads.create",
-    "generations.create",
-    "tasks.get",
-    "tasks.batch",
-    "models.list",
-    "models.schema",
-    "balance.get",
-)
-
 NAMES = {
     "rate-limited": Magic(
         "uploads and new tasks are answered 429",
         rules=_always("rate_limited", "uploads.create", "generations.create"),
     ),
-    "invalid": Magic("every call is answered 401", rules=_always("invalid_key", *_API)),
-    "no-balance": Magic("nothing to spend: new tasks are answered 402", {"balance": 0.0}),
+    "invalid": Magic("every call is answered 401", rules=_always("invalid_key", *KEYED)),
+    "no-balance": Magic(
+        "nothing left: all but the poll of a task and the balance is answered 402",
+        {"balance": 0.0},
+    ),
     "upload-500": Magic(
         "uploads are read, and answered 500 `failed to upload image`",
         rules=_always("upload_failed", "uploads.create"),
@@ -56,7 +51,7 @@ NAMES = {
     "slow": Magic(
         f"answers take {SLOW_SECONDS:g} seconds longer, and tasks {SLOW_TASK_SECONDS:g} seconds",
         {"task_seconds": SLOW_TASK_SECONDS},
-        tuple({"operation": name, "delay": SLOW_SECONDS} for name in _API),
+        tuple({"operation": name, "delay": SLOW_SECONDS} for name in KEYED),
     ),
 }
 """The effects by name; any other name means ORDINARY."""

@@ -1,7 +1,8 @@
 """The worlds of a server: created on first use, evicted in LRU order.
 
 The clock and the settings of a world are persisted in the storage, so that neither eviction nor a
-restart revives expired files. Its rules and its journal are in memory alone.
+restart revives expired files, and whether it has tasks. Its rules and its journal are in memory
+alone.
 """
 
 from __future__ import annotations
@@ -158,8 +159,24 @@ class Worlds:
         """Remove all entries of a world's journal."""
         self._journal_bytes -= world.journal.clear()
 
+    async def note_tasks(self, world: World) -> None:
+        """Persist that a world has tasks, before its first is stored. Raises StorageError.
+
+        A world that is restored without this mark need not be searched for tasks.
+        """
+        if world.has_tasks:
+            return
+        world.has_tasks = True
+        try:
+            await self.save(world)
+        except BaseException:
+            world.has_tasks = False
+            raise
+
     async def save(self, world: World) -> None:
-        """Persist a world's clock and settings. Raises StorageError."""
+        """Persist a world's state, unless it is gone. Raises StorageError."""
+        if world.gone:
+            return
         key = _key(world.name)
         async with self._save_lock:
             state = world.state()

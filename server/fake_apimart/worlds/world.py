@@ -23,6 +23,9 @@ from fake_apimart.worlds.journal import Journal
 from fake_apimart.worlds.magic_keys import ORDINARY, Magic
 from fake_apimart.worlds.settings import WorldSettings
 
+_TOKEN_ID_DIGITS = 7
+"""How many hexadecimal digits of a world's name make the number of its key."""
+
 
 @cache_short_inputs
 def name_of(api_key: str) -> str:
@@ -35,7 +38,7 @@ class World:
 
     `base` supplies the settings that the world does not override. `magic` is None until the key is
     known. `running` counts the requests in flight. `is_restored` says whether the stored state has
-    been loaded.
+    been loaded. `has_tasks` says whether there may be tasks in the storage.
     """
 
     __slots__ = (
@@ -45,6 +48,7 @@ class World:
         "clock",
         "faults",
         "gone",
+        "has_tasks",
         "is_restored",
         "journal",
         "magic",
@@ -61,6 +65,7 @@ class World:
         self.faults = Faults()
         self.journal = Journal()
         self.is_restored = False
+        self.has_tasks = False
         self.running = 0
         self.gone = False
         self._base = base
@@ -78,6 +83,11 @@ class World:
         base = self._base.settings if isinstance(self._base, World) else self._base
         magic = self.magic.settings if self.magic else {}
         return base.with_overrides({**magic, **self.overrides})
+
+    @property
+    def token_id(self) -> int:
+        """The number by which errors name the world's key; it is the key's own (assumed)."""
+        return int(self.name[:_TOKEN_ID_DIGITS], 16)
 
     def check_rate_limit(self) -> None:
         """Count a request against the rate limit. Raises `rate_limited`."""
@@ -103,6 +113,8 @@ class World:
             state["clock"] = clock
         if self.overrides:
             state["settings"] = self.overrides
+        if self.has_tasks:
+            state["has_tasks"] = True
         return state
 
     def restore(self, text: bytes) -> None:
@@ -110,3 +122,4 @@ class World:
         state = json.loads(text)
         self.clock.state = ClockState(*state.get("clock", ()))
         self.overrides = state.get("settings", {})
+        self.has_tasks = state.get("has_tasks", False)
