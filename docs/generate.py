@@ -38,6 +38,10 @@ or an invalid value, stops the server at startup with a one-line error and exit 
 """
 
 SETTINGS_TAIL = """
+SIGTERM or Ctrl+C stops the server within 8 seconds. Requests under way get 5 seconds to end; those
+that need longer are answered 503, or their connection is closed. The exit status is 0, or 143 where
+the store did not answer in time. A second Ctrl+C ends the server at once.
+
 Two notes:
 
 - In a Kubernetes namespace with a service called `fake-apimart`, Kubernetes sets variables such as

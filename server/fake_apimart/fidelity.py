@@ -47,6 +47,10 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "403, 502 and 503, only when a rule asks for them; the texts of 403 and 503",
             ("docs", "assumed"),
         ),
+        Behaviour(
+            "request that is unfinished 5 seconds after the server was told to stop: the same 503",
+            ("assumed",),
+        ),
         Behaviour("503 `get_channel_failed`, only when a rule asks for it", ("live",)),
         Behaviour(
             "response before the body is read: up to 256 KiB of the body are discarded; beyond "
