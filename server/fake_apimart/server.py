@@ -204,8 +204,8 @@ def listen(settings: Settings) -> socket.socket:
         addresses = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InvalidSettings(f"{variable_of('host')}={settings.host}: {reason}") from None
     family, _, _, _, address = addresses[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -228,8 +228,8 @@ def inherited(descriptor: int) -> socket.socket:
         listener.getsockname()
         if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise OSError("it does not listen")
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InvalidSettings(f"--listen-fd {descriptor}: {reason}") from None
     return listener
 
