@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fake_apimart.testing.clock import WorldClock
-from fake_apimart.testing.control import Control
+from fake_apimart.testing.control import Control, ControlError
 from fake_apimart.testing.records import Rule, Task, Upload
 from fake_apimart.testing.requests import Requests
 from fake_apimart.testing.server import Server
@@ -175,6 +175,14 @@ class FakeAPIMart:
             if unused:
                 sent = repr(world.requests)
                 raise AssertionError(f"never met: {unused}. Requests were: {sent}")
+
+    def described_requests(self) -> str:
+        """Return a line for each request to this world and those made by `another`."""
+        try:
+            sent = [each for world in (self, *self._others) for each in world.requests]
+        except ControlError as error:
+            return f"unknown: {error}"
+        return "\n".join(map(repr, sent)) or "none"
 
     def pace(self, *, seconds: float | None = None, polls: int | None = None) -> None:
         """Set how long tasks take: `seconds`, a number of `polls`, or both."""
