@@ -177,6 +177,10 @@ requests pass (default 0) and then applies to `times` requests (default 1, null 
 in the order of their creation, those of a world before those of the whole server, and never at
 random.
 
+A `body` of text is sent as it is, and any other JSON as JSON, with its type where the headers name
+none; `body_base64` is for bytes. A request that a rule delays is counted and journaled when it
+arrives, whether or not its client waits for the answer.
+
 | operation | errors |
 |---|---|
 """
