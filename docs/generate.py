@@ -38,6 +38,10 @@ or an invalid value, stops the server at startup with a one-line error and exit 
 """
 
 SETTINGS_TAIL = """
+SIGTERM or Ctrl+C stops the server within 8 seconds. Requests under way get 5 seconds to end; those
+that need longer are answered 503, or their connection is closed. The exit status is 0, or 143 where
+the store did not answer in time. A second Ctrl+C ends the server at once.
+
 Two notes:
 
 - In a Kubernetes namespace with a service called `fake-apimart`, Kubernetes sets variables such as
@@ -174,6 +178,10 @@ seconds can come before any of these, or be the only effect. The rule lets the f
 requests pass (default 0) and then applies to `times` requests (default 1, null for all). Rules fire
 in the order of their creation, those of a world before those of the whole server, and never at
 random.
+
+A `body` of text is sent as it is, and any other JSON as JSON, with its type where the headers name
+none; `body_base64` is for bytes. A request that a rule delays is counted and journaled when it
+arrives, whether or not its client waits for the answer.
 
 | operation | errors |
 |---|---|

@@ -65,7 +65,10 @@ def servers(url_log: Path) -> set[str]:
 
 
 # Importing these takes longer than such a run does otherwise.
-NEEDLESS = ("hypothesispytest", "schemathesis", "asyncio", "respx", "anyio")
+NEEDLESS = (
+    *("hypothesispytest", "schemathesis", "asyncio", "respx", "anyio"),
+    *("rerunfailures", "socket"),
+)
 
 
 def run(
@@ -212,6 +215,107 @@ def test_libraries_that_fake_time_and_http_leave_the_server_alone(
     scope = ("-o", "asyncio_default_fixture_loop_scope=function")
     needless = ("hypothesispytest", "schemathesis")
     run(project, *scope, *workers, needless=needless).assert_outcomes(passed=1)
+
+
+LIBRARIES = {
+    "vcrpy": "vcr.use_cassette('cassette.yaml', record_mode='none')",
+    "pook": "pook.use()",
+    "responses": "responses.RequestsMock()",
+    "respx": "respx.mock()",
+    "pytest-socket": "without_sockets()",
+    "a patch of the socket": "mock.patch('socket.socket', side_effect=AssertionError)",
+    "a patch of the client": "mock.patch('http.client.HTTPConnection', side_effect=AssertionError)",
+    "a patch of connecting": "mock.patch('socket.create_connection', side_effect=AssertionError)",
+}
+"""What records, mocks or forbids requests, and how a test enters it."""
+
+FORBIDDING = """
+    import contextlib
+    from unittest import mock
+
+    import pook
+    import pytest
+    import pytest_socket
+    import responses
+    import respx
+    import vcr
+    from fake_apimart.testing import FakeAPIMart
+
+    @contextlib.contextmanager
+    def without_sockets():
+        pytest_socket.disable_socket()
+        yield
+        pytest_socket.enable_socket()
+
+    MAKERS = [{makers}]
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_world(apimart, make):
+        with make():
+            apimart.pace(seconds=0)
+            apimart.clock.advance(hours=1)
+            assert (apimart.uploads, list(apimart.requests)) == ([], [])
+            with pytest.raises(AssertionError, match="Nothing was sent with this key"):
+                apimart.requests.wait_for("uploads.create", timeout=0.1)
+            apimart.another().reset()
+
+    @pytest.mark.parametrize("make", MAKERS)
+    def test_start(make):
+        with make(), FakeAPIMart() as apimart:
+            assert apimart.uploads == []
+"""
+
+
+def test_libraries_that_record_or_forbid_requests_do_not_see_those_of_the_fixture(
+    pytester: pytest.Pytester,
+) -> None:
+    makers = ", ".join(f"lambda: {make}" for make in LIBRARIES.values())
+    pytester.makepyfile(FORBIDDING.format(makers=makers))
+    # pook is made with other libraries' names that have been given up.
+    result = pytester.runpytest_subprocess(*without(NEEDLESS[:5]), "-W", "ignore")
+    result.assert_outcomes(passed=2 * len(LIBRARIES))
+
+
+def test_rerun_of_a_test_begins_with_a_clean_slate(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        attempts = []
+
+        def test_met_at_the_second_attempt(apimart):
+            attempts.append(apimart.api_key)
+            assert (apimart.uploads, apimart.rules, list(apimart.requests)) == ([], [], [])
+            apimart.fail("uploads.create", "rate_limited")
+            if len(attempts) > 1:
+                assert upload(apimart).status_code == 429
+            assert len(set(attempts)) == len(attempts)
+
+        def test_fails_first(apimart):
+            attempts.append(apimart.api_key)
+            apimart.fail("uploads.create", "rate_limited", times=2)
+            assert upload(apimart).status_code == 429
+            assert len(attempts) % 2 == 0
+        """
+    )
+    needless = [name for name in NEEDLESS if name != "rerunfailures"]
+    result = run(project, "--reruns", "1", needless=needless)
+    assert result.parseoutcomes() == {"passed": 2, "rerun": 2}
+
+
+def test_failure_shows_what_was_sent(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        def test_fails(apimart):
+            assert upload(apimart).status_code == 429
+        """
+    )
+    result = run(project)
+    result.stdout.fnmatch_lines(
+        ["*fake-apimart requests*", "<uploads.create: POST /v1/uploads/images -> 200>"]
+    )
 
 
 @WORKERS

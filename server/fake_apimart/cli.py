@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -30,7 +33,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"fake-apimart {__version__}")
+        write(f"fake-apimart {__version__}\n")
         raise typer.Exit
 
 
@@ -72,11 +75,30 @@ def announce(url: str, settings: Settings) -> None:
     """Say on standard output where the server listens, and how to point a client at it."""
     keys = "one of your API keys" if settings.api_keys else "any API key"
     storage = settings.storage
-    print(f"fake-apimart {__version__} listening on {url} (storage: {storage})")
-    print(
-        f"Use {local_url(url)} in place of https://api.apimart.ai, with {keys}. Ctrl+C stops it.",
-        flush=True,
-    )
+    # A server whose output nobody takes is a server all the same.
+    with contextlib.suppress(OSError):
+        write(
+            f"fake-apimart {__version__} listening on {url} (storage: {storage})\n"
+            f"Use {local_url(url)} in place of https://api.apimart.ai, with {keys}. "
+            "Ctrl+C stops it.\n"
+        )
+
+
+def write(text: str) -> None:
+    """Write to standard output at once. Raises OSError where nobody takes it."""
+    try:
+        print(text, end="", flush=True)
+    except OSError:
+        # The interpreter would try it again at its end, and complain a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def complain(text: str) -> None:
+    """Write one line to standard error, whatever characters `text` has."""
+    escaped = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    with contextlib.suppress(OSError):
+        print(f"fake-apimart: {escaped}", file=sys.stderr, flush=True)
 
 
 @app.command()
@@ -93,7 +115,7 @@ def reset(
     try:
         Control(url, key, settings.admin_token).call("POST", "reset")
     except ControlError as error:
-        print(f"fake-apimart: not reset: {error}", file=sys.stderr)
+        complain(f"not reset: {error}")
         raise typer.Exit(1) from None
 
 
@@ -107,7 +129,7 @@ def ready(
 
     problem = wait_until_ready(url, wait)
     if problem is not None:
-        print(f"fake-apimart: not ready: {problem}", file=sys.stderr)
+        complain(f"not ready: {problem}")
         raise typer.Exit(1)
 
 
@@ -123,13 +145,23 @@ def fidelity() -> None:
     """Print what is emulated, how each behaviour is known, and what is not."""
     from fake_apimart.fidelity import markdown
 
-    print(markdown(), end="")
+    write(markdown())
 
 
 def main() -> None:
-    """Run the command; settings that cannot be used end it with one line and status 2."""
+    """Run the command; settings that cannot be used end it with one line and status 2.
+
+    Status 1 and a line are the end of a command whose output nobody takes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the terminal's encoding cannot show must not end the command.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="fake-apimart")
     except InvalidSettings as error:
-        print(f"fake-apimart: {error}", file=sys.stderr)
+        complain(str(error))
         sys.exit(USAGE_ERROR)
+    except OSError as error:
+        complain(str(error))
+        sys.exit(1)

@@ -50,6 +50,10 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("internal error: the documented 500", ("docs",)),
         Behaviour("403 and 502, only when a rule asks for them", ("docs",)),
         Behaviour("503 `service_unavailable`: its status and type; its text", ("docs", "assumed")),
+        Behaviour(
+            "request that is unfinished 5 seconds after the server was told to stop: the same 503",
+            ("assumed",),
+        ),
         Behaviour("500 `get_channel_failed`, only when a rule asks for it", ("live",)),
         Behaviour(
             "response before the body is read: up to 256 KiB of the body are discarded; beyond "

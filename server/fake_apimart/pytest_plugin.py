@@ -39,8 +39,11 @@ def apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[
     from fake_apimart.testing.client import FakeAPIMart
 
     world = FakeAPIMart(apimart_server.url)
-    request.node.stash.setdefault(_WORLDS, []).append(world)
+    worlds = request.node.stash.setdefault(_WORLDS, [])
+    worlds.append(world)
     yield world
+    # A test that is run again keeps its stash, and its rules would never be met any more.
+    worlds.remove(world)
     world.close()
 
 
@@ -51,6 +54,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     for world in item.stash.get(_WORLDS, []):
         world.check_rules()
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the requests of its worlds to the report of a test that failed."""
+    report = yield
+    if report.failed and call.when == "call":
+        for world in item.stash.get(_WORLDS, []):
+            report.sections.append(("fake-apimart requests", world.described_requests()))
+    return report
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,7 +16,7 @@ from fake_apimart_storage.interface import (
     StoredObject,
     Writer,
 )
-from fake_apimart_storage.location import storage_at
+from fake_apimart_storage.location import is_text, storage_at
 
 __all__ = [
     "Chunk",
@@ -29,5 +29,6 @@ __all__ = [
     "StorageError",
     "StoredObject",
     "Writer",
+    "is_text",
     "storage_at",
 ]

@@ -24,7 +24,15 @@ def _directory(rest: str, public_endpoint: str) -> Storage:
 
     if not rest:
         raise InvalidLocation("dir: needs a path, for example dir:./data")
-    return DirectoryStorage(Path(rest).expanduser().absolute())
+    try:
+        return DirectoryStorage(Path(rest).expanduser().absolute())
+    except RuntimeError:
+        raise InvalidLocation(
+            "no home directory that ~ could stand for; name a folder by its whole path"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidLocation(f"no path from the current directory: {reason}") from None
 
 
 def _s3(rest: str, public_endpoint: str) -> Storage:
@@ -49,12 +57,23 @@ STORAGES: dict[str, Callable[[str, str], Storage]] = {
 """Factories by prefix. Each imports its module when called, to keep the server's start fast."""
 
 
+def is_text(value: str) -> bool:
+    """Return whether `value` is UTF-8: bytes of the environment may be no text at all."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def storage_at(location: str, *, public_endpoint: str = "") -> Storage:
     """Return the storage at `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`, not yet open.
 
     `public_endpoint` is the URL by which clients reach an S3 store, if the server uses another.
     Raises InvalidLocation.
     """
+    if not is_text(location):
+        raise InvalidLocation("expected text in UTF-8")
     for prefix, factory in STORAGES.items():
         if location.startswith(prefix):
             return factory(location.removeprefix(prefix), public_endpoint)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from fake_apimart_storage import storage_at
+from fake_apimart_storage import is_text, storage_at
 from platformdirs import user_data_dir
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -26,10 +27,16 @@ OTHER_VARIABLES = ("FAKE_APIMART_URL",)
 
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
+_HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]+")
 
 
 def _default_storage() -> str:
-    return f"dir:{user_data_dir('fake-apimart', appauthor=False)}"
+    """Return the location of the user's data folder; `~` stays in it where there is no home."""
+    try:
+        return f"dir:{user_data_dir('fake-apimart', appauthor=False)}"
+    except RuntimeError:
+        # What is wrong with it is said as of any other location.
+        return "dir:~/.local/share/fake-apimart"
 
 
 class InvalidSettings(Exception):
@@ -134,6 +141,24 @@ class Settings(BaseSettings):
             raise ValueError("expected at least one item")
         return items
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_text(cls, value: object) -> object:
+        if isinstance(value, str) and not is_text(value):
+            raise ValueError("expected text in UTF-8")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, value: str) -> str:
+        try:
+            value.encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"no name of a host: {error}") from None
+        if not _HOST.fullmatch(value):
+            raise ValueError("expected a host name or an IP address, without brackets")
+        return value
+
     @field_validator("storage")
     @classmethod
     def _check_storage(cls, value: str) -> str:
@@ -153,6 +178,7 @@ class Settings(BaseSettings):
         url = urlsplit(value)
         if value and (url.scheme not in ("http", "https") or not url.hostname):
             raise ValueError("expected a URL that begins with http:// or https://")
+        _ = url.port  # raises ValueError where it is no port
         if url.query or url.fragment:
             raise ValueError("expected a URL without query and fragment")
         return value.rstrip("/")

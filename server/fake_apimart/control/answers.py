@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 class Answer(BaseModel):
@@ -73,7 +73,8 @@ class RuleAnswer(Answer):
     error: str | None = None
     status: int | None = None
     headers: dict[str, str] | None = None
-    body: str | None = None
+    body: JsonValue = None
+    body_base64: str | None = None
     socket: str | None = None
     delay: float | None = None
     times: int | None

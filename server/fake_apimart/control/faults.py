@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.contract.operations import JOURNALED
@@ -21,7 +23,7 @@ from fake_apimart.worlds.faults import ERRORS, MAX_RULES, Faults, RawAnswer, Rul
 router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
 MAX_DELAY_SECONDS = 3600.0
-MAX_BODY_CHARACTERS = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """The largest body of a raw answer."""
 _BODILESS_STATUSES = (204, 304)
 # The server adds these itself, and its response writer would reject contradictory ones.
@@ -47,8 +49,11 @@ class RuleBody(Body):
     error: str | None = Field(default=None, json_schema_extra={"enum": list(ERRORS)})
     status: int | None = Field(default=None, ge=200, le=599, description="A raw answer's status.")
     headers: dict[str, str] | None = Field(default=None, description="A raw answer's headers.")
-    body: str | None = Field(
-        default=None, max_length=MAX_BODY_CHARACTERS, description="A raw answer's body."
+    body: JsonValue = Field(
+        default=None, description="A raw answer's body: text as it is, or else JSON."
+    )
+    body_base64: str | None = Field(
+        default=None, description="The same as bytes: `body` or this.", examples=["iVBORw0KGgo="]
     )
     socket: str | None = Field(default=None, json_schema_extra={"enum": list(SOCKET_FAULTS)})
     delay: float | None = Field(default=None, gt=0, le=MAX_DELAY_SECONDS, description="Seconds.")
@@ -73,6 +78,42 @@ class RuleBody(Body):
         return headers
 
     @model_validator(mode="after")
+    def _check_body(self) -> Self:
+        if self.body is not None and self.body_base64 is not None:
+            raise ValueError("body and body_base64 exclude each other")
+        if self.status is None and (self.body is not None or self.body_base64 is not None):
+            raise ValueError("headers and body need a status")
+        content = self._content()
+        if len(content) > MAX_BODY_BYTES:
+            raise ValueError(f"the body is longer than {MAX_BODY_BYTES} bytes")
+        if self.status in _BODILESS_STATUSES and content:
+            raise ValueError(f"an answer of status {self.status} has no body")
+        return self
+
+    def _content(self) -> bytes:
+        """Return the bytes of a raw answer's body. Raises ValueError where it is none."""
+        if self.body_base64 is not None:
+            try:
+                return base64.b64decode(self.body_base64, validate=True)
+            except ValueError as error:
+                raise ValueError(f"body_base64: {error}") from None
+        if self.body is None:
+            return b""
+        text = self.body if isinstance(self.body, str) else _json_of(self.body)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("body has a surrogate, which is no text") from None
+
+    def _raw_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return a raw answer's headers, with the type of a body that is JSON."""
+        headers = dict(self.headers or {})
+        is_typed = any(name.lower() == "content-type" for name in headers)
+        if self.body is not None and not isinstance(self.body, str) and not is_typed:
+            headers["Content-Type"] = "application/json"
+        return tuple(headers.items())
+
+    @model_validator(mode="after")
     def _check_combination(self) -> Self:
         effects = ("error", "status", "socket")
         set_effects = [name for name in effects if getattr(self, name) is not None]
@@ -80,10 +121,8 @@ class RuleBody(Body):
             raise ValueError(f"{set_effects[0]} and {set_effects[1]} exclude each other")
         if not set_effects and self.delay is None:
             raise ValueError("expected one of error, status, socket and delay")
-        if self.status is None and (self.headers is not None or self.body is not None):
+        if self.status is None and self.headers is not None:
             raise ValueError("headers and body need a status")
-        if self.status in _BODILESS_STATUSES and self.body:
-            raise ValueError(f"an answer of status {self.status} has no body")
         if self.error is not None:
             require_one_of(
                 self.error, tuple(errors_of(self.operation)), f"error of {self.operation}"
@@ -94,8 +133,7 @@ class RuleBody(Body):
         """Return the rule that the body describes."""
         raw = None
         if self.status is not None:
-            headers = tuple((self.headers or {}).items())
-            raw = RawAnswer(self.status, headers, (self.body or "").encode())
+            raw = RawAnswer(self.status, self._raw_headers(), self._content())
         return Rule(
             self.operation,
             self.error,
@@ -106,6 +144,11 @@ class RuleBody(Body):
             self.after,
             source=self.model_dump(exclude_none=True, exclude={"operation", "times", "after"}),
         )
+
+
+def _json_of(value: JsonValue) -> str:
+    """Return `value` as JSON, as the vendor's server writes it. Raises ValueError."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @router.get("", response_model=RulesAnswer)
@@ -144,11 +187,12 @@ def _rules_response(faults: Faults) -> Response:
 
 
 def _to_json(rule: Rule) -> dict[str, Any]:
-    effect = rule.source or {"error": rule.error, "delay": rule.delay}
+    by_key = {"error": rule.error, "delay": rule.delay}
+    effect = rule.source or {name: value for name, value in by_key.items() if value}
     return {
         "id": rule.id,
         "operation": rule.operation,
-        **{name: value for name, value in effect.items() if value},
+        **effect,
         "times": rule.times,
         "after": rule.after,
         "used": rule.used,

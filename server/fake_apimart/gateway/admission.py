@@ -95,6 +95,9 @@ class Admission:
         if rule is None:
             return
         if rule.delay:
+            # Counted and journaled at once: a client that gives up meanwhile has met it too.
+            exchange.note_fired(rule)
+            self._worlds.record(exchange.world, exchange.entry)
             await pause(rule.delay, self._stopping)
         if rule.step is Step.ARRIVAL:
             await self._meet_on_arrival(exchange, rule)

@@ -20,7 +20,7 @@ from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
-from fake_apimart.worlds.faults import AnswerOverridden
+from fake_apimart.worlds.faults import AnswerOverridden, unavailable
 from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.registry import Worlds
 
@@ -109,10 +109,27 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         return _render(exchange, errors.incomplete_body())
     except Abandoned:
         raise
+    except asyncio.CancelledError:
+        if not running.stopping.is_set():
+            raise
+        response, problem = _cut_short(exchange), "the server stopped"
     except Exception:
         logger.exception("fault in %s %s", exchange.method, exchange.paths.path)
         response, problem = _render(exchange, errors.internal_error()), "internal error"
     running.worlds.record(exchange.world, exchange.entry, response.status_code, problem)
+    return response
+
+
+def _cut_short(exchange: Exchange) -> Response:
+    """Return the answer to a request that the server, which stops, waits for no longer (assumed).
+
+    It ends the connection, so that nobody waits for what the client has not sent yet.
+    """
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+    response = _render(exchange, unavailable(exchange.operation.name))
+    response.headers["Connection"] = "close"
     return response
 
 

@@ -150,7 +150,9 @@ class Exchange:
             raise ERRORS[rule.error].build(**facts)
 
     def note_fired(self, rule: Rule) -> None:
-        """Count the rule as used, and name it in the journal."""
+        """Count the rule as used, once, and name it in the journal."""
+        if self._has_fired:
+            return
         rule.release(fired=True)
         self._has_fired = True
         self.entry.fault = rule.name

@@ -93,6 +93,10 @@ class Protocol(asyncio.Protocol):
         if not self._connection.end_after_answer():
             self._connection.transport.close()
 
+    def abort(self) -> None:
+        """End the connection at once, whatever is under way."""
+        self._connection.transport.abort()
+
     def pause_writing(self) -> None:
         self._connection.flow.pause_writing()
 

@@ -54,15 +54,15 @@ async def refuse(
     `end` waits until the client has closed the connection, or its side of it.
     """
     if name != "close_before_reading":
-        await _read_to_end(receive, stopping)
+        await wait_for_event(_read_to_end(receive), stopping)
     if name == "never_answer":
         await wait_for_event(end(), stopping)
     raise Abandoned(reset=name == "reset_after_reading")
 
 
-async def _read_to_end(receive: Receive, stopping: asyncio.Event) -> None:
+async def _read_to_end(receive: Receive) -> None:
     more = True
-    while more and not stopping.is_set():
+    while more:
         message = await receive()
         more = message["type"] != "http.disconnect" and message.get("more_body", False)
 

@@ -61,8 +61,11 @@ class Transaction:
         """Run `app`. An exception is logged, and answered 500 if no answer has begun."""
         try:
             await app(scope, self.receive, self.writer.send)
-        except BaseException as error:
-            # A task that is cancelled at the server's end must not leave its client waiting either.
+        except asyncio.CancelledError:
+            # The server stops, and has waited long enough.
+            if not self.writer.is_complete:
+                self._transport.close()
+        except Exception as error:
             logger.error("fault in the application", exc_info=error)
             await self._fail()
         else:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 
+from fake_apimart.testing.arguments import (
+    body_fields,
+    check_flag,
+    check_headers,
+    check_integer,
+    check_number,
+    check_text,
+)
 from fake_apimart.testing.clock import WorldClock
-from fake_apimart.testing.control import Control
+from fake_apimart.testing.control import Control, ControlError
 from fake_apimart.testing.records import Rule, Task, Upload
 from fake_apimart.testing.requests import Requests
 from fake_apimart.testing.server import Server
@@ -13,7 +21,9 @@ from fake_apimart.testing.server import Server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Protocol, Self
+    from typing import Any, Protocol, Self, TypeAlias
+
+    JSON: TypeAlias = dict[str, Any] | list[Any] | int | float
 
     class Monkeypatch(Protocol):
         """What is used of pytest's fixture `monkeypatch`."""
@@ -26,6 +36,8 @@ class Environment(dict[str, str]):
 
     def setenv(self, monkeypatch: Monkeypatch) -> None:
         """Set the variables for the duration of this test."""
+        if not hasattr(monkeypatch, "setenv"):
+            raise TypeError(f"monkeypatch must be pytest's fixture, not {monkeypatch!r:.100}")
         for name, value in self.items():
             monkeypatch.setenv(name, value)
 
@@ -38,6 +50,8 @@ class FakeAPIMart:
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None) -> None:
+        check_text("url", url, optional=True)
+        check_text("api_key", api_key, optional=True)
         self._server = Server(url)
         # Not from `random` or `uuid`, which tests seed or mock: keys would not be unique.
         self.api_key = api_key or f"sk-fake-{os.urandom(16).hex()}"
@@ -138,7 +152,7 @@ class FakeAPIMart:
         *,
         status: int | None = None,
         headers: dict[str, str] | None = None,
-        body: str | None = None,
+        body: str | bytes | JSON | None = None,
         socket: str | None = None,
         delay: float | None = None,
         times: int | None = 1,
@@ -148,22 +162,33 @@ class FakeAPIMart:
         """Add a rule that makes the next `times` requests to `operation` fail, or all if None.
 
         They fail with an `error` of the vendor's, with an answer of your own (`status`, `headers`,
-        `body`), or with a fault of the `socket`, after a `delay` in seconds; a `delay` alone is
-        possible too. The first `after` requests pass. If no request meets the rule, the test fails,
-        unless the rule is `optional`.
+        and a `body` of text, bytes or JSON), or with a fault of the `socket`, after a `delay` in
+        seconds; a `delay` alone is possible too. The first `after` requests pass. If no request
+        meets the rule, the test fails, unless the rule is `optional` or was removed. Raises
+        TypeError and ValueError, which name the argument.
         """
+        for name, text in {"error": error, "socket": socket}.items():
+            check_text(name, text, optional=True)
+        check_text("operation", operation)
+        check_integer("status", status, optional=True)
+        check_headers("headers", headers)
+        check_number("delay", delay, optional=True)
+        check_integer("times", times, optional=True)
+        check_integer("after", after)
+        check_flag("optional", optional)
         fields = {
             "operation": operation,
             "error": error,
             "status": status,
             "headers": headers,
-            "body": body,
             "socket": socket,
             "delay": delay,
             "after": after,
         }
-        body_fields = {name: value for name, value in fields.items() if value is not None}
-        created = self._control.call("POST", "faults", {**body_fields, "times": times})
+        set_fields = {name: value for name, value in fields.items() if value is not None}
+        created = self._control.call(
+            "POST", "faults", {**set_fields, **body_fields(body), "times": times}
+        )
         rule = Rule(self._control, created, optional=optional)
         self.rules.append(rule)
         return rule
@@ -171,18 +196,29 @@ class FakeAPIMart:
     def check_rules(self) -> None:
         """Raise AssertionError if no request has met a rule that is not optional."""
         for world in (self, *self._others):
-            unused = [rule for rule in world.rules if not rule.optional and not rule.used]
+            unused = [rule for rule in world.rules if rule.must_be_met and not rule.used]
             if unused:
                 sent = repr(world.requests)
                 raise AssertionError(f"never met: {unused}. Requests were: {sent}")
 
+    def described_requests(self) -> str:
+        """Return a line for each request to this world and those made by `another`."""
+        try:
+            sent = [each for world in (self, *self._others) for each in world.requests]
+        except ControlError as error:
+            return f"unknown: {error}"
+        return "\n".join(map(repr, sent)) or "none"
+
     def pace(self, *, seconds: float | None = None, polls: int | None = None) -> None:
         """Set how long tasks take: `seconds`, a number of `polls`, or both."""
+        check_number("seconds", seconds, optional=True)
+        check_integer("polls", polls, optional=True)
         changes = {"task_seconds": seconds or 0, "task_polls": polls or 0}
         self._control.call("PATCH", "world", changes)
 
     def tasks_fail(self, message: str = "task failed on purpose") -> None:
         """Make tasks fail with this message."""
+        check_text("message", message)
         self._control.call("PATCH", "world", {"task_failure": message})
 
     def tasks_complete(self) -> None:
@@ -191,10 +227,12 @@ class FakeAPIMart:
 
     def balance(self, amount: float) -> None:
         """Set the initial balance of the key, from which its spending is subtracted."""
+        check_number("amount", amount)
         self._control.call("PATCH", "world", {"balance": amount})
 
     def rate_limit(self, rate: str | None) -> None:
         """Set the rate limit of the key, such as `3/minute`; None removes it."""
+        check_text("rate", rate, optional=True)
         self._control.call("PATCH", "world", {"rate_limit": rate or ""})
 
     def reset(self) -> None:

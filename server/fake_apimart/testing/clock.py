@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fake_apimart.testing.arguments import check_number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,12 +28,16 @@ class WorldClock:
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> float:
-        """Move the clock ahead."""
+        """Move the clock ahead. Raises TypeError and ValueError, which name the argument."""
+        units = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+        for name, value in units.items():
+            check_number(name, value)
         return self._change(advance=days * 86_400 + hours * 3600 + minutes * 60 + seconds)
 
     def at(self, instant: float | datetime) -> float:
-        """Set the clock to `instant`: Unix seconds, or a datetime."""
-        seconds = instant if isinstance(instant, int | float) else instant.timestamp()
+        """Set the clock to `instant`: Unix seconds, or a datetime. Raises TypeError."""
+        seconds = instant.timestamp() if hasattr(instant, "timestamp") else instant
+        check_number("instant", seconds)
         return self._change(at=seconds)
 
     def freeze(self) -> float:

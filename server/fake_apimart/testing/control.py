@@ -5,6 +5,8 @@ from __future__ import annotations
 # Importing `threading` takes longer than importing this whole package.
 from _thread import allocate_lock
 
+from fake_apimart.testing.untouched import http_client
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import http.client
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 30.0
 """The timeout of each socket operation."""
+_OK = 200
 MAX_SHOWN_BYTES = 200
 """How much of an unexpected answer an error message shows."""
 
@@ -28,26 +31,14 @@ class Control:
     """
 
     def __init__(self, url: str, api_key: str | None, admin_token: str = "") -> None:
-        from urllib.parse import urlsplit
-
         self._connection: http.client.HTTPConnection | None = None
         self._url = _without_password(url)
-        try:
-            parts = urlsplit(url)
-            self._port = parts.port
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            shown = f"{self._url!r} is no URL of a server"
-            raise ControlError(f"{shown}, such as http://127.0.0.1:8080")
+        self._is_https, self._host, self._port, self._path = _parsed(url)
         self._headers = {"Content-Type": "application/json"}
         if api_key is not None:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            self._headers["Authorization"] = f"Bearer {_sendable('API key', api_key)}"
         if admin_token:
-            self._headers["X-Fake-Admin-Token"] = admin_token
-        self._is_https = parts.scheme == "https"
-        self._host = parts.hostname
-        self._path = parts.path.rstrip("/")
+            self._headers["X-Fake-Admin-Token"] = _sendable("admin token", admin_token)
         self._lock = allocate_lock()
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -90,18 +81,19 @@ class Control:
             self._connection = None
 
     def _connect(self, seconds: float) -> http.client.HTTPConnection:
-        # Imported here because it takes longer than importing the rest of this package.
-        import http.client
-
-        connection_class = (
-            http.client.HTTPSConnection if self._is_https else http.client.HTTPConnection
-        )
-        return connection_class(self._host, self._port, timeout=seconds)
+        client = http_client()
+        connection_class = client.HTTPSConnection if self._is_https else client.HTTPConnection
+        try:
+            connection: http.client.HTTPConnection = connection_class(
+                self._host, self._port, timeout=seconds
+            )
+        except client.HTTPException as error:
+            raise ControlError(f"{self._url} does not answer: {error}") from error
+        return connection
 
     def _exchange(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: object
     ) -> bytes:
-        import http.client
         import json
 
         text = None if body is None else json.dumps(body)
@@ -109,10 +101,10 @@ class Control:
             connection.request(method, f"{self._path}/_fake/{path}", text, self._headers)
             answer = connection.getresponse()
             content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http_client().HTTPException) as error:
             reason = str(error) or type(error).__name__
             raise ControlError(f"{self._url} does not answer: {reason}") from error
-        if answer.status != http.client.OK:
+        if answer.status != _OK:
             raise ControlError(self._refusal(answer.status, content))
         return content
 
@@ -148,19 +140,39 @@ def _without_password(url: str) -> str:
     return f"{scheme}{slashes}***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
+def _parsed(url: str) -> tuple[bool, str, int | None, str]:
+    """Return whether `url` is https, its host, port and path. Raises ControlError."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = None, None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        shown = f"{_without_password(url)!r} is no URL of a server"
+        raise ControlError(f"{shown}, such as http://127.0.0.1:8080")
+    return parts.scheme == "https", parts.hostname, port, parts.path.rstrip("/")
+
+
+def _sendable(what: str, value: str) -> str:
+    """Return `value`, which a header can carry. Raises ControlError."""
+    if not (value.isascii() and value.isprintable()):
+        raise ControlError(f"this {what} cannot be sent: it is not printable ASCII")
+    return value
+
+
 def _is_stale(connection: http.client.HTTPConnection) -> bool:
     """Return whether the server has closed an idle connection.
 
     This is checked before sending, because a failed request may have been carried out and so cannot
     safely be retried.
     """
-    import socket
-
     if connection.sock is None:
         return True
     connection.sock.settimeout(0)
     try:
-        connection.sock.recv(1, socket.MSG_PEEK)
+        connection.sock.recv(1, http_client().socket.MSG_PEEK)
     except BlockingIOError:
         connection.sock.settimeout(TIMEOUT_SECONDS)
         return False

@@ -120,6 +120,12 @@ class Rule:
         self.operation: str = fields["operation"]
         self.optional = optional
         """Whether a test may pass although no request has met the rule."""
+        self._was_removed = False
+
+    @property
+    def must_be_met(self) -> bool:
+        """Whether a test fails where no request meets the rule."""
+        return not self.optional and not self._was_removed
 
     @property
     def used(self) -> int:
@@ -130,10 +136,11 @@ class Rule:
         return int(self._fields["used"])
 
     def remove(self) -> None:
-        """Remove the rule from the server. Raises ControlError."""
+        """Remove the rule from the server; it need not be met any more. Raises ControlError."""
         # Read the count while the server still has it: `used` returns it after the removal.
         _ = self.used
         self._control.call("DELETE", f"faults?id={self.id}")
+        self._was_removed = True
 
     def __repr__(self) -> str:
         shown = {name: value for name, value in self._fields.items() if name not in ("id", "used")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_apimart.testing.arguments import check_integer, check_number, check_text
 from fake_apimart.testing.records import Request
 
 TYPE_CHECKING = False
@@ -54,6 +55,8 @@ class Requests:
         Raises AssertionError after `timeout` seconds, with the requests that came instead, and
         ControlError.
         """
+        check_integer("count", count)
+        check_number("timeout", timeout)
         query = f"{_query(operation, status)}&count={count}&timeout={timeout}"
         answer = self._control.wait(f"requests/wait?{query}", timeout)
         if not answer["satisfied"]:
@@ -92,5 +95,7 @@ class Requests:
 def _query(operation: str | None, status: int | None) -> str:
     from urllib.parse import urlencode
 
+    check_text("operation", operation, optional=True)
+    check_integer("status", status, optional=True)
     parameters = {"operation": operation, "status": status}
     return urlencode({name: value for name, value in parameters.items() if value is not None})

@@ -61,6 +61,14 @@ class Server:
         self._spawn("--listen-fd", str(listener.fileno()), pass_fds=(listener.fileno(),))
 
     def _spawn(self, *flags: str, pass_fds: tuple[int, ...] = ()) -> None:
+        try:
+            self._open_log_and_run(flags, pass_fds)
+        except OSError as error:
+            if self._log is not None:
+                self._log.close()
+            raise ControlError(f"the server did not start: {error}") from error
+
+    def _open_log_and_run(self, flags: tuple[str, ...], pass_fds: tuple[int, ...]) -> None:
         import subprocess
         import tempfile
 

@@ -56,7 +56,8 @@ def _poor(token_id: int) -> ApiError:
     return errors.insufficient_balance(token_id, _LIVE_REMAINING)
 
 
-def _unavailable(operation: str) -> ApiError:
+def unavailable(operation: str) -> ApiError:
+    """Build the 503 of `operation`, in the form that its clients know."""
     return errors.file_unavailable() if operation == "files.get" else errors.service_unavailable()
 
 
@@ -68,7 +69,7 @@ ERRORS = {
     "file_too_large": NamedError(Step.SIZE, _too_large),
     "upload_failed": NamedError(Step.STORE, errors.upload_failed),
     "bad_gateway": NamedError(Step.ARRIVAL, lambda operation: errors.bad_gateway()),
-    "service_unavailable": NamedError(Step.ARRIVAL, _unavailable),
+    "service_unavailable": NamedError(Step.ARRIVAL, unavailable),
     "channel_busy": NamedError(Step.CHANNEL, lambda model: errors.channel_busy()),
     "model_not_found": NamedError(Step.CHANNEL, errors.model_not_found),
     "access_denied": NamedError(Step.ARRIVAL, lambda operation: errors.access_denied()),

@@ -199,6 +199,14 @@ class Journal:
             self.drop_oldest()
         return self.bytes - before
 
+    def update(self, entry: Entry) -> int:
+        """Measure an entry that has changed, and return the journal's growth in bytes."""
+        if entry not in self.entries:
+            return 0
+        before, entry.bytes = entry.bytes, entry.estimate_bytes()
+        self.bytes += entry.bytes - before
+        return entry.bytes - before
+
     def drop_oldest(self) -> int:
         """Remove the oldest entry and return the bytes freed."""
         freed = self.entries.popleft().bytes

@@ -123,16 +123,20 @@ class Worlds:
     def record(
         self, world: World, entry: Entry, status: int | None = None, error: str | None = None
     ) -> None:
-        """Add a request to its world's journal, unless it is there; call before the answer is sent.
+        """Add a request to its world's journal; call before the answer is sent.
 
-        If the journals together exceed their limit, entries of idle worlds are evicted first.
+        An entry that is there already, since its answer was delayed, is completed. If the journals
+        together exceed their limit, entries of idle worlds are evicted first.
         """
-        if not self._control_enabled or world.gone or entry.id:
+        if not self._control_enabled or world.gone or entry.status is not None:
             return
         entry.status, entry.error = status, error
-        entry.time_ns = world.clock.time_ns()
         entry.duration_ns = self._clock.time_ns() - entry.started_ns
-        self._journal_bytes += world.journal.add(entry)
+        if not entry.id:
+            entry.time_ns = world.clock.time_ns()
+            self._journal_bytes += world.journal.add(entry)
+        else:
+            self._journal_bytes += world.journal.update(entry)
         if self._waiters:
             self._changed.set()
         if self._journal_bytes > journal.MAX_BYTES:
