@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fake_apimart import fidelity
+from fake_apimart import fidelity_page
 from fake_apimart.common.settings import Settings, flag_of, variable_of
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control.api import ROUTED
@@ -288,7 +288,7 @@ def _docstring(path: Path) -> list[str]:
 PAGES = {
     "architecture.md": architecture_page,
     "control.md": control_page,
-    "fidelity.md": fidelity.markdown,
+    "fidelity.md": fidelity_page.markdown,
     "settings.md": settings_page,
     "tasks.md": tasks_page,
 }

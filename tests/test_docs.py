@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_apimart import fidelity
+from fake_apimart import fidelity, fidelity_page
 from fake_apimart.common.settings import Settings, flag_of, variable_of
 
 from tests.harness import PNG, ServerProcess
@@ -81,7 +81,7 @@ def test_every_source_of_a_behaviour_is_known() -> None:
 
 
 def test_page_names_every_recorded_request_that_is_answered_otherwise() -> None:
-    assert all(name in fidelity.markdown() for name in REFUSED_AS_AMBIGUOUS)
+    assert all(name in fidelity_page.markdown() for name in REFUSED_AS_AMBIGUOUS)
 
 
 @pytest.mark.subprocess
@@ -92,7 +92,7 @@ def test_command_prints_the_page() -> None:
         check=True,
         encoding="utf-8",
     )
-    assert result.stdout == fidelity.markdown()
+    assert result.stdout == fidelity_page.markdown()
 
 
 def test_changelog_counts_the_recorded_requests_as_they_are() -> None:

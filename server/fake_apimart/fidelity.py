@@ -1,6 +1,6 @@
 """The fidelity table: each emulated behaviour, and the sources that it is known from.
 
-docs/fidelity.md and the command `fake-apimart fidelity` are generated from it.
+`fidelity_page` makes docs/fidelity.md and the output of `fake-apimart fidelity` from it.
 """
 
 from __future__ import annotations
@@ -306,27 +306,3 @@ NOT_EMULATED = (
     "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` to its URL",
     "HTTP/2 and HTTP/3: requests to upgrade are ignored, and the server speaks HTTP/1.1",
 )
-
-
-def markdown() -> str:
-    """Return the fidelity page in Markdown."""
-    parts = ["# Fidelity", _introduction()]
-    for title, behaviours in BEHAVIOURS.items():
-        rows = (f"| {each.what} | {', '.join(each.sources)} |" for each in behaviours)
-        parts.append("\n".join([f"## {title}\n", "| behaviour | source |", "|---|---|", *rows]))
-    parts.append("## Known differences\n\n" + _bullets(DIFFERENCES))
-    parts.append("## What is not emulated\n\n" + _bullets(NOT_EMULATED))
-    return "\n\n".join(parts) + "\n"
-
-
-def _introduction() -> str:
-    sources = "\n".join(f"| {name} | {what} |" for name, what in SOURCES.items())
-    return (
-        "Each behaviour is listed with the source of our knowledge of it. Where sources disagree, "
-        "the stronger one wins. In order of strength, they are:\n\n"
-        f"| source | what it is |\n|---|---|\n{sources}"
-    )
-
-
-def _bullets(items: tuple[str, ...]) -> str:
-    return "\n".join(f"- {item}" for item in items)
