@@ -9,10 +9,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fake_apimart import fidelity_page
 from fake_apimart.common.settings import Settings, flag_of, variable_of
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control.api import ROUTED
+from fake_apimart.fidelity import page as fidelity_page
 from fake_apimart.flags import default_value
 from fake_apimart.generation.models import MODELS, Model
 from fake_apimart.http.socket_faults import SOCKET_FAULTS

@@ -14,7 +14,7 @@ from fake_apimart.app import create_app
 from fake_apimart.common.settings import Settings
 from fake_apimart.contract.operations import BY_NAME, JOURNALED, KEYED, OPERATIONS
 from fake_apimart.control.documentation import TAGS as CONTROL_TAGS
-from fake_apimart.fidelity import SOURCES
+from fake_apimart.fidelity.behaviours import SOURCES
 from fake_apimart.generation.documentation import FIELDS
 from fake_apimart.generation.input_schema import input_schema
 from fake_apimart.generation.models import MODELS

@@ -143,7 +143,7 @@ def _own_url(settings: Settings) -> str:
 @app.command()
 def fidelity() -> None:
     """Print what is emulated, how each behaviour is known, and what is not."""
-    from fake_apimart.fidelity_page import markdown
+    from fake_apimart.fidelity.page import markdown
 
     write(markdown())
 

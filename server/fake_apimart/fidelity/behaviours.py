@@ -1,7 +1,4 @@
-"""The fidelity table: each emulated behaviour, and the sources that it is known from.
-
-`fidelity_page` makes docs/fidelity.md and the output of `fake-apimart fidelity` from it.
-"""
+"""The table of emulated behaviours, each with the sources that it is known from."""
 
 from __future__ import annotations
 
@@ -11,7 +8,10 @@ SOURCES = {
     "page": "the vendor's upload page, which this project treats as binding",
     "live": "real exchanges with the service, published by third parties (June to September 2026)",
     "docs": "other pages of the vendor's documentation",
-    "go": "measured on Go's own net/http, which the vendor's error texts show to be in use",
+    "go": (
+        "measured on Go's own net/http, which the vendor's error texts show to be in use; "
+        "the texts are those of Go 1.25"
+    ),
     "base": "measured on the open-source gateway that the vendor's is a fork of",
     "assumed": "our choice, because nothing has been published",
 }
@@ -56,12 +56,40 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour("500 `get_channel_failed`, only when a rule asks for it", ("live",)),
         Behaviour(
-            "response before the body is read: up to 256 KiB of the body are discarded; beyond "
-            "that, `Connection: close`, without a reset",
+            "response before the body is read: a body of less than 262,144 bytes is read and "
+            "discarded; where `Content-Length` announces more, or more chunks come, the response "
+            "comes at once with `Connection: close`, without a reset",
             ("go",),
         ),
         Behaviour(
-            "missing, repeated or malformed `Host`: plain-text 400; oversized head: 431", ("go",)
+            "request heads as Go reads them: any token is a method, raw UTF-8 is a path, folded "
+            "header lines, equal repeated lengths",
+            ("go",),
+        ),
+        Behaviour(
+            "malformed head, bad escape in the path, missing, repeated or malformed `Host`: "
+            "plain-text 400; oversized head: 431",
+            ("go",),
+        ),
+        Behaviour(
+            "unknown transfer coding: 501; HTTP/2.0 and HTTP/0.9: 505; unknown `Expect`: 417; "
+            "`OPTIONS *`: empty 200",
+            ("go",),
+        ),
+        Behaviour(
+            "chunked bodies as Go reads them: blanks and any extension behind a size are accepted, "
+            "trailers are ignored, errors have Go's texts",
+            ("go",),
+        ),
+        Behaviour(
+            "HTTP/1.0: the connection ends with the response, unless `Connection: keep-alive` asks "
+            "otherwise",
+            ("go",),
+        ),
+        Behaviour(
+            "request bodies with `Content-Encoding: gzip` are decoded as they stream; a body "
+            "without a gzip header: empty 400 before the key is checked",
+            ("base",),
         ),
     ),
     "API keys and rate limits": (
@@ -261,48 +289,3 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
     ),
 }
-
-DIFFERENCES = (
-    (
-        "With `FAKE_APIMART_DELIVERY=redirect`, a file URL redirects (302) to a presigned URL of "
-        "the store. Real file URLs send the file directly. Unknown and expired files still get "
-        "the same 403."
-    ),
-    (
-        "`GET` and `HEAD` of `/docs` and `/openapi.json` return this server's own documentation, "
-        "where the vendor's API returns 404. With `FAKE_APIMART_CONTROL=off` they are 404 too."
-    ),
-    (
-        "A request head whose lines end in LF alone, or that has both `Content-Length` and "
-        "`Transfer-Encoding`, is rejected with 400. Go accepts both. Our parser rejects them "
-        "because they allow request smuggling, and we do not relax it. Of the recorded requests "
-        "in `tests/data/form_cases`, this affects `ok-lf-request-head` and "
-        "`chunked-and-content-length`; all others are answered as recorded."
-    ),
-    (
-        "Malformed quoted-printable in a form part *without a name* is ignored, and a part that "
-        "ends in a quoted-printable line of exactly 4,096 bytes is accepted. Go may reject the "
-        "former, and may report a full buffer for the latter: its own answer depends on how its "
-        "buffers happen to be filled."
-    ),
-    (
-        "The type in the error `unsupported image type` is named by libmagic, and its releases "
-        "name some types differently. Which files are accepted does not depend on the release."
-    ),
-    (
-        "Whether a JPEG decodes: above 262,144 bytes or 2,097,152 pixels its compressed pixels are "
-        "not read code by code. What is damaged within them, but not cut off, is then taken, as "
-        "most viewers take it. A progressive JPEG with restart markers is taken, although Go "
-        "refuses some; a Huffman table that libjpeg refuses is refused, although Go may not use it."
-    ),
-)
-
-NOT_EMULATED = (
-    "image generation by a model: results show the prompt, model and references on a background",
-    "video, audio, chat and all other endpoints: their paths answer 404",
-    "accounts, real prices, content moderation (only a prompt's marker simulates it), quotas",
-    "callbacks across restarts: those still pending when the server stops are not sent later",
-    "one balance across servers on the same storage: each counts only the tasks that it accepted",
-    "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` to its URL",
-    "HTTP/2 and HTTP/3: requests to upgrade are ignored, and the server speaks HTTP/1.1",
-)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fake_apimart.fidelity import BEHAVIOURS, DIFFERENCES, NOT_EMULATED, SOURCES
+from fake_apimart.fidelity.behaviours import BEHAVIOURS, SOURCES
+from fake_apimart.fidelity.differences import DIFFERENCES, NOT_EMULATED
 
 
 def markdown() -> str:

@@ -1,0 +1,60 @@
+"""Where the emulation differs from the service on purpose or of necessity, and where it ends."""
+
+from __future__ import annotations
+
+DIFFERENCES = (
+    (
+        "With `FAKE_APIMART_DELIVERY=redirect`, a file URL redirects (302) to a presigned URL of "
+        "the store. Real file URLs send the file directly. Unknown and expired files still get "
+        "the same 403."
+    ),
+    (
+        "`GET` and `HEAD` of `/docs` and `/openapi.json` return this server's own documentation, "
+        "where the vendor's API returns 404. With `FAKE_APIMART_CONTROL=off` they are 404 too."
+    ),
+    (
+        "A request head whose lines end in LF alone, or that has both `Content-Length` and "
+        "`Transfer-Encoding`, is rejected with 400. Go accepts both. They allow request smuggling, "
+        "and this is not relaxed. Of the recorded requests in `tests/data/form_cases`, this "
+        "affects `ok-lf-request-head` and `chunked-and-content-length`; all others are answered as "
+        "recorded. For the same reason a trailer with an empty line that ends in LF alone is "
+        "`malformed chunked encoding`, and `Transfer-Encoding` in HTTP/1.0, which Go ignores, ends "
+        "the connection with the response."
+    ),
+    (
+        "A client that begins with bytes that are no text, such as TLS, gets the 400 at once. Go "
+        "waits for a line end."
+    ),
+    (
+        "Bodies with `Content-Encoding: br` are not decoded. The open-source gateway decodes them. "
+        "The error for corrupt gzip data, `flate: corrupt input before offset N`, counts what was "
+        "received, not what Go's decoder had read."
+    ),
+    ("Every response has a `Content-Length`. Go sends responses above 2,048 bytes in chunks."),
+    (
+        "Malformed quoted-printable in a form part *without a name* is ignored, and a part that "
+        "ends in a quoted-printable line of exactly 4,096 bytes is accepted. Go may reject the "
+        "former, and may report a full buffer for the latter: its own answer depends on how its "
+        "buffers happen to be filled."
+    ),
+    (
+        "The type in the error `unsupported image type` is named by libmagic, and its releases "
+        "name some types differently. Which files are accepted does not depend on the release."
+    ),
+    (
+        "Whether a JPEG decodes: above 262,144 bytes or 2,097,152 pixels its compressed pixels are "
+        "not read code by code. What is damaged within them, but not cut off, is then taken, as "
+        "most viewers take it. A progressive JPEG with restart markers is taken, although Go "
+        "refuses some; a Huffman table that libjpeg refuses is refused, although Go may not use it."
+    ),
+)
+
+NOT_EMULATED = (
+    "image generation by a model: results show the prompt, model and references on a background",
+    "video, audio, chat and all other endpoints: their paths answer 404",
+    "accounts, real prices, content moderation (only a prompt's marker simulates it), quotas",
+    "callbacks across restarts: those still pending when the server stops are not sent later",
+    "one balance across servers on the same storage: each counts only the tasks that it accepted",
+    "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` to its URL",
+    "HTTP/2 and HTTP/3: requests to upgrade are ignored, and the server speaks HTTP/1.1",
+)
