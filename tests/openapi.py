@@ -135,6 +135,13 @@ ACCEPTED = (
         "names of further fields that Go does not read either",
     ),
     Accepted(
+        "files_get.*",
+        _REJECTED,
+        412,
+        "PreconditionFailed|^$",
+        "which ETag and time a file has: no schema says so",
+    ),
+    Accepted(
         "tasks_get(_page)?",
         _REJECTED,
         400,
