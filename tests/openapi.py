@@ -96,7 +96,7 @@ ACCEPTED = (
         "generations_create",
         "not_a_server_error",
         500,
-        "build_request_failed: size ",
+        "build_request_failed: (invalid )?size",
         "the vendor's own documented answer to a size that gpt-image-2 does not have",
     ),
     Accepted(

@@ -151,7 +151,7 @@ the live one does; what this server knows beyond it stands under `x-fake` (assum
         Parameter(
             "operation",
             "What is to be done with the model (live).",
-            {"type": "string", "enum": [catalogue.OPERATION], "default": catalogue.OPERATION},
+            {"type": "string", "enum": [catalogue.OPERATION, ""], "default": catalogue.OPERATION},
         ),
     ),
     answers=(
