@@ -24,10 +24,10 @@ def toolchain() -> str:
     return "local" if found.returncode else VERSION
 
 
-def build(source: Path, program: Path) -> None:
-    """Build a reference program."""
+def build(source: Path, program: Path, package: str = ".") -> None:
+    """Build a reference program from a package in the folder `source`."""
     subprocess.run(
-        ["go", "build", "-o", str(program), "."],
+        ["go", "build", "-o", str(program), package],
         cwd=source,
         check=True,
         env={**os.environ, "GOTOOLCHAIN": toolchain(), "CGO_ENABLED": "0"},
