@@ -19,23 +19,10 @@ from typing import Any, ClassVar, NoReturn, cast
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import BaseParser
 
-from fake_apimart.go import delimiters, strconv
+from fake_apimart.go import delimiters, part_reader, strconv
 from fake_apimart.go.delimiters import Boundary, Data
-from fake_apimart.go.part_reader import (
-    TRACKED_BYTES,
-    Input,
-    PartReader,
-    ReadAhead,
-    Steps,
-    copy,
-    decode,
-    read_to_end,
-    skip,
-)
+from fake_apimart.go.part_reader import Input, PartReader, ReadAhead, Steps
 from fake_apimart.go.textproto import BUFFER_BYTES, EOF, UNEXPECTED_EOF, MIMEHeaderReader
-
-MAX_DASH_BOUNDARY_BYTES = BUFFER_BYTES - 4
-"""The longest that Go always sees whole in its buffer: with a line end, and two bytes behind it."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -78,9 +65,7 @@ class MultipartReader(BaseParser):
         self._parts = 0
         self._expect_new_part = False
         self._header_reader: MIMEHeaderReader | None = None
-        self._data_started = False
-        self._skipping = False
-        self._is_quoted_printable = False
+        self._data_started = self._skipping = self._is_quoted_printable = False
         self._offset = 0
         self._header_text = bytearray()
         self._ahead = ReadAhead()
@@ -124,10 +109,6 @@ class MultipartReader(BaseParser):
     def decode_quoted_printable(self) -> None:
         """Decode the part's data; call from `on_headers_finished`."""
         self._is_quoted_printable = True
-
-    @property
-    def _is_tracked(self) -> bool:
-        return self._offset < TRACKED_BYTES
 
     def _advance(self, data: bytes, error: str | None) -> int:
         """Run steps until none makes progress and return the bytes consumed."""
@@ -173,7 +154,7 @@ class MultipartReader(BaseParser):
         lines = data[position:stop].split(b"\n")
         if max(map(len, lines)) >= BUFFER_BYTES:
             raise MultipartParseError("multipart: NextPart: bufio: buffer full")
-        if self._is_tracked:
+        if self._offset < part_reader.TRACKED_BYTES:
             self._ahead.lines(self._offset + position, data[position:stop])
         return stop - position
 
@@ -204,7 +185,7 @@ class MultipartReader(BaseParser):
         reader = self._header_reader
         assert reader is not None
         consumed = reader.feed(data, position) - position
-        if self._is_tracked:
+        if self._offset < part_reader.TRACKED_BYTES:
             self._header_text += data[position : position + consumed]
         if reader.done:
             text = bytes(self._header_text)
@@ -214,7 +195,10 @@ class MultipartReader(BaseParser):
             self._skipping = self._data_started = self._is_quoted_printable = False
             self.state = DATA
             self.callback("headers_finished")
-            if self._is_quoted_printable or len(self._boundary.dashed) > MAX_DASH_BOUNDARY_BYTES:
+            if (
+                self._is_quoted_printable
+                or len(self._boundary.dashed) > part_reader.MAX_DASHED_BYTES
+            ):
                 self._exact = self._read_exactly()
         elif error is not None:
             reader.finish(error)
@@ -224,9 +208,9 @@ class MultipartReader(BaseParser):
     def _read_exactly(self) -> Steps[None]:
         """Read the part's data in the pieces in which Go reads it."""
         part = PartReader(self._input, self._boundary)
-        read = decode if self._is_quoted_printable else copy
-        emit = skip if self._skipping else self._emit_piece
-        yield from read_to_end(read(part, emit), forgives=self._skipping)
+        read = part_reader.decode if self._is_quoted_printable else part_reader.copy
+        emit = part_reader.skip if self._skipping else self._emit_piece
+        yield from part_reader.read_to_end(read(part, emit), forgives=self._skipping)
         self._end_part()
 
     def _emit_piece(self, piece: bytes) -> None:
@@ -290,7 +274,7 @@ class MultipartReader(BaseParser):
     def _emit_data(self, data: Data, start: int, end: int) -> int:
         if end > start:
             self._data_started = True
-            if self._is_tracked:
+            if self._offset < part_reader.TRACKED_BYTES:
                 self._ahead.data(self._offset, data, start, end, self._boundary.delimiter)
             if not self._skipping:
                 self.callback("part_data", data, start, end)  # type: ignore[arg-type]

@@ -20,6 +20,11 @@ from fake_apimart.go.textproto import BUFFER_BYTES, EOF, UNEXPECTED_EOF
 BUFFER_FULL = "bufio: buffer full"
 TRACKED_BYTES = 256 * 1024
 """How much of a body is followed; what Go holds of a part behind that is taken to be nothing."""
+MAX_DASHED_BYTES = BUFFER_BYTES - 4
+"""The longest boundary, with its two dashes, that Go always sees whole in its buffer.
+
+Before it stands a line end, and two bytes behind it tell what it is.
+"""
 _BLANKS = b" \t"
 
 T = TypeVar("T")
