@@ -26,7 +26,7 @@ BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 FINISHING_SECONDS = 5.0
 """How long requests that are under way when the server is told to stop may go on."""
-PARTING_SECONDS = 1.0
+PARTING_SECONDS = 0.5
 """How long clients then have to read their answers, before all connections end."""
 STOP_SECONDS = 7
 """How long a process may take to stop: a store that hangs would hold it for longer."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import NamedTuple
 
 LINE_ENDS = [b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n", b"\n\n"]
 BOUNDARIES = [b"b", b"bb", b"xYz123", b"-", b"--", b"a" * 70, b"----WebKit"]
+LONG_BOUNDARIES = [
+    b"x" * length for length in (60, 1000, 2047, 4000, *range(4084, 4098), 4500, 5000)
+]
+"""Go sees a boundary whole where its lines, and the delimiter of a part, fit into its buffer."""
 ENDS = ["EOF"] * 6 + [
     "unexpected EOF",
     "http: request body too large",
@@ -141,13 +146,19 @@ class Cases:
         self.random = random.Random(seed)
 
     def draw(self) -> Case:
-        boundary = self._one(BOUNDARIES)
+        boundary = self._one(LONG_BOUNDARIES if self._often(0.06) else BOUNDARIES)
         return Case(
             self._content_type(boundary),
             self._query(),
             self._body(boundary),
             self.random.choice(ENDS),
         )
+
+    def cuts(self, body: bytes) -> Iterable[int]:
+        """Return where the body is cut on its way: regularly, or at one place alone."""
+        steps = [0, 1, 2, 7, 100, 4096] if len(body) < 5000 else [0, 100, 4096, 10**6]
+        step = self.random.choice(steps)
+        return range(step, len(body), step) if step else [self.random.randrange(len(body) + 1)]
 
     def _one(self, options: list[bytes]) -> bytes:
         return self.random.choice(options)
@@ -188,6 +199,9 @@ class Cases:
     def _part(self, line_end: bytes) -> list[bytes]:
         pieces = [b"--%B", self._one(BEHIND_BOUNDARY), line_end]
         headers = [self._header() for _ in range(self.random.choice([0, 1, 1, 1, 2, 3]))]
+        if self._often(0.06):
+            # Without a name, as a rule: such a part is skipped, and decoded all the same.
+            headers = [b"Content-Transfer-Encoding: quoted-printable", *headers[1:]]
         for header in headers:
             pieces += [header, line_end if self._often(0.96) else self._one(LINE_ENDS)]
         if self._often(0.95):
@@ -220,6 +234,11 @@ class Cases:
     def _data(self) -> bytes:
         if self._often(0.35):
             return self._one(WHOLE_DATA)
+        if self._often(0.05):
+            # What follows lies about where a read of Go's buffer ends.
+            filler = self._one([b"x", b"x\n", b"\r\n", b"=41"])
+            length = self.random.randrange(3900, 4100) * self.random.choice([1, 1, 2])
+            return (filler * length)[:length] + self._one(DATA_PIECES) + self._one(DATA_PIECES)
         return b"".join(self._one(DATA_PIECES) for _ in range(self.random.randrange(8)))
 
     def _damaged(self, body: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import struct
@@ -14,6 +13,7 @@ import pytest
 from fake_apimart.images.decoding import TooManyPixels, upright_size
 from fake_apimart.images.picture_file import BrokenPicture
 
+from tests.go.toolchain import build
 from tests.harness import DATA
 from tests.pictures import PNG_SIGNATURE, checked
 from tests.test_images import BROKEN, WHOLE
@@ -54,12 +54,7 @@ class GoImages:
 @pytest.fixture(scope="module")
 def go(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoImages]:
     program = tmp_path_factory.mktemp("go") / "reference"
-    subprocess.run(
-        ["go", "build", "-o", str(program), "."],
-        cwd=REFERENCE,
-        check=True,
-        env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
-    )
+    build(REFERENCE, program)
     reference = GoImages(program)
     yield reference
     reference.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import struct
 import subprocess
@@ -15,6 +14,7 @@ from fake_apimart.go.json import MAX_DEPTH, JSONError, match_fields, unmarshal
 
 from tests.go.json_texts import Texts
 from tests.go.test_json import FAULTS, FIELDS, VALUES
+from tests.go.toolchain import build
 
 REFERENCE = Path(__file__).parents[1] / "go_reference"
 TEXTS_PER_SEED = 5000
@@ -48,12 +48,7 @@ class Go:
 @pytest.fixture(scope="module")
 def go(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Go]:
     program = tmp_path_factory.mktemp("go") / "reference"
-    subprocess.run(
-        ["go", "build", "-o", str(program), "./json"],
-        cwd=REFERENCE,
-        check=True,
-        env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
-    )
+    build(REFERENCE, program, "./json")
     reference = Go(program)
     yield reference
     reference.close()

@@ -18,6 +18,7 @@ from fake_apimart.http.transaction import EXTENSION
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tests.go.toolchain import build
 from tests.harness import exchange, served
 
 REFERENCE = Path(__file__).parents[1] / "go_reference" / "server"
@@ -155,12 +156,7 @@ def ours() -> Iterator[Address]:
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     program = tmp_path_factory.mktemp("go") / "server"
-    subprocess.run(
-        ["go", "build", "-o", str(program), "."],
-        cwd=REFERENCE,
-        check=True,
-        env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
-    )
+    build(REFERENCE, program)
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield "127.0.0.1", int(process.stdout.readline())

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -37,14 +38,17 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return nil }
 
-// Go 1.25 and later quote these lines; the reference version prints them as they are.
-var quotedSince125 = []string{
+// Go 1.26 quotes these lines; 1.25, whose texts we speak, prints them as they are.
+var quotedSince126 = []string{
 	"malformed MIME header line: ",
 	"malformed MIME header initial line: ",
 }
 
 func text(err error) string {
-	for _, prefix := range quotedSince125 {
+	if strings.HasPrefix(runtime.Version(), "go1.25") {
+		return err.Error()
+	}
+	for _, prefix := range quotedSince126 {
 		if line, found := strings.CutPrefix(err.Error(), prefix); found {
 			if raw, err := strconv.Unquote(line); err == nil {
 				return prefix + raw

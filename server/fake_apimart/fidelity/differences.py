@@ -32,10 +32,11 @@ DIFFERENCES = (
     ),
     ("Every response has a `Content-Length`. Go sends responses above 2,048 bytes in chunks."),
     (
-        "Malformed quoted-printable in a form part *without a name* is ignored, and a part that "
-        "ends in a quoted-printable line of exactly 4,096 bytes is accepted. Go may reject the "
-        "former, and may report a full buffer for the latter: its own answer depends on how its "
-        "buffers happen to be filled."
+        "What Go answers to malformed quoted-printable in a form part *without a name*, to a "
+        "quoted-printable line of 4,096 bytes, and to a boundary of 4,091 bytes or more depends on "
+        "where the reads of its buffer end. This server answers as Go does to a body that is there "
+        "as a whole, and follows Go's buffer through the first 256 KiB. Go's own answer may differ "
+        "with the packets in which a larger form arrives, and the length of the head before it."
     ),
     (
         "The type in the error `unsupported image type` is named by libmagic, and its releases "

@@ -19,15 +19,12 @@ from typing import Any, ClassVar, NoReturn, cast
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import BaseParser
 
-from fake_apimart.go import delimiters, strconv
-from fake_apimart.go.delimiters import Data
-from fake_apimart.go.textproto import BUFFER_BYTES, EOF, MIMEHeaderReader
-
-UNEXPECTED_EOF = "unexpected EOF"
+from fake_apimart.go import delimiters, part_reader, strconv
+from fake_apimart.go.delimiters import Boundary, Data
+from fake_apimart.go.part_reader import Input, PartReader, ReadAhead, Steps
+from fake_apimart.go.textproto import BUFFER_BYTES, EOF, UNEXPECTED_EOF, MIMEHeaderReader
 
 _LOGGER = logging.getLogger(__name__)
-_BLANKS = b" \t"
-_AFTER_BOUNDARY = b" \t\r\n"
 
 
 class State(IntEnum):
@@ -63,14 +60,17 @@ class MultipartReader(BaseParser):
         self.header: dict[bytes, list[bytes]] = {}
         self.header_bytes = 0
         self.header_entries = 0
-        self._dash_boundary = b"--" + boundary
-        self._line_end = b"\r\n"
+        self._boundary = Boundary(boundary)
         self._pending = b""
         self._parts = 0
         self._expect_new_part = False
         self._header_reader: MIMEHeaderReader | None = None
-        self._data_started = False
-        self._skipping = False
+        self._data_started = self._skipping = self._is_quoted_printable = False
+        self._offset = 0
+        self._header_text = bytearray()
+        self._ahead = ReadAhead()
+        self._input = Input(self._ahead)
+        self._exact: Steps[None] | None = None
 
     def write(self, data: bytes | memoryview) -> int:
         """Parse the next bytes of the body and return their number, as BaseParser does.
@@ -82,6 +82,7 @@ class MultipartReader(BaseParser):
         if rest:
             whole = self._pending + rest if self._pending else rest
             position = self._advance(whole, None)
+            self._offset += position
             self._pending = b"" if self.state is END else whole[position:]
         return len(data)
 
@@ -91,8 +92,9 @@ class MultipartReader(BaseParser):
             return bytes(view)
         # A memoryview has no `find`.
         data = cast("bytearray", view.obj)
-        plain = self._delimiter_start(data, 0, len(view))
+        plain = self._boundary.start_in(data, 0, len(view))
         self._emit_data(data, 0, plain)
+        self._offset += plain
         return bytes(view[plain:])
 
     def finalize(self, error: str = EOF) -> None:
@@ -103,6 +105,10 @@ class MultipartReader(BaseParser):
     def skip(self) -> None:
         """Discard the part's data and any error at its end; call from `on_headers_finished`."""
         self._skipping = True
+
+    def decode_quoted_printable(self) -> None:
+        """Decode the part's data; call from `on_headers_finished`."""
+        self._is_quoted_printable = True
 
     def _advance(self, data: bytes, error: str | None) -> int:
         """Run steps until none makes progress and return the bytes consumed."""
@@ -123,6 +129,7 @@ class MultipartReader(BaseParser):
             return self._handle_unfinished_line(data[position:], error)
         if not self._parts and (skipped := self._skip_preamble(data, position)):
             return skipped
+        self._ahead.line(self._offset + position, self._offset + end)
         self._handle_line(data[position:end])
         return end - position
 
@@ -133,51 +140,39 @@ class MultipartReader(BaseParser):
             raise MultipartParseError("multipart: NextPart: bufio: buffer full")
         if error is None:
             return 0
-        if error == EOF and self._is_final_boundary(line):
+        if error == EOF and self._boundary.is_final(line):
             self.state = END
             return len(line)
         raise MultipartParseError(f"multipart: NextPart: {error}")
 
     def _skip_preamble(self, data: bytes, position: int) -> int:
         """Return the bytes of whole lines that can be skipped before the first boundary."""
-        if data.startswith(self._dash_boundary, position):
+        if data.startswith(self._boundary.dashed, position):
             return 0
-        stop = data.find(b"\n" + self._dash_boundary, position) + 1
+        stop = data.find(b"\n" + self._boundary.dashed, position) + 1
         stop = stop or data.rfind(b"\n", position) + 1
         lines = data[position:stop].split(b"\n")
         if max(map(len, lines)) >= BUFFER_BYTES:
             raise MultipartParseError("multipart: NextPart: bufio: buffer full")
+        if self._offset < part_reader.TRACKED_BYTES:
+            self._ahead.lines(self._offset + position, data[position:stop])
         return stop - position
 
     def _handle_line(self, line: bytes) -> None:
-        if self._is_boundary_delimiter(line):
+        if self._boundary.is_delimiter(line, is_first=not self._parts):
             self._begin_part()
-        elif self._is_final_boundary(line):
+        elif self._boundary.is_final(line):
             self.state = END
         elif self._expect_new_part:
             raise MultipartParseError(
                 f"multipart: expecting a new Part; got line {strconv.quote(line)}"
             )
+        elif self._parts and line == self._boundary.line_end:
+            self._expect_new_part = True
         elif self._parts:
             raise MultipartParseError(
                 f"multipart: unexpected line in Next(): {strconv.quote(line)}"
             )
-
-    def _is_boundary_delimiter(self, line: bytes) -> bool:
-        if not line.startswith(self._dash_boundary):
-            return False
-        rest = line[len(self._dash_boundary) :].lstrip(_BLANKS)
-        if not self._parts and rest == b"\n":
-            # The first delimiter decides the line ending of the whole body.
-            self._line_end = b"\n"
-        return rest == self._line_end
-
-    def _is_final_boundary(self, line: bytes) -> bool:
-        final = self._dash_boundary + b"--"
-        return line.startswith(final) and line[len(final) :].lstrip(_BLANKS) in (
-            b"",
-            self._line_end,
-        )
 
     def _begin_part(self) -> None:
         self._parts += 1
@@ -190,36 +185,65 @@ class MultipartReader(BaseParser):
         reader = self._header_reader
         assert reader is not None
         consumed = reader.feed(data, position) - position
+        if self._offset < part_reader.TRACKED_BYTES:
+            self._header_text += data[position : position + consumed]
         if reader.done:
+            text = bytes(self._header_text)
+            self._header_text.clear()
+            self._ahead.header(self._offset + position + consumed - len(text), text)
             self.header = reader.entries
-            self._skipping = self._data_started = False
+            self._skipping = self._data_started = self._is_quoted_printable = False
             self.state = DATA
             self.callback("headers_finished")
+            if (
+                self._is_quoted_printable
+                or len(self._boundary.dashed) > part_reader.MAX_DASHED_BYTES
+            ):
+                self._exact = self._read_exactly()
         elif error is not None:
             reader.finish(error)
             self.state = END
         return consumed
 
+    def _read_exactly(self) -> Steps[None]:
+        """Read the part's data in the pieces in which Go reads it."""
+        part = PartReader(self._input, self._boundary)
+        read = part_reader.decode if self._is_quoted_printable else part_reader.copy
+        emit = part_reader.skip if self._skipping else self._emit_piece
+        yield from part_reader.read_to_end(read(part, emit), forgives=self._skipping)
+        self._end_part()
+
+    def _emit_piece(self, piece: bytes) -> None:
+        self.callback("part_data", piece, 0, len(piece))
+
     def _data(self, data: bytes, position: int, error: str | None) -> int:
+        if self._exact is not None:
+            self._input.offer(self._offset, data, position, error)
+            for _ in self._exact:
+                break
+            else:
+                self._exact = None
+            return self._input.position - position
         if not self._data_started:
             at_start = self._boundary_at_start(data, position, error)
             if at_start is not None:
                 return at_start
-        delimiter = self._line_end + self._dash_boundary
+        delimiter = self._boundary.delimiter
         # Where a piece holds many parts, searching from its end would be quadratic.
         search = delimiters.find_from_end if self._parts == 1 else bytes.find
         found = search(data, delimiter, position, len(data))
         while found >= 0:
-            match = self._match_after_prefix(data, found + len(delimiter), error)
+            match = Boundary.judge(data, found + len(delimiter), error)
             if match is None:
                 return self._emit_data(data, position, found)
             if match:
                 consumed = self._emit_data(data, position, found)
+                self._ahead.line(self._offset + found, self._offset + found + len(delimiter) + 1)
                 self._end_part()
                 # Go reads the line break before a delimiter as a line of its own, after which it
                 # expects a new part.
                 self._expect_new_part = True
-                return consumed + len(self._line_end)
+                return consumed + len(self._boundary.line_end)
             found = data.find(delimiter, found + len(delimiter))
         plain = delimiters.partial_match_start(data, position, len(data), delimiter)
         consumed = self._emit_data(data, position, plain)
@@ -229,39 +253,29 @@ class MultipartReader(BaseParser):
 
     def _boundary_at_start(self, data: bytes, position: int, error: str | None) -> int | None:
         """Handle a boundary at a part's first byte; return the bytes consumed, None if not one."""
-        rest = data[position : position + len(self._dash_boundary)]
-        if rest == self._dash_boundary:
-            match = self._match_after_prefix(data, position + len(rest), error)
-            if match is None:
-                return 0
-            if match:
-                self._end_part()
-                return 0
-            return self._emit_data(data, position, position + len(rest))
-        if self._dash_boundary.startswith(rest):
+        dashed = self._boundary.dashed
+        rest = data[position : position + len(dashed)]
+        match: bool | None = False
+        if rest == dashed:
+            match = Boundary.judge(data, position + len(rest), error)
+        elif dashed.startswith(rest):
+            match = None
             if error is not None:
                 self._raise_truncated(error)
+        if match is None:
             return 0
-        return None
-
-    def _match_after_prefix(self, data: bytes, position: int, error: str | None) -> bool | None:
-        """Return whether the bytes after a boundary make it one, or None if more are needed."""
-        following = data[position : position + 2]
-        if not following:
-            return None if error is None else True
-        if following == b"-":
-            return None if error is None else False
-        return following == b"--" or following[0] in _AFTER_BOUNDARY
-
-    def _delimiter_start(self, data: Data, start: int, end: int) -> int:
-        """Return where a delimiter begins, possibly one that is cut off at `end`; else `end`."""
-        delimiter = self._line_end + self._dash_boundary
-        found = delimiters.find_from_end(data, delimiter, start, end)
-        return found if found >= 0 else delimiters.partial_match_start(data, start, end, delimiter)
+        following = data[position : position + len(dashed) + 1]
+        self._ahead.data_start(self._offset + position, following, dashed)
+        if match:
+            self._end_part()
+            return 0
+        return self._emit_data(data, position, position + len(rest)) if rest == dashed else None
 
     def _emit_data(self, data: Data, start: int, end: int) -> int:
         if end > start:
             self._data_started = True
+            if self._offset < part_reader.TRACKED_BYTES:
+                self._ahead.data(self._offset, data, start, end, self._boundary.delimiter)
             if not self._skipping:
                 self.callback("part_data", data, start, end)  # type: ignore[arg-type]
         return end - start

@@ -18,7 +18,6 @@ from fake_apimart.go import path
 from fake_apimart.go.delimiters import Data
 from fake_apimart.go.mime import MediaTypeError, parse_media_type
 from fake_apimart.go.multipart import MultipartReader
-from fake_apimart.go.quotedprintable import Decoder
 from fake_apimart.go.textproto import EOF, MESSAGE_TOO_LARGE
 
 NOT_MULTIPART = "request Content-Type isn't multipart/form-data"
@@ -93,7 +92,6 @@ class FormFile:
         self._part_is_file = False
         self._part_is_target = False
         self._part_bytes = 0
-        self._decoder: Decoder | None = None
         self._reader = MultipartReader(
             boundary,
             {
@@ -110,12 +108,7 @@ class FormFile:
 
     def finalize(self, error: str = EOF) -> None:
         """Parse the end of the body; `error` is Go's error text, EOF at the announced end."""
-        try:
-            self._reader.finalize(error)
-        except MultipartParseError as truncated:
-            if self._decoder is not None:
-                self._decoder.finish(str(truncated))
-            raise
+        self._reader.finalize(error)
 
     def close(self) -> None:
         """Break the reference cycle between the reader and the form; no more data may follow.
@@ -135,14 +128,13 @@ class FormFile:
         self._parts_left -= 1
         header = self._reader.header
         encoding = header.get(b"Content-Transfer-Encoding", [b""])[0]
-        quoted = encoding.lower() == b"quoted-printable"
-        if quoted:
+        if encoding.lower() == b"quoted-printable":
             del header[b"Content-Transfer-Encoding"]
+            self._reader.decode_quoted_printable()
         name, filename = _form_data(header.get(b"Content-Disposition", [b""])[0])
         if not name:
             self._reader.skip()
             return
-        self._decoder = Decoder() if quoted else None
         self._part_bytes = 0
         self._part_is_file = bool(filename)
         self._part_is_target = self._part_is_file and name == self._key and not self.found
@@ -163,12 +155,6 @@ class FormFile:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
 
     def _on_part_data(self, data: Data, start: int, end: int) -> None:
-        if self._decoder is not None:
-            data = self._decoder.feed(bytes(data[start:end]))
-            start, end = 0, len(data)
-        self._consume(data, start, end)
-
-    def _consume(self, data: Data, start: int, end: int) -> None:
         self._part_bytes += end - start
         if not self._part_is_file and self._part_bytes > self._memory_left:
             raise MultipartParseError(MESSAGE_TOO_LARGE)
@@ -176,10 +162,6 @@ class FormFile:
             self._on_data(data, start, end)
 
     def _on_part_end(self) -> None:
-        if self._decoder is not None:
-            rest = self._decoder.finish()
-            self._decoder = None
-            self._consume(rest, 0, len(rest))
         if not self._part_is_file:
             self._memory_left -= self._part_bytes
         elif self._part_bytes <= self._file_memory_left:
