@@ -28,7 +28,7 @@ from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
 from fake_apimart.http.transaction import GentleTransport
 from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
 from fake_apimart.net_http.chunked import State as ChunkState
-from fake_apimart.net_http.request import Request, RequestError
+from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError
 from fake_apimart.net_http.request_reader import RequestReader
 
 EXPECTATION_FAILED = "417 Expectation Failed"
@@ -109,7 +109,10 @@ class Protocol(asyncio.Protocol):
         return self._end_input()
 
     def _end_input(self) -> bool:
-        """Break a body that is not whole, and return whether an answer is under way."""
+        """Break what is not whole, and return whether an answer is under way."""
+        if self._state is State.HEAD and self._head.has_begun:
+            self._refuse(BAD_REQUEST, BAD_REQUEST)
+            return False
         transaction = self._connection.transaction
         if transaction is None or not self._connection.is_answering:
             return False

@@ -45,6 +45,11 @@ class RequestReader:
         self._size = 0
         self._lines: _Lines | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether some of the head was read, so that an input that ends here is no request."""
+        return self._lines is not None and self._lines.has_begun
+
     def feed(self, data: bytes, position: int) -> int:
         """Read from `data` at `position` on, and return the position after what was read.
 
@@ -95,6 +100,11 @@ class _Lines:
         self._parts: tuple[bytes, url.URL, tuple[int, int]] | None = None
         self._header = MIMEHeaderReader(_NO_LIMIT, _NO_LIMIT)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is more than nothing."""
+        return self._parts is not None or bool(self._request_line)
+
     def feed(self, data: bytes, position: int) -> int:
         """Read from `data`, and return the position after it. Raises RequestError."""
         start = position
@@ -115,9 +125,10 @@ class _Lines:
 
     def _feed_request_line(self, data: bytes, position: int) -> int:
         end = data.find(b"\n", position) + 1
+        read = len(self._request_line)
         self._request_line += data[position : end or len(data)]
         if not end:
-            if _CONTROL.search(self._request_line):
+            if _CONTROL.search(self._request_line, read):
                 # Go waits for a line end, which never comes from a client that speaks TLS.
                 raise RequestError
             return len(data)
