@@ -54,6 +54,11 @@ class Connection:
         return self.transaction is not None and not self.transaction.writer.is_complete
 
     @property
+    def is_kept(self) -> bool:
+        """Whether another request may follow the latest."""
+        return self.transaction is None or self.transaction.writer.keep_alive
+
+    @property
     def most_held_bytes(self) -> int:
         """How many bytes of a body may be held here for a reader, and are read at once."""
         return high_water(len(self._state.connections))
@@ -104,7 +109,7 @@ class Connection:
         """Start the idle timeout, unless there is another request."""
         if self.transaction is not None:
             self.transaction.completed()
-        if self.transport.is_closing():
+        if self.transport.is_closing() or not self.is_kept:
             return
         self.stop_keep_alive_timer()
         self._keep_alive_timer = self._loop.call_later(

@@ -2,8 +2,8 @@
 
 A body of less than 256 KiB is read and discarded, so that the connection can be used again. Where
 more is to come, the answer says `Connection: close`, and does not wait for it where the length of
-the body tells so. The connection is closed only once the client has stopped sending: closing it
-earlier resets it, and the client loses the answer.
+the body tells so. Nor is anything waited for where the connection ends anyway. It is closed only
+once the client has stopped sending: closing it earlier resets it, and the client loses the answer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Send
 
+from fake_apimart.go.textproto import EOF
+from fake_apimart.http.gentle_transport import RESET_AVOIDANCE_SECONDS
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.request_body import Body, StreamedBody
 
@@ -28,26 +30,39 @@ LINGER_SECONDS = 30.0
 """The longest that a connection outlives its last answer, for a client that goes on sending."""
 
 
-async def settle(body: IncomingBody, start: Message) -> bool:
+async def settle(body: IncomingBody, start: Message, *, keep_alive: bool) -> bool:
     """Before an answer begins, let the body end, or add `Connection: close` to its `start`.
 
-    Return whether the connection must `linger` before the answer ends.
+    Return whether another request may follow. Where none may, as the client or the answer says, or
+    because the client was to wait for `100 Continue`, nothing is waited for.
     """
     headers = MutableHeaders(scope=start)
-    was_asked_for = not body.expects_continue
+    if "connection" in headers:
+        headers["Connection"] = "close"
+        return False
+    if not keep_alive or body.expects_continue:
+        return False
+    was_read = body.has_ended
     discarded = body.untaken_bytes or 0
-    if "connection" not in headers and was_asked_for and discarded < MAX_DISCARDED_BYTES:
+    if discarded < MAX_DISCARDED_BYTES:
         discarded = await _discard(body, MAX_DISCARDED_BYTES, IDLE_SECONDS)
     if body.has_ended and discarded <= MAX_DISCARDED_BYTES:
-        return False
+        # Whoever has read that the body is cut off may tell the client, who may ask again (go).
+        return was_read or body.ending == EOF
     headers["Connection"] = "close"
-    # A client that waits for `100 Continue` sends nothing once it has the answer.
-    return was_asked_for and not body.has_ended
+    return False
 
 
-async def linger(body: IncomingBody) -> None:
-    """Discard what the client still sends, for LINGER_SECONDS at most."""
-    await _discard(body, None, LINGER_SECONDS)
+async def linger(body: IncomingBody, *, is_stopping: bool) -> None:
+    """Discard what the client still sends, for LINGER_SECONDS at most.
+
+    A client that was to wait for `100 Continue`, and got none, hardly sends anything. It is given
+    RESET_AVOIDANCE_SECONDS, as is any other where the server `is_stopping`.
+    """
+    is_short = is_stopping or not body.is_requested
+    # Behind the answer, nobody is asked to continue.
+    body.is_requested = True
+    await _discard(body, None, RESET_AVOIDANCE_SECONDS if is_short else LINGER_SECONDS)
 
 
 def after_body(body: StreamedBody, send: Send, *, expects_continue: bool) -> Send:

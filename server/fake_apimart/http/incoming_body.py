@@ -45,8 +45,8 @@ class IncomingBody:
 
     `length` is the announced one in bytes, None for a body in chunks. From `high_water` bytes on,
     nothing more is read from the socket. A client that `expects_continue` sends nothing until
-    somebody wants to take. `ending` says how a body ended that has ended, in Go's words; EOF is the
-    ordinary end.
+    somebody wants to take, from when on the body `is_requested`. `ending` says how a body ended
+    that has ended, in Go's words; EOF is the ordinary end.
     """
 
     __slots__ = (
@@ -64,6 +64,7 @@ class IncomingBody:
         "_was_end_received",
         "ending",
         "expects_continue",
+        "is_requested",
     )
 
     def __init__(
@@ -77,6 +78,7 @@ class IncomingBody:
     ) -> None:
         self.ending = EOF
         self.expects_continue = expects_continue
+        self.is_requested = not expects_continue
         self._transport = transport
         self._flow = flow
         self._high_water = high_water
@@ -134,9 +136,9 @@ class IncomingBody:
 
         Raises ClientDisconnect.
         """
-        if self.expects_continue and not self._transport.is_closing():
+        if not self.is_requested and not self._transport.is_closing():
             self._transport.write(_CONTINUE)
-            self.expects_continue = False
+            self.is_requested = True
         self._wanted = min(at_least, ENOUGH_BYTES)
         while not (self._is_enough or self._is_complete or self._is_abandoned):
             self._flow.resume_reading()

@@ -23,9 +23,9 @@ from uvicorn.server import ServerState
 
 from fake_apimart.go.textproto import EOF, UNEXPECTED_EOF
 from fake_apimart.http.connection import Connection
+from fake_apimart.http.gentle_transport import GentleTransport
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
-from fake_apimart.http.transaction import GentleTransport
 from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
 from fake_apimart.net_http.chunked import State as ChunkState
 from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError
@@ -140,6 +140,10 @@ class Protocol(asyncio.Protocol):
         """Read the next request, unless the body of the one before it is still to come."""
         if self._state is not State.AHEAD:
             return
+        if not self._connection.is_kept:
+            # Closing gently takes time, in which the client may send another request.
+            self._state = State.NOTHING
+            return
         self._state = State.HEAD
         ahead, self._ahead = self._ahead, b""
         if ahead:
@@ -164,7 +168,7 @@ class Protocol(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         if request.expects_unknown:
-            self._refuse(EXPECTATION_FAILED, is_http_1_0=request.is_http_1_0)
+            self._refuse(EXPECTATION_FAILED, request=request)
             return
         self._body = self._connection.begin(request).body
         self._body_left = request.content_length or 0
@@ -219,8 +223,7 @@ class Protocol(asyncio.Protocol):
 
     def _receive_ahead(self, data: bytes, position: int) -> int:
         """Keep what a client sends ahead, until the request before it is answered."""
-        transaction = self._connection.transaction
-        if transaction is None or transaction.writer.keep_alive:
+        if self._connection.is_kept:
             self._ahead += data[position:]
             self._connection.flow.pause_reading()
         return len(data)
@@ -238,14 +241,18 @@ class Protocol(asyncio.Protocol):
             self._connection.transaction.close_gently()
             self._body.end(error)
 
-    def _refuse(self, status: str, text: str = "", *, is_http_1_0: bool = False) -> None:
+    def _refuse(self, status: str, text: str = "", *, request: Request | None = None) -> None:
         """Answer what is no request as Go does, and end the connection."""
         self._state = State.NOTHING
-        about = "Content-Type: text/plain; charset=utf-8" if text else "Content-Length: 0"
-        version = "HTTP/1.0" if is_http_1_0 else "HTTP/1.1"
-        head = f"{version} {status}\r\n{about}\r\nConnection: close\r\n\r\n"
+        fields = ["Connection: close"]
+        if text:
+            fields.insert(0, "Content-Type: text/plain; charset=utf-8")
+        elif request is None or request.method != b"HEAD":
+            fields.insert(0, "Content-Length: 0")
+        version = "HTTP/1.0" if request is not None and request.is_http_1_0 else "HTTP/1.1"
+        lines = [f"{version} {status}", *fields, "", text]
         transport = GentleTransport(self._connection.transport)
-        transport.write(f"{head}{text}".encode())
+        transport.write("\r\n".join(lines).encode())
         transport.close()
 
     _RECEIVE: ClassVar[dict[State, Callable[[Protocol, bytes, int], int]]] = {

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from email.utils import formatdate
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Protocol
 
 from starlette.types import Message
 
 from fake_apimart.common.clock import SystemClock
+from fake_apimart.go.textproto import EOF
 from fake_apimart.http import early_answers
 from fake_apimart.http.flow_control import FlowControl
+from fake_apimart.http.gentle_transport import GentleTransport, Output
 from fake_apimart.http.incoming_body import IncomingBody
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -49,16 +50,6 @@ class Framing(Enum):
     """There is no body: HEAD, 204, 304."""
 
 
-class Output(Protocol):
-    """What of a transport an answer needs."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def write_eof(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class ResponseWriter:
     """`send` of one ASGI request.
 
@@ -74,7 +65,6 @@ class ResponseWriter:
         "_flow",
         "_framing",
         "_is_http_1_0",
-        "_lingers",
         "_method",
         "_on_complete",
         "_on_start",
@@ -83,6 +73,7 @@ class ResponseWriter:
         "is_disconnected",
         "is_lingering",
         "is_started",
+        "is_stopping",
         "keep_alive",
         "transport",
     )
@@ -105,6 +96,7 @@ class ResponseWriter:
         self.is_complete = False
         self.is_disconnected = False
         self.is_lingering = False
+        self.is_stopping = False
         self.transport = transport
         self._flow = flow
         self._body = body
@@ -114,7 +106,6 @@ class ResponseWriter:
         self._on_start = on_start
         self._on_complete = on_complete
         self._start: Message | None = None
-        self._lingers = False
         self._framing = Framing.NONE
         self._bytes_left = 0
 
@@ -133,8 +124,9 @@ class ResponseWriter:
 
     async def _take_start(self, message: Message) -> None:
         self.is_started = True
-        if self._body is not None and not self._body.has_ended:
-            self._lingers = await early_answers.settle(self._body, message)
+        if self._body is not None and not (self._body.has_ended and self._body.ending == EOF):
+            is_kept = await early_answers.settle(self._body, message, keep_alive=self.keep_alive)
+            self.keep_alive &= is_kept
         self._start = message
 
     async def _take_body(self, body: bytes, more: bool) -> None:
@@ -156,11 +148,18 @@ class ResponseWriter:
             return
         if self._bytes_left:
             raise RuntimeError("the answer is shorter than its Content-Length")
-        if self._lingers and self._body is not None:
+        if not self.keep_alive and self._body is not None and not self._body.is_complete:
             self.is_lingering = True
+            self.close_gently()
             self.transport.write_eof()
-            await early_answers.linger(self._body)
+            await early_answers.linger(self._body, is_stopping=self.is_stopping)
         self._complete()
+
+    def close_gently(self) -> None:
+        """Close the connection after the answer, without a reset of a client that still sends."""
+        self.keep_alive = False
+        if not isinstance(self.transport, GentleTransport):
+            self.transport = GentleTransport(self.transport)
 
     def take_back(self) -> bool:
         """Forget an answer of which nothing has left yet; return False if something has."""

@@ -17,9 +17,6 @@ from fake_apimart.http.response_writer import ResponseWriter
 EXTENSION = "fake_apimart.transaction"
 """Where `scope["extensions"]` has the transaction, under our own protocol alone."""
 
-RESET_AVOIDANCE_SECONDS = 0.5
-"""How long a connection outlives an answer to a client that may still be sending (go)."""
-
 logger = logging.getLogger(__name__)
 
 # Linger on, for no time at all: closing then resets the connection.
@@ -135,6 +132,7 @@ class Transaction:
     def end_connection(self) -> None:
         """End the connection with the answer, and wait no longer for a client that still sends."""
         self.writer.keep_alive = False
+        self.writer.is_stopping = True
         if self.writer.is_lingering and self.body is not None:
             self.body.abandon()
 
@@ -145,8 +143,7 @@ class Transaction:
 
     def close_gently(self) -> None:
         """Close the connection after the answer, without a reset of a client that still sends."""
-        self.writer.keep_alive = False
-        self.writer.transport = GentleTransport(self._transport)
+        self.writer.close_gently()
 
     def abandon(self, *, reset: bool) -> None:
         """End the connection without the rest of the answer, by a TCP reset if `reset` is set."""
@@ -160,27 +157,3 @@ class Transaction:
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
-
-
-class GentleTransport:
-    """Ends a connection on which the client may still be sending, as Go's server does.
-
-    Closing it while something lies unread resets it, and the client may lose the answer. So only
-    our side is shut at first.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self.write = transport.write
-
-    def write_eof(self) -> None:
-        """Shut our side."""
-        if not self._transport.is_closing():
-            self._transport.write_eof()
-
-    def close(self) -> None:
-        """Shut our side now, and the other after RESET_AVOIDANCE_SECONDS."""
-        if not self._transport.is_closing():
-            self.write_eof()
-            loop = asyncio.get_running_loop()
-            loop.call_later(RESET_AVOIDANCE_SECONDS, self._transport.close)

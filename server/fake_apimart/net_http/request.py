@@ -92,7 +92,11 @@ def check(request: Request) -> None:
         request.closes = is_listed or b"close" in _words(values[b"connection"])
     if request.version < (1, 1):
         request.closes = b"keep-alive" not in _words(values.get(b"connection", b""))
-    if b"transfer-encoding" in values:
+    is_coded = b"transfer-encoding" in values
+    if is_coded and request.version < (1, 1):
+        # HTTP/1.0 knows no such header: chunks would be taken for another request.
+        request.closes, is_coded = True, False
+    if is_coded:
         _check_transfer_encoding(request)
     elif b"content-length" in values:
         request.content_length = _parse_content_length(_all(request, b"content-length"))
@@ -125,10 +129,6 @@ def _elements(value: bytes) -> list[bytes]:
 
 
 def _check_transfer_encoding(request: Request) -> None:
-    if request.version < (1, 1):
-        # HTTP/1.0 knows no such header: what follows would be taken for another request.
-        request.closes = True
-        return
     codings = _all(request, b"transfer-encoding")
     if [coding.lower() for coding in codings] != [b"chunked"]:
         raise RequestError("501 Not Implemented", "Unsupported transfer encoding")
