@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import select
 import tracemalloc
 
 import pytest
@@ -111,6 +112,18 @@ def test_bomb_costs_no_memory(server: ServerThread) -> None:
         tracemalloc.stop()
     assert status == 413, answer
     assert peak < 60_000_000
+
+
+def test_other_clients_are_answered_while_a_bomb_is_decoded(server: ServerThread) -> None:
+    bomb = request(gzip.compress(form(PNG + bytes(BOMB_BYTES)), compresslevel=1))
+    with connection(server.address) as sock:
+        sock.sendall(bomb)
+        answered = 0
+        while not select.select([sock], [], [], 0)[0]:
+            exchange(server.address, b"GET /_fake/health HTTP/1.0\r\n\r\n")
+            answered += 1
+        assert sock.recv(65536).startswith(b"HTTP/1.1 413")
+    assert answered > 10
 
 
 def test_body_may_arrive_byte_by_byte(server: ServerThread) -> None:

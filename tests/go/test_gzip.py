@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
 
 import pytest
@@ -37,11 +38,11 @@ TAKEN = {
 }
 
 REFUSED = {
-    "text": (b"hello", "gzip: invalid header"),
+    "text": (b"hello, world", "gzip: invalid header"),
     "another method": (b"\x1f\x8b\x07" + HEADER[3:], "gzip: invalid header"),
     "too long a name": (with_fields(0x08, b"n" * 512 + b"\0"), "gzip: invalid header"),
     "a wrong checksum of the header": (with_checksum(1), "gzip: invalid header"),
-    "something behind the member": (MEMBER + b"x", "gzip: invalid header"),
+    "something behind the member": (MEMBER + bytes(10), "gzip: invalid header"),
     "a wrong checksum": (MEMBER[:-8] + bytes(4) + MEMBER[-4:], "gzip: invalid checksum"),
     "a wrong length": (MEMBER[:-4] + bytes(4), "gzip: invalid checksum"),
 }
@@ -73,14 +74,41 @@ def test_what_is_no_gzip_is_refused_in_go_s_words(data: bytes, error: str, size:
     assert str(refusal.value) == error
 
 
+@pytest.mark.parametrize("data", [b"hello", MEMBER + b"x"])
+def test_what_is_shorter_than_a_header_ends_unexpectedly(data: bytes) -> None:
+    assert decode(data, 5000)[1] == "unexpected EOF"
+
+
 @pytest.mark.parametrize("length", [1, 9, 10, 20, len(MEMBER) - 8, len(MEMBER) - 1])
 def test_gzip_that_is_cut_ends_unexpectedly(length: int) -> None:
     assert decode(MEMBER[:length], 5000)[1] == "unexpected EOF"
 
 
-def test_corrupt_data_is_refused() -> None:
-    with pytest.raises(GzipError, match="flate: corrupt input before offset"):
-        decode(HEADER + b"\xff" * 20, 5000)
+@pytest.mark.parametrize("size", [1, 100, 5000])
+def test_corrupt_data_is_decoded_up_to_the_corrupt_byte_which_is_named(size: int) -> None:
+    # Two stored blocks, and a third of a type that does not exist.
+    blocks = b"\x00\x03\x00\xfc\xffabc" * 2 + b"\x07"
+    reader = Reader()
+    decoded, error = bytearray(), ""
+    data = HEADER + blocks + bytes(1000)
+    for start in range(0, len(data), size):
+        reader.feed(data[start : start + size])
+        try:
+            while piece := reader.read(100):
+                decoded += piece
+        except GzipError as refusal:
+            error = str(refusal)
+            break
+    assert (bytes(decoded), error) == (b"abcabc", "flate: corrupt input before offset 17")
+
+
+def test_thousands_of_members_cost_no_more_than_their_bytes() -> None:
+    members = gzip.compress(b"", mtime=0) * 50_000
+    reader = Reader()
+    started = time.process_time()
+    reader.feed(members)
+    assert reader.read(100) == b""
+    assert (reader.finish(), time.process_time() - started < 3) == ("EOF", True)
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))

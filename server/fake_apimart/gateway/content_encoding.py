@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from fake_apimart_storage import Chunk
@@ -59,9 +60,9 @@ class GzipBody:
                 if is_empty and self._body.ending == EOF:
                     return False
                 raise GzipError(self._reader.finish())
-            for chunk in await self._body.take():
-                is_empty = is_empty and not chunk
-                self._reader.feed(bytes(chunk))
+            coded = b"".join(await self._body.take())
+            is_empty = is_empty and not coded
+            self._reader.feed(coded)
         return True
 
     async def take(self, at_least: int = 1) -> list[Chunk]:
@@ -72,14 +73,15 @@ class GzipBody:
             except GzipError as error:
                 self._end(str(error))
                 break
+            # Little may become so much that all other clients would wait.
+            await asyncio.sleep(0)
             if decoded:
                 return [decoded]
             if self._body.has_ended:
                 is_cut = self._body.ending != EOF
                 self._end(self._body.ending if is_cut else self._reader.finish())
                 break
-            for chunk in await self._body.take():
-                self._reader.feed(bytes(chunk))
+            self._reader.feed(b"".join(await self._body.take()))
         return []
 
     def _end(self, ending: str) -> None:

@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Send
 
 from fake_apimart.go.textproto import EOF
-from fake_apimart.http.gentle_transport import RESET_AVOIDANCE_SECONDS
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.request_body import Body, StreamedBody
 
@@ -28,6 +27,9 @@ IDLE_SECONDS = 5.0
 
 LINGER_SECONDS = 30.0
 """The longest that a connection outlives its last answer, for a client that goes on sending."""
+
+RESET_AVOIDANCE_SECONDS = 0.5
+"""How long a connection outlives an answer to a client that may still be sending (go)."""
 
 
 async def settle(body: IncomingBody, start: Message, *, keep_alive: bool) -> bool:

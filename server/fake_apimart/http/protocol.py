@@ -23,9 +23,9 @@ from uvicorn.server import ServerState
 
 from fake_apimart.go.textproto import EOF, UNEXPECTED_EOF
 from fake_apimart.http.connection import Connection
-from fake_apimart.http.gentle_transport import GentleTransport
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
+from fake_apimart.http.response_writer import GentleTransport
 from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
 from fake_apimart.net_http.chunked import State as ChunkState
 from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError

@@ -7,10 +7,12 @@ poll, and no client reads the one before the other has come.
 from __future__ import annotations
 
 import functools
+import asyncio
 from collections.abc import Callable
 from email.utils import formatdate
 from enum import Enum, auto
 from http import HTTPStatus
+from typing import Protocol
 
 from starlette.types import Message
 
@@ -18,7 +20,6 @@ from fake_apimart.common.clock import SystemClock
 from fake_apimart.go.textproto import EOF
 from fake_apimart.http import early_answers
 from fake_apimart.http.flow_control import FlowControl
-from fake_apimart.http.gentle_transport import GentleTransport, Output
 from fake_apimart.http.incoming_body import IncomingBody
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -48,6 +49,43 @@ class Framing(Enum):
     """By the end of the connection: HTTP/1.0 has no chunks."""
     NONE = auto()
     """There is no body: HEAD, 204, 304."""
+
+
+class Output(Protocol):
+    """What of a transport an answer needs."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def write_eof(self) -> None: ...
+
+    def is_closing(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class GentleTransport:
+    """Ends a connection as Go's server does.
+
+    Closing it while something lies unread resets it, and the client may lose the answer. So only
+    our side is shut at first.
+    """
+
+    def __init__(self, transport: Output) -> None:
+        self._transport = transport
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+
+    def write_eof(self) -> None:
+        """Shut our side."""
+        if not self.is_closing():
+            self._transport.write_eof()
+
+    def close(self) -> None:
+        """Shut our side now, and the other after RESET_AVOIDANCE_SECONDS."""
+        if not self.is_closing():
+            self.write_eof()
+            loop = asyncio.get_running_loop()
+            loop.call_later(early_answers.RESET_AVOIDANCE_SECONDS, self._transport.close)
 
 
 class ResponseWriter:
