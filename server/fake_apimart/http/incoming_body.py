@@ -120,6 +120,8 @@ class IncomingBody:
         """Mark the body as complete; `ending` is the reason in Go's words."""
         self.ending = ending
         self._is_complete = True
+        # What comes now is no longer the reader's, and a client that leaves is to be noticed.
+        self._flow.resume_reading()
         self._arrived.set()
 
     def abandon(self) -> None:

@@ -2,7 +2,7 @@
 
 A body that ends too early, or whose chunks are malformed, reaches the application with Go's error
 text. Nothing behind a broken body is ever taken for another request. Like Go, this reads the next
-request once the one before it is answered; what a client sends ahead waits here, and no more of it
+request once the one before it is answered; what a client sends ahead waits here, and not much of it
 is read.
 
 uvicorn makes one Protocol for each connection, and calls its `shutdown` when the server stops. All
@@ -32,6 +32,8 @@ from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError
 from fake_apimart.net_http.request_reader import RequestReader
 
 EXPECTATION_FAILED = "417 Expectation Failed"
+MAX_AHEAD_BYTES = 4096
+"""How much may be sent ahead before nothing more is read, and a client that leaves is missed."""
 
 
 class State(Enum):
@@ -129,7 +131,6 @@ class Protocol(asyncio.Protocol):
     # Bytes
 
     def data_received(self, data: bytes) -> None:
-        self._connection.stop_keep_alive_timer()
         position = 0
         while position < len(data):
             position = self._RECEIVE[self._state](self, data, position)
@@ -149,7 +150,7 @@ class Protocol(asyncio.Protocol):
         if ahead:
             self.data_received(ahead)
         if not self._has_input_ended:
-            if not self._ahead:
+            if len(self._ahead) < MAX_AHEAD_BYTES:
                 self._connection.flow.resume_reading()
         elif not self._end_input():
             self._connection.transport.close()
@@ -160,6 +161,8 @@ class Protocol(asyncio.Protocol):
         except RequestError as error:
             self._refuse(error.status, error.text)
             return len(data)
+        if self._head.has_begun:
+            self._connection.stop_keep_alive_timer()
         request = self._head.request
         if request is not None:
             self._head = RequestReader(previous=request)
@@ -225,7 +228,8 @@ class Protocol(asyncio.Protocol):
         """Keep what a client sends ahead, until the request before it is answered."""
         if self._connection.is_kept:
             self._ahead += data[position:]
-            self._connection.flow.pause_reading()
+            if len(self._ahead) >= MAX_AHEAD_BYTES:
+                self._connection.flow.pause_reading()
         return len(data)
 
     def _receive_nothing(self, data: bytes, position: int) -> int:
