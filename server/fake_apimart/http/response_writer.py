@@ -6,8 +6,8 @@ poll, and no client reads the one before the other has come.
 
 from __future__ import annotations
 
-import functools
 import asyncio
+import functools
 from collections.abc import Callable
 from email.utils import formatdate
 from enum import Enum, auto
