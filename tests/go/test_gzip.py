@@ -37,11 +37,11 @@ TAKEN = {
 }
 
 REFUSED = {
-    "text": (b"hello", "gzip: invalid header"),
+    "text": (b"hello, world", "gzip: invalid header"),
     "another method": (b"\x1f\x8b\x07" + HEADER[3:], "gzip: invalid header"),
     "too long a name": (with_fields(0x08, b"n" * 512 + b"\0"), "gzip: invalid header"),
     "a wrong checksum of the header": (with_checksum(1), "gzip: invalid header"),
-    "something behind the member": (MEMBER + b"x", "gzip: invalid header"),
+    "something behind the member": (MEMBER + b"x" * 10, "gzip: invalid header"),
     "a wrong checksum": (MEMBER[:-8] + bytes(4) + MEMBER[-4:], "gzip: invalid checksum"),
     "a wrong length": (MEMBER[:-4] + bytes(4), "gzip: invalid checksum"),
 }
@@ -76,6 +76,11 @@ def test_what_is_no_gzip_is_refused_in_go_s_words(data: bytes, error: str, size:
 @pytest.mark.parametrize("length", [1, 9, 10, 20, len(MEMBER) - 8, len(MEMBER) - 1])
 def test_gzip_that_is_cut_ends_unexpectedly(length: int) -> None:
     assert decode(MEMBER[:length], 5000)[1] == "unexpected EOF"
+
+
+@pytest.mark.parametrize("rest", [b"x", b"\x1f", b"x" * 9])
+def test_what_is_behind_a_member_and_too_short_for_a_header_ends_unexpectedly(rest: bytes) -> None:
+    assert decode(MEMBER + rest, 5000) == (TEXT, "unexpected EOF")
 
 
 def test_corrupt_data_is_refused() -> None:

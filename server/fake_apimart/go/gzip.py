@@ -105,10 +105,10 @@ def _header_length(data: bytes) -> int | None:
 
     Raises GzipError.
     """
-    if not data.startswith(_MAGIC[: len(data)]):
-        raise GzipError(INVALID_HEADER)
     if len(data) < _FIXED_BYTES:
         return None
+    if not data.startswith(_MAGIC):
+        raise GzipError(INVALID_HEADER)
     flags, end = data[len(_MAGIC)], _FIXED_BYTES
     if flags & _HAS_EXTRA:
         end += _LENGTH_BYTES + int.from_bytes(data[end : end + _LENGTH_BYTES], "little")
