@@ -66,6 +66,8 @@ BAD = [
     ("public_url", "files.example", "http:// or https://"),
     ("public_url", "ftp://files.example", "http:// or https://"),
     ("public_url", "http://x/?a=b", "without query"),
+    ("public_url", "http://files example", "without blanks and broken escapes"),
+    ("s3_public_endpoint", "http://files.example/%zz", "without blanks and broken escapes"),
     ("dialect", "go", "'page' or 'live'"),
     ("max_file_bytes", "20MB", "valid integer"),
     ("max_file_bytes", "0", "greater than or equal to 1"),

@@ -28,6 +28,8 @@ OTHER_VARIABLES = ("FAKE_APIMART_URL",)
 
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
+_NO_URL = re.compile(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
+"""What no URL holds."""
 _HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]+")
 
 
@@ -184,6 +186,8 @@ class Settings(BaseSettings):
         if value and (url.scheme not in ("http", "https") or not url.hostname):
             raise ValueError("expected a URL that begins with http:// or https://")
         _ = url.port  # raises ValueError where it is no port
+        if _NO_URL.search(value):
+            raise ValueError("expected a URL without blanks and broken escapes")
         if url.query or url.fragment:
             raise ValueError("expected a URL without query and fragment")
         return value.rstrip("/")
