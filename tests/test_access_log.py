@@ -45,6 +45,10 @@ def test_log_can_be_left_out() -> None:
         (b"key", "key"),
         (b"monkey=1&keys=2", "monkey=1&keys=2"),
         (b"a=\xe9\x85", r"a=\xe9\x85"),
+        (b"a=//h/a@b&c=%40", "a=//h/a@b&c=%40"),
+        (b"a=http://u:s3cret@h/x", "a=http://***%40h/x"),
+        (b"http%3A%2F%2Fu%3As3cret%40h", "http://***%40h"),
+        (b"a=//%ff:s3cret@h/%ff", "a=//***%40h/%FF"),
     ],
 )
 def test_key_in_a_query_is_not_shown(
@@ -53,6 +57,12 @@ def test_key_in_a_query_is_not_shown(
     AccessLog(StoppedClock(0)).request(("h", 1), "GET", "/v1/\udcff", query, "1.1", 200)
     line = capsys.readouterr().err.partition(" INFO ")[2]
     assert line == f'h:1 - "GET /v1/%FF?{shown} HTTP/1.1" 200\n'
+
+
+def test_password_in_a_path_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/v1/tasks/http://u:s3cret@h/"
+    AccessLog(StoppedClock(0)).request(("h", 1), "GET", path, b"", "1.1", 200)
+    assert capsys.readouterr().err.endswith('"GET /v1/tasks/http%3A//***%40h/ HTTP/1.1" 200\n')
 
 
 def test_stamp_follows_the_clock(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,15 @@ def test_key_with_a_blank_is_good_where_it_is_set_as_it_stands(
     assert world.status_code == 200
 
 
+def test_set_key_may_have_any_letters(start_server: StartServer) -> None:
+    server = start_server(api_keys="sk-\u00fc\u56fe")
+    key = "sk-\u00fc\u56fe".encode().decode("latin-1")
+    assert upload(server, f"Bearer {key}")[0] == 200
+    assert upload(server, "Bearer sk-\u00fc")[0] == 401
+    query = {"key": "sk-\u00fc\u56fe"}
+    assert httpx.get(f"{server.url}/v1/models/gpt-image-2", params=query).status_code == 200
+
+
 def test_bare_key_and_the_key_behind_bearer_are_one_world(server: ServerThread) -> None:
     worlds = [
         httpx.get(f"{server.url}/_fake/world", headers={"Authorization": each}).json()["world"]

@@ -92,7 +92,7 @@ def test_entry_of_a_model_is_that_of_the_list(model: str, client: httpx.Client) 
 
 
 @pytest.mark.parametrize(
-    ("path", "model"), [("m", "m"), ("it's%20<b>", "it's <b>"), ("%E7", "\ufffd")]
+    ("path", "model"), [("m", "m"), ("it's%20<b>", "it's <b>"), ("%E7%E7", "\ufffd\ufffd")]
 )
 def test_model_that_is_not_listed_is_an_error_with_status_200(
     path: str, model: str, client: httpx.Client
@@ -106,6 +106,8 @@ def test_model_that_is_not_listed_is_an_error_with_status_200(
         "param": "model",
         "code": "model_not_found",
     }
+    # Bytes that are not UTF-8 are escaped, as Go's `encoding/json` does.
+    assert "\ufffd" not in answer.text
 
 
 def test_model_needs_a_key_and_one_segment(server: ServerThread, client: httpx.Client) -> None:

@@ -145,7 +145,7 @@ REFUSALS = [
     (("--port", "x"), {}, "--port x: "),
     (("--dialect", "go"), {}, "--dialect go: "),
     ((), {"FAKE_APIMART_RATE_LIMIT": "often"}, "FAKE_APIMART_RATE_LIMIT=often: "),
-    ((), {"FAKE_APIMART_POORT": "1"}, "FAKE_APIMART_POORT=1: unknown setting"),
+    ((), {"FAKE_APIMART_POORT": "1"}, "FAKE_APIMART_POORT: unknown setting"),
     (
         ("--storage", "ftp:x"),
         {},

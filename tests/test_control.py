@@ -239,6 +239,42 @@ def test_upload_of_another_world_is_unknown(world: FakeAPIMart) -> None:
     assert refusal(httpx.get(f"{url}x", headers=authorized(world)))[0] == 404
 
 
+@pytest.mark.parametrize("path", ["_fake/%75ploads/", "_fake%2Fuploads/", "_fake/uploads%2F"])
+def test_path_of_a_call_may_have_escapes(path: str, world: FakeAPIMart) -> None:
+    upload(world, name="a %41.png").raise_for_status()
+    (mine,) = world.uploads
+    answer = httpx.get(f"{world.base_url}/{path}{mine.name}", headers=authorized(world))
+    assert answer.content == mine.read()
+    answer = httpx.get(f"{world.base_url}/{path}x", headers=authorized(world))
+    assert refusal(answer) == (404, "there is no upload x")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (r'{"\ud800": 1}', "unknown field ?; valid are "),
+        (r'{"operation": "\ud800", "error": "x"}', "operation: unknown operation ?; valid are "),
+        (
+            r'{"operation": "models.list", "error": "\ud800"}',
+            "unknown error of models.list ?; valid are ",
+        ),
+        (
+            r'{"operation": "models.list", "socket": "\ud800"}',
+            "socket: unknown socket fault ?; valid are ",
+        ),
+        (
+            r'{"operation": "models.list", "status": 500, "headers": {"\ud800": "x"}}',
+            r"headers: '\ud800' is no header's name",
+        ),
+    ],
+)
+def test_half_a_character_is_refused(body: str, message: str, world: FakeAPIMart) -> None:
+    headers = {**authorized(world), "Content-Type": "application/json"}
+    answer = httpx.post(f"{world.base_url}/_fake/faults", content=body, headers=headers)
+    status, text = refusal(answer)
+    assert (status, text.startswith(message)) == (400, True), text
+
+
 def test_world_that_was_removed_begins_anew(world: FakeAPIMart) -> None:
     world.balance(1)
     name = httpx.get(f"{world.base_url}/_fake/world", headers=authorized(world)).json()["world"]

@@ -11,8 +11,8 @@ from fake_apimart.contract.file_url import key_at
     [
         (b"/f/image/1-a-photo.jpg", "image/1-a-photo.jpg"),
         (b"/image/1-a-photo.jpg", "image/1-a-photo.jpg"),
-        (b"/f/image/%31-a-%c3%a9", "image/1-a-%C3%A9"),
-        (b"/f/image/a%2Fb", "image/a%2Fb"),
+        (b"/f/image/1-a-\xc3\xa9", "image/1-a-%C3%A9"),
+        (b"/f/image/\xff", "image/%FF"),
         (b"/f/image/a/b", "image/a%2Fb"),
         (b"/f/image/..", "image/.."),
         (b"/f/image/", "image/"),

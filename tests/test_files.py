@@ -197,6 +197,15 @@ def test_escapes_may_be_written_otherwise(server: ServerThread) -> None:
     assert httpx.get(other).content == PNG
 
 
+@pytest.mark.parametrize(
+    "prefix", ["/%66/image/", "/f/%69mage/", "/f%2Fimage/", "/f/image%2f", "/%69mage/", "/image%2F"]
+)
+def test_escapes_may_stand_in_front_of_the_name(prefix: str, server: ServerThread) -> None:
+    name = upload(server, PNG, "a %41.png").rpartition("/")[2]
+    assert httpx.get(f"{server.url}{prefix}{name}").content == PNG
+    assert is_access_denied(httpx.get(f"{server.url}{prefix}x{name}"))
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_no_operation(method: str, url: str) -> None:
     answer = httpx.request(method, url)

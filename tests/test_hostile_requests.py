@@ -191,6 +191,9 @@ PATHS = [
     b"/f/image/%b",
     b"/image/%b",
     b"/f/image/9999999999999-a1b2c3d4-%b",
+    b"/f%%2Fimage/%b",
+    b"/%%69mage/%b",
+    b"/_fake%%2Fuploads/%b",
     b"/_fake/%b",
     b"/_fake/uploads/%b",
 ]

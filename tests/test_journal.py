@@ -292,3 +292,19 @@ def test_name_that_is_not_utf_8_is_recorded(world: FakeAPIMart, server: ServerTh
         assert b" 200 " in sock.recv(100)
     assert world.requests[0].filename == "\ufffd.jpg"
     assert world.uploads[0].filename == "\ufffd.jpg"
+
+
+def test_password_of_a_url_is_nowhere_in_an_entry(world: FakeAPIMart) -> None:
+    secret = "http://u:s3cret@h/"
+    httpx.post(
+        f"{world.base_url}/v1/{secret}?{secret}&next={secret}",
+        headers={**authorized(world), "Referer": secret},
+    )
+    body = r'{"model": "m", "prompt": "p", "note": "http:\u002f\u002fu:s3cret\u0040h/"}'
+    httpx.post(
+        f"{world.base_url}/v1/images/generations", content=body, headers=authorized(world)
+    ).raise_for_status()
+    entries = httpx.get(f"{world.base_url}/_fake/requests", headers=authorized(world))
+    assert len(entries.json()["requests"]) == 2
+    assert "s3cret" not in entries.text
+    assert entries.json()["requests"][1]["body"]["note"] == "http://***@h/"

@@ -53,6 +53,7 @@ def own_forms(url: str) -> dict[str, str]:
         "user without a password": f"{scheme}://user@{authority}/{path}",
         "port with zeros": f"{scheme}://{host}:0{port}/{path}",
         "dot": f"{scheme}://{host}.:{port}/{path}",
+        "escapes": url.replace("/f/image/", "/%66%2Fimage/"),
         "doubled slashes": f"{scheme}://{authority}//{path.replace('/', '//')}",
         "query and fragment": f"{url}?a=b#c",
     }

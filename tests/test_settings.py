@@ -63,10 +63,11 @@ BAD = [
     ("storage", "s4://bucket", "expected memory://, dir:PATH or s3://BUCKET/PREFIX"),
     ("storage", "dir:", "needs a path"),
     ("storage", "memory://x", "nothing behind it"),
-    ("api_keys", ",", "at least one item"),
     ("public_url", "files.example", "http:// or https://"),
     ("public_url", "ftp://files.example", "http:// or https://"),
     ("public_url", "http://x/?a=b", "without query"),
+    ("public_url", "http://files example", "without blanks and broken escapes"),
+    ("s3_public_endpoint", "http://files.example/%zz", "without blanks and broken escapes"),
     ("dialect", "go", "'page' or 'live'"),
     ("max_file_bytes", "20MB", "valid integer"),
     ("max_file_bytes", "0", "greater than or equal to 1"),
@@ -99,13 +100,28 @@ def test_bad_flag_is_refused_by_name_and_value(name: str, text: str, reason: str
 
 
 @pytest.mark.parametrize(
-    "variable", [variable_of("public_url"), variable_of("port"), "FAKE_APIMART_PUBLIC_URI"]
+    "variable", [variable_of("public_url"), variable_of("port"), variable_of("storage")]
 )
 def test_password_in_a_url_is_not_shown(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "ftp://user:pa@s3cret@files.example/x")
     with pytest.raises(InvalidSettings) as refusal:
         read_settings()
     assert str(refusal.value).startswith(f"{variable}=ftp://***@files.example/x: ")
+
+
+@pytest.mark.parametrize("name", ["api_keys", "admin_token"])
+def test_value_of_a_secret_is_not_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable_of(name), "sk-s3cret\udcff")
+    for flags, source in (({}, f"{variable_of(name)}="), ({name: "\udcff"}, f"{flag_of(name)} ")):
+        with pytest.raises(InvalidSettings) as refusal:
+            read_settings(flags)
+        assert str(refusal.value) == f"{source}***: expected text in UTF-8"
+
+
+def test_no_item_is_no_list_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_APIMART_API_KEYS", ",")
+    with pytest.raises(InvalidSettings, match="at least one item"):
+        read_settings()
 
 
 def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,10 +148,11 @@ def test_flag_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_variable_is_refused_with_a_hint(
     variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, "5")
-    with pytest.raises(InvalidSettings, match="unknown setting") as refusal:
+    monkeypatch.setenv(variable, "sk-s3cret")
+    with pytest.raises(InvalidSettings) as refusal:
         read_settings()
-    assert f"{variable}=5: " in str(refusal.value)
+    assert str(refusal.value).startswith(f"{variable}: unknown setting; ")
+    assert "s3cret" not in str(refusal.value)
     assert hint in str(refusal.value)
 
 

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.rates import parse_rate
+from fake_apimart.common.redaction import REDACTED
 
 PREFIX = "FAKE_APIMART_"
 OTHER_VARIABLES = ("FAKE_APIMART_URL",)
@@ -27,6 +28,8 @@ OTHER_VARIABLES = ("FAKE_APIMART_URL",)
 
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
+_NO_URL = re.compile(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
+"""What no URL holds."""
 _HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]+")
 
 
@@ -40,7 +43,10 @@ def _default_storage() -> str:
 
 
 class InvalidSettings(Exception):
-    """Raised for unusable settings; the message is one line that names each and its value."""
+    """Raised for unusable settings; the message is one line that names each.
+
+    It states their values too, but for API keys, tokens and passwords.
+    """
 
 
 class Settings(BaseSettings):
@@ -61,6 +67,7 @@ class Settings(BaseSettings):
     )
     api_keys: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(),
+        repr=False,
         description="The good API keys, by commas; none set means any key is good.",
     )
     public_url: str = Field(
@@ -179,6 +186,8 @@ class Settings(BaseSettings):
         if value and (url.scheme not in ("http", "https") or not url.hostname):
             raise ValueError("expected a URL that begins with http:// or https://")
         _ = url.port  # raises ValueError where it is no port
+        if _NO_URL.search(value):
+            raise ValueError("expected a URL without blanks and broken escapes")
         if url.query or url.fragment:
             raise ValueError("expected a URL without query and fragment")
         return value.rstrip("/")
@@ -210,7 +219,7 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
 
 def _refuse_unknown_variables() -> None:
     known = list(Settings.model_fields)
-    for variable, value in os.environ.items():
+    for variable in os.environ:
         name = variable.removeprefix(PREFIX).lower()
         if variable in OTHER_VARIABLES:
             continue
@@ -221,15 +230,17 @@ def _refuse_unknown_variables() -> None:
                 if close
                 else f"known are {', '.join(map(variable_of, known))}"
             )
-            shown = without_passwords(value)
-            raise InvalidSettings(f"{variable}={shown}: unknown setting; {hint}")
+            # Its value is not shown: it may be an API key under a name with a slip.
+            raise InvalidSettings(f"{variable}: unknown setting; {hint}")
 
 
 def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0])
     reason = problem["msg"].removeprefix("Value error, ")
     source = flag_of(name) + " " if name in flags else variable_of(name) + "="
-    return f"{source}{without_passwords(str(problem['input']))}: {reason}"
+    is_secret = not Settings.model_fields[name].repr
+    shown = REDACTED if is_secret else without_passwords(str(problem["input"]))
+    return f"{source}{shown}: {reason}"
 
 
 def variable_of(name: str) -> str:

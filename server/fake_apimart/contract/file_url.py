@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.contract.operations import FILE_PREFIXES
@@ -48,12 +47,12 @@ def url_of(key: str, base: str) -> str:
     return f"{base}/f/{key}"
 
 
-def key_at(raw_path: bytes) -> str:
-    """Return the storage key for the path of a file URL, with percent escapes normalized.
+def key_at(path: bytes) -> str:
+    """Return the storage key for the path of a file URL, given without percent escapes.
 
     Raises ValueError for any other path.
     """
     for prefix in FILE_PREFIXES:
-        if raw_path.startswith(prefix.encode()):
-            return KEY_PREFIX + path_escape(unquote_to_bytes(raw_path[len(prefix) :]))
-    raise ValueError(f"no file: {raw_path!r}")
+        if path.startswith(prefix.encode()):
+            return KEY_PREFIX + path_escape(path[len(prefix) :])
+    raise ValueError(f"no file: {path!r}")

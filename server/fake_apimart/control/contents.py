@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 
 from fake_apimart_storage import InvalidKey, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
@@ -61,9 +62,9 @@ async def read_upload(
 ) -> Response:
     """Return a file's bytes, even if its URL has expired."""
     world = target.world_of_key
-    # Not `name`, which is decoded: a file name may contain what looks like a percent escape.
-    raw_name = exchange_of(request.scope).paths.raw_path.split(b"/", 3)[3]
-    key = file_url.key_at(FILE_PREFIXES[0].encode() + raw_name)
+    # Not `name`, in which bytes that are not UTF-8 are lost.
+    path = unquote_to_bytes(exchange_of(request.scope).paths.raw_path)
+    key = file_url.key_at(FILE_PREFIXES[0].encode() + path.split(b"/", 3)[3])
     try:
         stored = await target.service.storage.get(key)
     except (ObjectNotFound, InvalidKey):

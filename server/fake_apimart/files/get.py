@@ -6,6 +6,7 @@ import logging
 import math
 from email.utils import formatdate
 from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
 
 from fake_apimart_storage import (
     InvalidKey,
@@ -72,7 +73,7 @@ class Files:
             raise
 
     async def _open(self, exchange: Exchange) -> StoredObject:
-        key = file_url.key_at(exchange.paths.raw_path)
+        key = file_url.key_at(unquote_to_bytes(exchange.paths.raw_path))
         exchange.entry.file_key = key
         with_bytes = exchange.method != "HEAD" and not self._redirects
         try:

@@ -41,7 +41,8 @@ class Admission:
     ) -> None:
         self._worlds = worlds
         self._require_balance = require_balance
-        self._api_keys = api_keys
+        # A header's value is read as one character for each byte, whatever the bytes mean.
+        self._api_keys = frozenset(key.encode().decode("latin-1") for key in api_keys)
         self._takes_fakes = takes_fakes
         self._stopping = stopping
 

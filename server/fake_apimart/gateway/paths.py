@@ -14,9 +14,9 @@ _RAW_SLASHES = re.compile(rb"/{2,}")
 class Paths:
     """Operations are looked up by `path` and `raw_path`: below `root`, with doubled slashes folded.
 
-    `sent` is the path below `root` as the client sent it, decoded, invalid bytes as lone
-    surrogates. `root` is percent-encoded, without a slash at its end. The scope is put right too,
-    since FastAPI routes by it.
+    `sent` is the path below `root` as the client sent it, decoded. Bytes that are not UTF-8 are
+    lone surrogates in it, and in `path`. `root` is percent-encoded, without a slash at its end. The
+    scope is put right too, since FastAPI routes by it.
     """
 
     __slots__ = ("path", "raw_path", "root", "sent")
@@ -31,15 +31,16 @@ class Paths:
             path = _below((given, root), path)
             raw_path = _raw_below((given, root), raw_path)
         self.root = quote(root) if root else ""
-        self.path, self.raw_path, self.sent = path, raw_path, path
+        self.raw_path, self.sent = raw_path, path
         if b"%" in raw_path or not raw_path.isascii():
             # Servers decode what is not UTF-8 as U+FFFD; Go prints it once for each byte.
             self.sent = unquote_to_bytes(raw_path).decode("utf-8", "surrogateescape")
+        self.path = self.sent
         if b"//" in raw_path or given:
-            self.path = _SLASHES.sub("/", path)
+            self.path = _SLASHES.sub("/", self.sent)
             self.raw_path = _RAW_SLASHES.sub(b"/", raw_path)
             scope["root_path"] = root
-            scope["path"] = root + self.path
+            scope["path"] = root + _SLASHES.sub("/", path)
             scope["raw_path"] = self.root.encode() + self.raw_path
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from urllib.parse import quote
 
+from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.redaction import redacted_query
@@ -20,7 +21,7 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 @cache_short_inputs
 def _quoted(path: str) -> str:
     # A byte that is not UTF-8 may be a lone surrogate in a path.
-    return quote(path, errors="surrogateescape")
+    return quote(without_passwords(path), safe="/*", errors="surrogateescape")
 
 
 class AccessLog:

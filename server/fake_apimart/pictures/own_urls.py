@@ -40,7 +40,7 @@ class OwnUrls:
             except URLError:
                 continue
             self._hosts.add(_host_of(url))
-            self._roots.add(_root_of(url.path))
+            self._roots.add(_plain(url.path).rstrip(b"/"))
 
     def has_host_of(self, url: URL) -> bool:
         """Return whether the URL's host and port are those of this server."""
@@ -51,17 +51,17 @@ class OwnUrls:
 
         The path may begin with that of a base URL, and may have doubled slashes.
         """
-        path = _SLASHES.sub(b"/", url.path)
+        path = _plain(url.path)
         for prefix in FILE_PREFIXES:
             root, found, name = path.rpartition(prefix.encode())
-            if found and _root_of(root) in self._roots:
+            if found and root in self._roots:
                 return file_url.key_at(found + name)
         return None
 
 
-def _root_of(path: bytes) -> bytes:
-    """Return a path without escapes, doubled slashes, and one at its end."""
-    return _SLASHES.sub(b"/", unquote_to_bytes(path)).rstrip(b"/")
+def _plain(path: bytes) -> bytes:
+    """Return a path without escapes and doubled slashes."""
+    return _SLASHES.sub(b"/", unquote_to_bytes(path))
 
 
 def _host_of(url: URL) -> _Host:

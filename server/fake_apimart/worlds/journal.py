@@ -120,7 +120,7 @@ class Entry:
             "time": self.time_ns / 1e9,
             "operation": self.operation,
             "method": self.method,
-            "path": _printable(self.path),
+            "path": without_passwords(_printable(self.path)),
             "status": self.status,
             "duration": self.duration_ns / 1e9,
             "error": self.error and without_passwords(self.error),
@@ -152,11 +152,11 @@ class Entry:
         text = without_passwords(self.body.decode("utf-8", "surrogateescape"))
         body = text.encode("utf-8", "surrogateescape")
         try:
-            value = unmarshal(body, MAX_BODY_DEPTH)
-            marshal(value)
+            written = marshal(unmarshal(body, MAX_BODY_DEPTH)).decode()
         except ValueError:
             return body.decode("utf-8", "replace")
-        return value
+        # Written anew, a URL has no escapes any more that hide what it is.
+        return unmarshal(without_passwords(written).encode(), MAX_BODY_DEPTH)
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
@@ -165,7 +165,7 @@ class Entry:
         for name, _ in parse_query(self.query):
             text = name.decode("utf-8", "replace")
             if text not in read:
-                yield f"?{text}"
+                yield f"?{without_passwords(text)}"
 
 
 def _printable(text: str) -> str:
@@ -174,7 +174,10 @@ def _printable(text: str) -> str:
 
 
 def _decode(headers: Pairs) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    return {
+        name.decode("latin-1"): without_passwords(value.decode("latin-1"))
+        for name, value in headers
+    }
 
 
 class Journal:
