@@ -47,6 +47,11 @@ class TCPProxy:
         """Reset each connection on which the client has sent more than `after` bytes."""
         self._resets_after = after
 
+    @property
+    def has_clients(self) -> bool:
+        """Whether anybody has connected."""
+        return bool(self._sockets)
+
     def pass_on(self) -> None:
         """Forward normally again."""
         self._resets_after = None

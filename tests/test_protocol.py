@@ -186,7 +186,10 @@ def test_half_close_within_a_large_body_is_an_unexpected_eof(server: ServerThrea
 
 def test_half_close_without_a_request_ends_the_connection(server: ServerThread) -> None:
     assert exchange(server.address, b"", half_close=True) == b""
-    assert exchange(server.address, b"GET / HT", half_close=True) == b""
+
+
+def test_half_close_within_a_head_is_refused(server: ServerThread) -> None:
+    assert_refused(exchange(server.address, b"GET / HT", half_close=True), BAD, BAD)
 
 
 def test_connection_is_used_again(server: ServerThread) -> None:

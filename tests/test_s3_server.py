@@ -53,7 +53,7 @@ def test_upload_is_a_file_in_the_bucket_and_behind_its_url(
     stored = store.client().head_object(Bucket=bucket, Key=key)
     assert file.headers["etag"] == stored["ETag"]
     assert stored["Metadata"]["own-name"] == "%E7%85%A7%E7%89%87.png"
-    assert stored["Metadata"]["created-at"] == str(answer["created_at"])
+    assert stored["Metadata"]["own-created-at"] == str(answer["created_at"])
     assert len(stored["Metadata"]["own-world"]) == 32
     assert KEY not in str(stored)
 

@@ -29,6 +29,7 @@ from tests.harness import (
     parse_head,
     read_answer,
     upload_request,
+    wait_until,
 )
 from tests.stores import Store
 from tests.tcp_proxy import TCPProxy
@@ -271,7 +272,7 @@ def test_server_that_waits_for_its_store_at_the_start_stops_at_once(
             },
             text=True,
         )
-        time.sleep(3)
+        wait_until(lambda: proxy.has_clients, "the store is asked")
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         _, log = process.communicate(timeout=DEADLINE_SECONDS)
