@@ -24,6 +24,8 @@ _FIRST_YEAR_OF_1900S = 69
 
 def parse_date(text: str) -> int | None:
     """Return a date in Unix seconds, or None if it is none; parts of a second do not count."""
+    if not text:
+        return None
     matches = (pattern.fullmatch(text) for pattern in _FORMATS)
     match = next(filter(None, matches), None)
     return _seconds_of(match.groupdict()) if match else None

@@ -60,7 +60,8 @@ class Admission:
         await self.enter(exchange, await self._worlds.by_key(key))
         exchange.fire(Step.KEY)
         if exchange.operation.needs_balance:
-            exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
+            if exchange.rule is not None:
+                exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
             await self._require_balance(exchange.world)
         if exchange.operation.is_rated:
             exchange.world.check_rate_limit()

@@ -129,7 +129,7 @@ class MultipartReader(BaseParser):
             return self._handle_unfinished_line(data[position:], error)
         if not self._parts and (skipped := self._skip_preamble(data, position)):
             return skipped
-        self._ahead.line(self._offset + position, self._offset + end)
+        self._ahead.follow(ReadAhead.line, self._offset + position, self._offset + end)
         self._handle_line(data[position:end])
         return end - position
 
@@ -155,7 +155,7 @@ class MultipartReader(BaseParser):
         if max(map(len, lines)) >= BUFFER_BYTES:
             raise MultipartParseError("multipart: NextPart: bufio: buffer full")
         if self._offset < part_reader.TRACKED_BYTES:
-            self._ahead.lines(self._offset + position, data[position:stop])
+            self._ahead.follow(ReadAhead.lines, self._offset + position, data[position:stop])
         return stop - position
 
     def _handle_line(self, line: bytes) -> None:
@@ -190,7 +190,8 @@ class MultipartReader(BaseParser):
         if reader.done:
             text = bytes(self._header_text)
             self._header_text.clear()
-            self._ahead.header(self._offset + position + consumed - len(text), text)
+            start = self._offset + position + consumed - len(text)
+            self._ahead.follow(ReadAhead.header, start, text)
             self.header = reader.entries
             self._skipping = self._data_started = self._is_quoted_printable = False
             self.state = DATA
@@ -238,7 +239,8 @@ class MultipartReader(BaseParser):
                 return self._emit_data(data, position, found)
             if match:
                 consumed = self._emit_data(data, position, found)
-                self._ahead.line(self._offset + found, self._offset + found + len(delimiter) + 1)
+                start = self._offset + found
+                self._ahead.follow(ReadAhead.line, start, start + len(delimiter) + 1)
                 self._end_part()
                 # Go reads the line break before a delimiter as a line of its own, after which it
                 # expects a new part.
@@ -265,7 +267,7 @@ class MultipartReader(BaseParser):
         if match is None:
             return 0
         following = data[position : position + len(dashed) + 1]
-        self._ahead.data_start(self._offset + position, following, dashed)
+        self._ahead.follow(ReadAhead.data_start, self._offset + position, following, dashed)
         if match:
             self._end_part()
             return 0
@@ -274,8 +276,7 @@ class MultipartReader(BaseParser):
     def _emit_data(self, data: Data, start: int, end: int) -> int:
         if end > start:
             self._data_started = True
-            if self._offset < part_reader.TRACKED_BYTES:
-                self._ahead.data(self._offset, data, start, end, self._boundary.delimiter)
+            self._ahead.follow_data(self._offset, data, start, end, self._boundary.delimiter)
             if not self._skipping:
                 self.callback("part_data", data, start, end)  # type: ignore[arg-type]
         return end - start

@@ -9,7 +9,7 @@ faster. Go fills its buffer as far as it can: the whole body is taken to be ther
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from python_multipart.exceptions import DecodeError, MultipartParseError
 
@@ -35,33 +35,62 @@ Steps = Generator[None, None, T]
 class ReadAhead:
     """How far Go's `bufio.Reader` has read: `end` is the offset in the body behind its buffer.
 
-    All offsets are the body's. The buffer is filled where something is wanted that it lacks.
+    All offsets are the body's. The buffer is filled where something is wanted that it lacks. What
+    is noted to `follow` is followed once `end` is asked for, which few forms need.
     """
 
-    __slots__ = ("end",)
+    __slots__ = ("_end", "_unfollowed")
 
     def __init__(self) -> None:
-        self.end = 0
+        self._end = 0
+        self._unfollowed: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+
+    @property
+    def end(self) -> int:
+        """Where the buffer ends, all that was noted being followed."""
+        noted, self._unfollowed = self._unfollowed, []
+        for step, arguments in noted:
+            step(self, *arguments)
+        return self._end
+
+    def follow(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Note that Go takes a `step`, one of the methods below, with these arguments."""
+        self._unfollowed.append((step, arguments))
+
+    def follow_data(self, base: int, data: Data, start: int, stop: int, delimiter: bytes) -> None:
+        """Note that Go reads a part's data, `data[start:stop]`; `data` begins at `base`."""
+        if base + stop > TRACKED_BYTES:
+            # What was noted would hold the data for nothing.
+            self._unfollowed.clear()
+            return
+        if isinstance(data, bytearray):
+            # It is used again for other data.
+            base, data, start, stop = base + start, bytes(data[start:stop]), 0, stop - start
+        self.follow(ReadAhead._data, base, data, start, stop, delimiter)
 
     def fill(self, offset: int) -> None:
         """Fill the buffer when all before `offset` has been read."""
-        self.end = offset + BUFFER_BYTES
+        self._unfollowed.clear()
+        self._fill(offset)
+
+    def _fill(self, offset: int) -> None:
+        self._end = offset + BUFFER_BYTES
 
     def line(self, start: int, stop: int) -> None:
         """Follow `ReadSlice` of a line that fits into the buffer."""
-        if stop > self.end:
-            self.fill(start)
+        if stop > self._end:
+            self._fill(start)
 
     def lines(self, start: int, text: bytes) -> None:
         """Follow the reading of several such lines."""
-        if start + len(text) > self.end:
+        if start + len(text) > self._end:
             for line in _lines(text):
                 self.line(start, start + len(line))
                 start += len(line)
 
     def header(self, start: int, text: bytes) -> None:
         """Follow `ReadMIMEHeader` through a whole header, whose lines may be longer."""
-        if start + len(text) <= self.end:
+        if start + len(text) <= self._end:
             return
         self._bytes(start, start)
         offset = 0
@@ -73,28 +102,28 @@ class ReadAhead:
 
     def _bytes(self, start: int, stop: int) -> None:
         """Follow `ReadByte` from `start` up to and including `stop`."""
-        while self.end <= stop:
-            self.fill(max(start, self.end))
+        while self._end <= stop:
+            self._fill(max(start, self._end))
 
     def _header_line(self, start: int, position: int, stop: int, text: bytes) -> None:
         """Follow `ReadLine` from `position` to `stop`, both in `text`, which begins at `start`."""
-        while start + stop > self.end:
-            if self.end - (start + position) < BUFFER_BYTES:
-                self.fill(start + position)
+        while start + stop > self._end:
+            if self._end - (start + position) < BUFFER_BYTES:
+                self._fill(start + position)
             else:
                 # A carriage return at the buffer's end is put back, since LF may follow.
-                position = self.end - start
+                position = self._end - start
                 position -= text[position - 1 : position] == b"\r"
 
     def data_start(self, offset: int, data: bytes, dash_boundary: bytes) -> None:
         """Follow the look for a boundary at the first byte of a part, from which `data` is on."""
-        held = self.end - offset
+        held = self._end - offset
         if held <= len(dash_boundary) + 1 and (dash_boundary + b"-").startswith(data[:held]):
-            self.fill(offset)
+            self._fill(offset)
 
-    def data(self, base: int, data: Data, start: int, stop: int, delimiter: bytes) -> None:
-        """Follow the reading of a part's data, `data[start:stop]`; `data` begins at `base`."""
-        end = self.end - base
+    def _data(self, base: int, data: Data, start: int, stop: int, delimiter: bytes) -> None:
+        """Follow the reading of a part's data."""
+        end = self._end - base
         if end > stop:
             return
         first, undecided = delimiter[:1], delimiter + b"-"
@@ -102,7 +131,7 @@ class ReadAhead:
             begin = data.rfind(first, max(start, end - len(undecided)), end)
             is_cut = begin >= 0 and undecided.startswith(bytes(data[begin:end]))
             end = BUFFER_BYTES + (begin if is_cut else end)
-        self.end = base + end
+        self._end = base + end
 
 
 def _lines(text: bytes) -> list[bytes]:

@@ -74,7 +74,8 @@ class Request:
 
     @property
     def _asks_for_continue(self) -> bool:
-        return b"100-continue" in _words(self.values.get(b"expect", b""))
+        expectations = self.values.get(b"expect")
+        return expectations is not None and b"100-continue" in _words(expectations)
 
 
 def first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

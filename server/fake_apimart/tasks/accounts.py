@@ -42,6 +42,9 @@ class Accounts:
         The storage is asked at most where it depends on a task that is paced in polls.
         """
         account = await self._account(world)
+        if world.settings.balance - account.committed > 2 * MINIMUM_BALANCE:
+            # Without rounding, which only matters close to the minimum.
+            return
         if _left(world, account.committed) >= MINIMUM_BALANCE:
             return
         remaining = await self.remaining(world)
