@@ -241,7 +241,19 @@ def test_what_is_no_url_is_refused(url: str, server: ServerThread) -> None:
 
 
 def test_mask_may_be_any_url(server: ServerThread) -> None:
-    assert create(server, mask_url="http://other.example/mask.png").status_code == 200
+    masked = create(server, mask_url="http://other.example/mask.png", metadata=AT_ONCE)
+    assert poll(server, task_id_of(masked))["status"] == "completed"
+
+
+def test_mask_of_ours_must_be_there_and_decode(server: ServerThread) -> None:
+    missing, broken = f"{server.url}/f/image/gone.png", upload(server, JPEG[: len(JPEG) // 2])
+    for url, problem in {
+        upload(server, JPEG): None,
+        missing: f"mask_url cannot be read (no such file): {missing}",
+        broken: f"mask_url is no picture that decodes: {broken}",
+    }.items():
+        data = poll(server, task_id_of(create(server, mask_url=url, metadata=AT_ONCE)))
+        assert data.get("error", {}).get("message") == problem
 
 
 def test_result_may_be_a_reference(server: ServerThread) -> None:

@@ -53,7 +53,7 @@ FIELDS = {
     ),
     "quality": "Taken, and not looked at.",
     "image_urls": "References: URLs, objects that hold one, or both. Other hosts are never asked.",
-    "mask_url": "Taken, and not looked at.",
+    "mask_url": "Checked like a reference, and not shown in the result.",
     "output_format": "The type of the results; `jpg` is `jpeg`. In any case.",
     "seed": "The same request with the same seed gives the same bytes.",
     "webhook": (

@@ -46,7 +46,7 @@ class Planner:
         If a reference cannot be read, the task will fail with a message that names it. Raises
         `build_request_failed`, `invalid_parameter`, StorageError.
         """
-        references = await self._references.read(parsed.image_urls, own_urls)
+        references = await self._references.read(parsed.image_urls, parsed.mask_url, own_urls)
         width, height = size_of(parsed, references.first_size)
         created_ms = now_ns // _NANOSECONDS_PER_MILLISECOND
         task_id = self._new_id(created_ms)

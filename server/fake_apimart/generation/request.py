@@ -41,6 +41,7 @@ class GenerationRequest:
     output_format: str
     seed: int | None
     image_urls: tuple[str, ...]
+    mask_url: str | None
     webhook: str | None
     outcome: Outcome
     unread: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ def parse_request(
         output_format=fields.get("output_format", "png"),
         seed=fields.get("seed"),
         image_urls=image_urls,
+        mask_url=fields.get("mask_url"),
         webhook=webhook,
         outcome=outcome,
         unread=unread,

@@ -42,8 +42,9 @@ _DATA_SCHEME = "data:"
 class References(NamedTuple):
     """The outcome of checking a request's references: all are good, or `failure` says why not.
 
-    `keys` are the storage keys of those that are our own files, in the request's order;
-    `first_size` is that of the first whose size is known, as it is to be seen.
+    `keys` are the storage keys of the images that are our own files, in the request's order;
+    `first_size` is that of the first whose size is known, as it is to be seen. The mask is checked
+    alone.
     """
 
     keys: tuple[str, ...] = ()
@@ -94,15 +95,21 @@ class ReferenceReader:
         self._checks: OrderedDict[str, _Check] = OrderedDict()
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
-    async def read(self, urls: Sequence[str], own: OwnUrls) -> References:
-        """Check `urls`; a failure names the first that is not good. Raises StorageError."""
-        unique = list(dict.fromkeys(urls))
+    async def read(self, urls: Sequence[str], mask: str | None, own: OwnUrls) -> References:
+        """Check the images at `urls` and the `mask`; a failure names the first that is not good.
+
+        Raises StorageError.
+        """
+        named = {f"image_urls[{number}]": url for number, url in enumerate(urls)}
+        if mask is not None:
+            named["mask_url"] = mask
+        unique = list(dict.fromkeys(named.values()))
         results = await asyncio.gather(*(self._check(url, own) for url in unique))
         by_url = dict(zip(unique, results, strict=True))
+        for name, url in named.items():
+            if problem := by_url[url].problem:
+                return References(failure=f"{name} {problem}: {_shorten(url)}")
         checks = [by_url[url] for url in urls]
-        for number, (url, check) in enumerate(zip(urls, checks, strict=True)):
-            if check.problem is not None:
-                return References(failure=f"image_urls[{number}] {check.problem}: {_shorten(url)}")
         sizes = [check.size for check in checks if check.size is not None]
         keys = tuple(check.key for check in checks if check.key is not None)
         return References(keys, sizes[0] if sizes else None)
