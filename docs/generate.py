@@ -252,7 +252,7 @@ def _calls() -> Iterator[str]:
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
             summary = (route.description or "").replace("\n", " ")
-            yield f"| `{' '.join(route.methods)} {route.path}` | {summary} |\n"
+            yield f"| `{' '.join(route.methods)} {route.path_format}` | {summary} |\n"
 
 
 def _names(names: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def away() -> Iterator[tuple[ServerThread, CountingStorage]]:
 
 
 CALLS = [
-    (method, path.replace("{task_id}", "task_x").replace("{model:path}", "m"))
+    (method, path.replace("{task_id}", "task_x").replace("{model:anything}", "m"))
     for operation in OPERATIONS
     if operation.name in KEYED
     for path in operation.paths

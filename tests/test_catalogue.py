@@ -221,6 +221,7 @@ def test_every_model_that_a_create_takes_has_a_schema(model: str, server: Server
 def test_schema_stands_below_the_model_too(client: httpx.Client) -> None:
     for path in ("/v1/models/a%2Fb/schema", "/v1/models/a/b/schema", "/v1//models/a//b/schema"):
         assert client.get(path).json()["model"] == "a/b"
+    assert client.get("/v1/models/a%0Ab/schema").json()["model"] == "a\nb"
 
 
 @pytest.mark.parametrize(("model", "status"), [("x", 200), ("y", 404), ("gpt-image-2", 404)])

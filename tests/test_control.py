@@ -12,7 +12,7 @@ from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 
 from tests.conftest import StartServer
-from tests.harness import ServerThread
+from tests.harness import FORM_TYPE, PNG, ServerThread, form
 from tests.worlds import authorized, upload
 
 KEY = {"Authorization": "Bearer some-key"}
@@ -237,6 +237,19 @@ def test_upload_of_another_world_is_unknown(world: FakeAPIMart) -> None:
     url = f"{world.base_url}/_fake/uploads/{mine.name}"
     assert refusal(httpx.get(url, headers=authorized(world.another())))[0] == 404
     assert refusal(httpx.get(f"{url}x", headers=authorized(world)))[0] == 404
+
+
+def test_upload_whose_name_has_a_line_end_is_read(world: FakeAPIMart) -> None:
+    parameter = b"filename*=UTF-8''a%0Ab"
+    body = form(PNG).replace(b'filename="a.png"', parameter)
+    assert parameter in body
+    answer = httpx.post(
+        f"{world.base_url}/v1/uploads/images",
+        content=body,
+        headers={**authorized(world), **FORM_TYPE},
+    )
+    assert answer.json()["filename"] == "a\nb"
+    assert world.uploads[0].read() == PNG
 
 
 @pytest.mark.parametrize("path", ["_fake/%75ploads/", "_fake%2Fuploads/", "_fake/uploads%2F"])

@@ -73,7 +73,7 @@ OPERATIONS = (
     Operation(
         name="files.get",
         methods=("GET", "HEAD"),
-        paths=tuple(f"{prefix}{{name:file_name}}" for prefix in FILE_PREFIXES),
+        paths=tuple(f"{prefix}{{name:anything}}" for prefix in FILE_PREFIXES),
         world=FILE,
         store_failure=errors.file_unavailable,
         faults=("service_unavailable", "access_denied"),
@@ -132,7 +132,7 @@ OPERATIONS = (
     Operation(
         name="models.schema",
         methods=("GET",),
-        paths=("/v1/models/{model:path}/schema", "/v1/model-schema"),
+        paths=("/v1/models/{model:anything}/schema", "/v1/model-schema"),
         queries=("model", "operation"),
         world=KEY,
         needs_balance=True,

@@ -17,6 +17,7 @@ from fake_apimart.control.answers import TasksAnswer, UploadsAnswer
 from fake_apimart.control.target import TargetDep
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.gateway.routes import ANYTHING
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
@@ -53,7 +54,9 @@ _BYTES_RESPONSE = {
 
 
 @router.get(
-    "/uploads/{name:path}", response_class=Response, responses={200: _BYTES_RESPONSE, 404: {}}
+    f"/uploads/{{name:{ANYTHING}}}",
+    response_class=Response,
+    responses={200: _BYTES_RESPONSE, 404: {}},
 )
 async def read_upload(
     name: Annotated[str, Path(description="As in the list, or in the file's URL.")],

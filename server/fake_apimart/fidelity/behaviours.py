@@ -227,8 +227,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("503 `model_not_found`: its status and code; its text", ("live", "base")),
         Behaviour("base64 in `image_urls` is rejected; the error text", ("page", "assumed")),
         Behaviour(
-            "a reference to a missing, expired or broken file of this server, or to one of more "
-            "than 200,000,000 pixels, fails the task; its error says which and why",
+            "a reference or a mask that is a missing, expired or broken file of this server, or "
+            "one of more than 200,000,000 pixels, fails the task; its error says which and why",
             ("assumed",),
         ),
         Behaviour(

@@ -30,7 +30,7 @@ DIFFERENCES = (
         "The error for corrupt gzip data, `flate: corrupt input before offset N`, counts what was "
         "received, not what Go's decoder had read."
     ),
-    ("Every response has a `Content-Length`. Go sends responses above 2,048 bytes in chunks."),
+    ("Responses above 2,048 bytes have a `Content-Length`. Go sends them in chunks."),
     (
         "What Go answers to malformed quoted-printable in a form part *without a name*, to a "
         "quoted-printable line of 4,096 bytes, and to a boundary of 4,091 bytes or more depends on "

@@ -11,14 +11,17 @@ from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.exchange import exchange_of
 
+ANYTHING = "anything"
+"""The convertor of parameters that may hold anything, as paths of operations name it."""
 
-class _FileNameConvertor(PathConvertor):
-    """Anything at all: a file name may hold a line end, which `path` does not match."""
+
+class _AnythingConvertor(PathConvertor):
+    """Anything at all: a name may hold a line end, which `path` does not match."""
 
     regex = "(?s:.*)"
 
 
-register_url_convertor("file_name", _FileNameConvertor())
+register_url_convertor(ANYTHING, _AnythingConvertor())
 
 
 class OperationRoute(APIRoute):
