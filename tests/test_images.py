@@ -184,6 +184,18 @@ def test_orientation_behind_the_pixels_is_honoured() -> None:
     assert upright_size(png(8, GREY, b"\0" * 9, size=(9, 5), behind=behind)) == (5, 9)
 
 
+def test_first_exif_of_a_jpeg_counts() -> None:
+    plain = saved(Image.new("RGB", (64, 32)), "JPEG")
+    xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>")
+    turned, upright = (segment(0xE1, b"Exif\0\0" + exif(value)) for value in (6, 1))
+    for segments, size in (
+        (xmp + turned, (32, 64)),
+        (turned + upright, (32, 64)),
+        (upright + turned, (64, 32)),
+    ):
+        assert upright_size(plain[:2] + segments + plain[2:]) == size
+
+
 BROKEN_EXIF = [
     b"",
     b"II*\0",

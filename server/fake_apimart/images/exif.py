@@ -9,7 +9,8 @@ import struct
 
 UPRIGHT = 1
 """The orientation of a picture that is stored as it is to be seen."""
-_PREFIX = b"Exif\0\0"
+PREFIX = b"Exif\0\0"
+"""What the segment of a JPEG file begins with that holds EXIF data; others hold XMP."""
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _ORIENTATION = 0x0112
 _FORMATS = {1: "B", 3: "H", 4: "I"}
@@ -22,7 +23,7 @@ def orientation_of(exif: bytes) -> int:
 
     The data may begin with `Exif` and two zero bytes, as in a JPEG file, or without.
     """
-    exif = exif.removeprefix(_PREFIX)
+    exif = exif.removeprefix(PREFIX)
     order = _BYTE_ORDERS.get(exif[:4])
     if order is None:
         return UPRIGHT

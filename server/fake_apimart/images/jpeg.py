@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Iterator
 
-from fake_apimart.images.exif import UPRIGHT, orientation_of
+from fake_apimart.images.exif import PREFIX, UPRIGHT, orientation_of
 from fake_apimart.images.jpeg_scans import check_pixels
 from fake_apimart.images.picture_file import BrokenPicture, Content, PictureFile, Size, take
 
@@ -40,9 +40,10 @@ def read(content: Content) -> PictureFile:
     """Take the first picture out of a JPEG file. Raises BrokenPicture."""
     kept: list[tuple[int, Content]] = []
     frame: tuple[int, Size] | None = None
-    orientation, has_scan = UPRIGHT, False
+    orientation: int | None = None
+    has_scan = False
     for marker, data in _segments(content):
-        if marker == _EXIF and orientation == UPRIGHT:
+        if marker == _EXIF and orientation is None and data[2:8] == PREFIX:
             orientation = orientation_of(bytes(data[2:]))
         if marker in _FRAMES:
             if frame is not None:
@@ -59,7 +60,7 @@ def read(content: Content) -> PictureFile:
         "JPEG",
         frame[1],
         b"".join([SIGNATURE, *parts, _END]),
-        orientation,
+        orientation or UPRIGHT,
         is_scalable=frame[0] not in _LOSSLESS,
         verify=functools.partial(_check_small, frame[1], kept),
     )
