@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 
@@ -15,6 +16,7 @@ from tests.harness import (
     PNG,
     ServerThread,
     connection,
+    exchange,
     form,
     parse_head,
     read_answer,
@@ -167,3 +169,77 @@ def test_rate_limit_answers_early_too(start_server: StartServer) -> None:
         for status in (200, 429, 429):
             sock.sendall(upload_request(form(PNG), KEEP))
             assert parse_head(read_answer(sock))[0] == status
+
+
+def test_nothing_is_waited_for_where_the_client_ends_the_connection(server: ServerThread) -> None:
+    head = upload_request(bytes(1000), {"Authorization": None})[:-1000]
+    with connection(server.address) as sock:
+        started = time.monotonic()
+        sock.sendall(head)
+        assert parse_head(read_answer(sock))[0] == 401
+        assert time.monotonic() - started < early_answer.IDLE_SECONDS / 2
+        sock.sendall(bytes(1000))
+        assert sock.recv(1) == b""
+
+
+def test_http_1_0_client_is_not_told_what_it_takes_for_granted(server: ServerThread) -> None:
+    request = upload_request(bytes(DISCARDED), REFUSED).replace(b"HTTP/1.1", b"HTTP/1.0")
+    status, headers, _ = parse_head(exchange(server.address, request))
+    assert (status, "connection" in headers) == (401, False)
+
+
+@pytest.mark.parametrize("missing", [1, 500])
+def test_connection_ends_where_an_unread_body_is_cut_off(
+    missing: int, server: ServerThread
+) -> None:
+    request = upload_request(bytes(1000), REFUSED)[:-missing]
+    status, headers, _ = parse_head(exchange(server.address, request, half_close=True))
+    assert (status, headers["connection"]) == (401, "close")
+
+
+def test_connection_ends_where_much_of_a_body_is_cut_off(server: ServerThread) -> None:
+    request = upload_request(form(PNG + bytes(2 * DISCARDED)), KEEP)
+    answers = [
+        parse_head(exchange(server.address, request[:-missing], half_close=True))
+        for missing in (DISCARDED - 1, DISCARDED)
+    ]
+    assert [status for status, _, _ in answers] == [400, 400]
+    assert ["connection" in headers for _, headers, _ in answers] == [False, True]
+
+
+def test_refused_body_that_was_asked_for_ends_the_connection(server: ServerThread) -> None:
+    body = b"--bbb\r\nno colon\r\n\r\n" + bytes(240_000)
+    head = upload_request(body, KEEP | {"Expect": "100-continue"})[: -len(body)]
+    with connection(server.address) as sock:
+        sock.sendall(head)
+        assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(body[:200_000])
+        answer = read_to_end(sock)
+    status, headers, _ = parse_head(answer)
+    assert (status, headers["connection"]) == (400, "close")
+
+
+def test_answer_reaches_a_client_that_waits_for_no_100_continue(server: ServerThread) -> None:
+    request = upload_request(bytes(3_000_000), REFUSED | {"Expect": "100-continue"})
+    for _ in range(5):
+        with connection(server.address) as sock, contextlib.suppress(OSError):
+            sock.sendall(request[:1_000_000])
+            time.sleep(0.05)
+            sock.sendall(request[1_000_000:])
+            answer = read_to_end(sock)
+        assert parse_head(answer)[0] == 401
+
+
+def test_request_behind_a_body_too_large_is_neither_answered_nor_does_it_cost_the_answer(
+    server: ServerThread,
+) -> None:
+    request = upload_request(bytes(DISCARDED), REFUSED)
+    health = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connection(server.address) as sock:
+        sock.sendall(request)
+        sock.sendall(health * 20_000)
+        time.sleep(0.2)
+        sock.sendall(health)
+        answer = read_to_end(sock)
+    assert parse_head(answer)[0] == 401
+    assert answer.count(b"HTTP/1.1") == 1

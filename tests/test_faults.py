@@ -334,12 +334,15 @@ def test_client_may_time_out_on_an_answer_that_never_comes(world: FakeAPIMart) -
     assert httpx.get(f"{world.base_url}/v1/balance", headers=authorized(world)).is_success
 
 
-def test_client_that_gives_up_on_an_answer_frees_its_connection(world: FakeAPIMart) -> None:
+@pytest.mark.parametrize("ahead", ["", "\r\n", "GET / HTTP/1.1\r\n"])
+def test_client_that_gives_up_on_an_answer_frees_its_connection(
+    ahead: str, world: FakeAPIMart
+) -> None:
     world.fail("balance.get", socket="never_answer")
     host, port = world.base_url.removeprefix("http://").split(":")
     with connection((host, int(port))) as sock:
         key = f"Authorization: Bearer {world.api_key}\r\n"
-        sock.sendall(f"GET /v1/balance HTTP/1.1\r\nHost: x\r\n{key}\r\n".encode())
+        sock.sendall(f"GET /v1/balance HTTP/1.1\r\nHost: x\r\n{key}\r\n{ahead}".encode())
         wait_until(lambda: world.requests.matching("balance.get"), "the request was noted")
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(1) == b"", "the server closes its side too"

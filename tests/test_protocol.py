@@ -15,7 +15,7 @@ from fake_apimart.app import create_app
 from fake_apimart.common.settings import Settings
 from fake_apimart.http.incoming_body import high_water
 from fake_apimart.http.protocol import Protocol
-from fake_apimart.net_http.request_reader import MAX_HEAD_BYTES
+from fake_apimart.net_http.request_reader import MAX_HEAD_BYTES, RequestReader
 from fake_apimart_storage import storage_at
 from starlette.types import Message
 
@@ -190,6 +190,41 @@ def test_half_close_without_a_request_ends_the_connection(server: ServerThread) 
 
 def test_half_close_within_a_head_is_refused(server: ServerThread) -> None:
     assert_refused(exchange(server.address, b"GET / HT", half_close=True), BAD, BAD)
+
+
+@pytest.mark.parametrize("cut", [b"", b"GE", b"GET / HT"])
+def test_half_close_behind_a_request_is_refused_where_another_has_begun(
+    cut: bytes, server: ServerThread
+) -> None:
+    health = b"GET /_fake/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = exchange(server.address, health + cut, half_close=True)
+    # Go begins to read the next request once there are four bytes of it.
+    assert answer.count(b"HTTP/1.1 400 Bad Request\r\n") == (len(cut) >= 4)
+
+
+def test_long_request_line_costs_no_more_than_its_bytes() -> None:
+    reader = RequestReader()
+    reader.feed(b"GET /", 0)
+    started = time.process_time()
+    for _ in range(300_000):
+        reader.feed(b"a", 0)
+    assert time.process_time() - started < 3
+
+
+def test_body_of_http_1_0_has_its_length_whatever_its_coding(server: ServerThread) -> None:
+    head, _, body = upload_request(BODY, {"Transfer-Encoding": "chunked"}).partition(b"\r\n\r\n")
+    request = head.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\r\n\r\n" + body
+    # What follows such a request is never taken for another.
+    answer = exchange(server.address, request + b"GET /_fake/health HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert answer.count(b"HTTP/1.0") == 1
+
+
+def test_unknown_expectation_of_a_head_has_no_length(server: ServerThread) -> None:
+    request = b"HEAD / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n"
+    assert exchange(server.address, request) == (
+        b"HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\n\r\n"
+    )
 
 
 def test_connection_is_used_again(server: ServerThread) -> None:

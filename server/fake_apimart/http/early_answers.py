@@ -45,12 +45,11 @@ async def settle(body: IncomingBody, start: Message, *, keep_alive: bool) -> boo
     if not keep_alive or body.expects_continue:
         return False
     was_read = body.has_ended
-    discarded = body.untaken_bytes or 0
-    if discarded < MAX_DISCARDED_BYTES:
+    if (body.untaken_bytes or 0) < MAX_DISCARDED_BYTES:
         discarded = await _discard(body, MAX_DISCARDED_BYTES, IDLE_SECONDS)
-    if body.has_ended and discarded <= MAX_DISCARDED_BYTES:
-        # Whoever has read that the body is cut off may tell the client, who may ask again (go).
-        return was_read or body.ending == EOF
+        if body.has_ended and discarded <= MAX_DISCARDED_BYTES:
+            # Whoever has read that the body is cut off may tell the client, who may ask again (go).
+            return was_read or body.ending == EOF
     headers["Connection"] = "close"
     return False
 

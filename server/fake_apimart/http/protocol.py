@@ -161,12 +161,13 @@ class Protocol(asyncio.Protocol):
         except RequestError as error:
             self._refuse(error.status, error.text)
             return len(data)
-        if self._head.has_begun:
-            self._connection.stop_keep_alive_timer()
         request = self._head.request
         if request is not None:
+            self._connection.stop_keep_alive_timer()
             self._head = RequestReader(previous=request)
             self._begin(request)
+        elif self._head.has_begun:
+            self._connection.stop_keep_alive_timer()
         return position
 
     def _begin(self, request: Request) -> None:

@@ -48,7 +48,7 @@ class RequestReader:
     @property
     def has_begun(self) -> bool:
         """Whether some of the head was read, so that an input that ends here is no request."""
-        return self.request is not None or (self._lines is not None and self._lines.has_begun)
+        return self._lines is not None and self._lines.has_begun
 
     def feed(self, data: bytes, position: int) -> int:
         """Read from `data` at `position` on, and return the position after what was read.
