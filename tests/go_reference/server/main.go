@@ -16,15 +16,22 @@ import (
 	"strconv"
 )
 
+const mostBytesShown = 1000
+
 func echo(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	var body []byte
+	var err error
+	if r.URL.Path != "/unread" {
+		body, err = io.ReadAll(r.Body)
+	}
 	read := map[string]string{
 		"method": r.Method,
 		"path":   hex.EncodeToString([]byte(r.URL.Path)),
 		"query":  hex.EncodeToString([]byte(r.URL.RawQuery)),
 		"host":   hex.EncodeToString([]byte(r.Host)),
 		"x":      hex.EncodeToString([]byte(r.Header.Get("X"))),
-		"body":   hex.EncodeToString(body),
+		"body":   hex.EncodeToString(body[:min(len(body), mostBytesShown)]),
+		"size":   strconv.Itoa(len(body)),
 		"error":  "",
 	}
 	if err != nil {
