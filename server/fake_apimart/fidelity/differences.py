@@ -27,8 +27,8 @@ DIFFERENCES = (
     ),
     (
         "Bodies with `Content-Encoding: br` are not decoded. The open-source gateway decodes them. "
-        "The error for corrupt gzip data, `flate: corrupt input before offset N`, counts what was "
-        "received, not what Go's decoder had read."
+        "The error for corrupt gzip data, `flate: corrupt input before offset N`, names the byte "
+        "at which zlib knows it. For a broken table of codes Go may name an earlier one."
     ),
     ("Responses above 2,048 bytes have a `Content-Length`. Go sends them in chunks."),
     (
