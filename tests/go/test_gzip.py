@@ -102,7 +102,7 @@ def test_corrupt_data_is_decoded_up_to_the_corrupt_byte_which_is_named(size: int
 
 
 def test_thousands_of_empty_members_are_read() -> None:
-    members = gzip.compress(b"", mtime=0) * 50_000
+    members = gzip.compress(b"", mtime=0) * 150_000
     reader = Reader()
     reader.feed(members)
     assert reader.read(100) == b""
