@@ -69,8 +69,7 @@ class MultipartReader(BaseParser):
         self._offset = 0
         self._header_text = bytearray()
         self._ahead = ReadAhead()
-        self._input = Input(self._ahead)
-        self._exact: Steps[None] | None = None
+        self._exact: tuple[Input, Steps[None]] | None = None
 
     def write(self, data: bytes | memoryview) -> int:
         """Parse the next bytes of the body and return their number, as BaseParser does.
@@ -200,15 +199,16 @@ class MultipartReader(BaseParser):
                 self._is_quoted_printable
                 or len(self._boundary.dashed) > part_reader.MAX_DASHED_BYTES
             ):
-                self._exact = self._read_exactly()
+                source = Input(self._ahead)
+                self._exact = source, self._read_exactly(source)
         elif error is not None:
             reader.finish(error)
             self.state = END
         return consumed
 
-    def _read_exactly(self) -> Steps[None]:
+    def _read_exactly(self, source: Input) -> Steps[None]:
         """Read the part's data in the pieces in which Go reads it."""
-        part = PartReader(self._input, self._boundary)
+        part = PartReader(source, self._boundary)
         read = part_reader.decode if self._is_quoted_printable else part_reader.copy
         emit = part_reader.skip if self._skipping else self._emit_piece
         yield from part_reader.read_to_end(read(part, emit), forgives=self._skipping)
@@ -219,12 +219,13 @@ class MultipartReader(BaseParser):
 
     def _data(self, data: bytes, position: int, error: str | None) -> int:
         if self._exact is not None:
-            self._input.offer(self._offset, data, position, error)
-            for _ in self._exact:
+            source, steps = self._exact
+            source.offer(self._offset, data, position, error)
+            for _ in steps:
                 break
             else:
                 self._exact = None
-            return self._input.position - position
+            return source.position - position
         if not self._data_started:
             at_start = self._boundary_at_start(data, position, error)
             if at_start is not None:

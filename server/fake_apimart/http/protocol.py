@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Any, ClassVar
 
 from fake_apimart_storage import Chunk
@@ -36,7 +36,7 @@ MAX_AHEAD_BYTES = 4096
 """How much may be sent ahead before nothing more is read, and a client that leaves is missed."""
 
 
-class State(Enum):
+class State(IntEnum):
     """What the connection receives."""
 
     HEAD = auto()

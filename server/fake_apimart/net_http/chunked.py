@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import ClassVar
 
 from python_multipart.exceptions import MultipartParseError
@@ -38,7 +38,7 @@ class ChunkError(ValueError):
     """The chunks are malformed; the message is Go's."""
 
 
-class State(Enum):
+class State(IntEnum):
     """What comes next."""
 
     SIZE = auto()

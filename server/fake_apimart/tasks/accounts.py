@@ -41,6 +41,8 @@ class Accounts:
 
         The storage is asked at most where it depends on a task that is paced in polls.
         """
+        if not world.has_tasks and world.settings.balance >= MINIMUM_BALANCE:
+            return
         account = await self._account(world)
         if world.settings.balance - account.committed > 2 * MINIMUM_BALANCE:
             # Without rounding, which only matters close to the minimum.
