@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any, Protocol
 
 import httpx
@@ -25,8 +26,10 @@ class Served(Protocol):
 
 def create(server: Served, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
     """Create a task. `fields` override the default model and prompt."""
-    body = {"model": MODEL, "prompt": "a cat", **fields}
-    return httpx.post(server.url + PATH, headers={**AUTHORIZED, **(headers or {})}, json=body)
+    # Escaped, since httpx cannot send half a character as it is.
+    body = json.dumps({"model": MODEL, "prompt": "a cat", **fields})
+    sent_headers = {**AUTHORIZED, "Content-Type": "application/json", **(headers or {})}
+    return httpx.post(server.url + PATH, headers=sent_headers, content=body)
 
 
 def task_id_of(answer: httpx.Response) -> str:

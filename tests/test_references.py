@@ -137,7 +137,7 @@ def test_any_text_is_a_url_or_refused(text: str) -> None:
     own.key_of(url)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_as_a_reference_is_never_a_fault_of_the_server(
     server: ServerThread, text: str

@@ -195,10 +195,8 @@ class MultipartReader(BaseParser):
             self._skipping = self._data_started = self._is_quoted_printable = False
             self.state = DATA
             self.callback("headers_finished")
-            if (
-                self._is_quoted_printable
-                or len(self._boundary.dashed) > part_reader.MAX_DASHED_BYTES
-            ):
+            is_long = len(self._boundary.dashed) > part_reader.MAX_DASHED_BYTES
+            if self._is_quoted_printable or is_long:
                 source = Input(self._ahead)
                 self._exact = source, self._read_exactly(source)
         elif error is not None:
