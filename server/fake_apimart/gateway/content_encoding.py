@@ -17,7 +17,7 @@ from fake_apimart.http.request_body import Body
 MAX_DECODED_BYTES = 256 * 1024
 """How much is decoded at once: a body that grows a thousandfold must not fill the memory."""
 
-_HEADER = b"content-encoding"
+HEADER = b"content-encoding"
 _GZIP = b"gzip"
 
 
@@ -29,7 +29,7 @@ async def undo(exchange: Exchange) -> Response | None:
     passed over.
     """
     body = exchange.body
-    if exchange.headers.get(_HEADER) != _GZIP or exchange.method == "GET" or body is None:
+    if exchange.headers.get(HEADER) != _GZIP or exchange.method == "GET" or body is None:
         return None
     decoded = GzipBody(body)
     try:

@@ -81,8 +81,10 @@ class Gateway:
             added += self._cors.headers(is_file=is_file)
         if crosses_origins and exchange.method == "OPTIONS":
             answer = self._cors.preflight(exchange, is_file=is_file)
-        else:
+        elif content_encoding.HEADER in exchange.headers:
             answer = await content_encoding.undo(exchange)
+        else:
+            answer = None
         answer_with = answer or self._route(exchange, scope)
         await answer_with(scope, receive, _adding(added, send) if added else send)
 

@@ -82,6 +82,8 @@ class World:
         """The effective settings: those of `base`, then the magic key's, then the overrides."""
         base = self._base.settings if isinstance(self._base, World) else self._base
         magic = self.magic.settings if self.magic else {}
+        if not magic and not self.overrides:
+            return base
         return base.with_overrides({**magic, **self.overrides})
 
     @property
