@@ -18,7 +18,7 @@ from tests.harness import DATA
 from tests.pictures import PNG_SIGNATURE, checked
 from tests.test_images import BROKEN, WHOLE
 
-REFERENCE = Path(__file__).parents[1] / "go_image_reference"
+REFERENCE = Path(__file__).parents[1] / "go_reference" / "images"
 SAMPLES = DATA / "mime_samples"
 FORMATS = {".jpg": (b"\xff\xd8",), ".png": (PNG_SIGNATURE,), ".gif": (b"GIF8",)}
 DAMAGED_FILES = 600

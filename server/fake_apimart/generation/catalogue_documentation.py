@@ -40,6 +40,13 @@ _JSON_SCHEMA: Schema = {
     "description": "JSON Schema of a request's body, of 2020-12; it allows more than is taken.",
 }
 
+_MODEL_ID = Parameter(
+    "model",
+    "The id of the model.",
+    {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
+    required=True,
+)
+
 _PARAMETERS = record(
     "ModelParameters",
     {
@@ -114,14 +121,7 @@ GET = Documentation(
     tag="models",
     summary="Return the list's entry of one model.",
     description="A model that the list does not have is an error with status 200 (base).",
-    parameters=(
-        Parameter(
-            "model",
-            "The id of the model.",
-            {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
-            required=True,
-        ),
-    ),
+    parameters=(_MODEL_ID,),
     answers=(
         Answer(
             200,
@@ -142,12 +142,7 @@ one: any name, unless `FAKE_APIMART_MODELS` lists some (assumed). It allows more
 the live one does; what this server knows beyond it stands under `x-fake` (assumed).
 """,
     parameters=(
-        Parameter(
-            "model",
-            "The id of the model.",
-            {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
-            required=True,
-        ),
+        _MODEL_ID,
         Parameter(
             "operation",
             "What is to be done with the model (live).",
@@ -202,14 +197,7 @@ DOCS = Documentation(
 What the vendor's own client reads before it builds a request (live). The page is this server's own,
 and that of a model which is not listed says so (assumed).
 """,
-    parameters=(
-        Parameter(
-            "model",
-            "The id of the model.",
-            {**TEXT, "minLength": 1, "examples": [MODELS[0].id]},
-            required=True,
-        ),
-    ),
+    parameters=(_MODEL_ID,),
     answers=(
         Answer(
             200,
