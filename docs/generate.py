@@ -9,13 +9,14 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fake_apimart.common.settings import Settings, flag_of, variable_of
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control.api import ROUTED
 from fake_apimart.fidelity import page as fidelity_page
 from fake_apimart.flags import default_value
 from fake_apimart.generation.models import MODELS, Model
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
+from fake_apimart.settings.names import flag_of, variable_of
+from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.state import STATES, TRANSITIONS
 from fake_apimart.worlds import journal
 from fake_apimart.worlds.faults import errors_of

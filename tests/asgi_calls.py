@@ -11,7 +11,7 @@ from typing import Any
 
 from fake_apimart import create_app
 from fake_apimart.app import Application
-from fake_apimart.common.settings import Settings
+from fake_apimart.settings.settings import Settings
 from fake_apimart_storage import Storage
 from starlette.types import Message, Scope
 

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from anyio.from_thread import start_blocking_portal
 from fake_apimart import create_app
-from fake_apimart.common.settings import variable_of
+from fake_apimart.settings.names import variable_of
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp

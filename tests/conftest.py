@@ -19,7 +19,8 @@ import uvicorn.server
 from botocore.loaders import JSONFileLoader
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import PREFIX, Settings
+from fake_apimart.settings.names import PREFIX
+from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import Storage
 

@@ -19,9 +19,9 @@ import uvicorn
 from fake_apimart.app import create_app
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import Settings
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
 from fake_apimart.service.expiry import lifetimes
+from fake_apimart.settings.settings import Settings
 from fake_apimart_storage import Storage, storage_at
 from starlette.types import ASGIApp
 

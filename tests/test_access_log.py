@@ -7,7 +7,7 @@ import sys
 
 import httpx
 import pytest
-from fake_apimart.http.access_log import AccessLog
+from fake_apimart.observability.access_log import AccessLog
 
 from tests.harness import ServerProcess, StoppedClock
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract.operations import KEYED, OPERATIONS
+from fake_apimart.settings.settings import Settings
 from fake_apimart_storage import StorageError
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 

@@ -10,8 +10,9 @@ import httpx
 import pytest
 from fake_apimart import create_app
 from fake_apimart.app import Application
-from fake_apimart.common.settings import InvalidSettings, Settings
 from fake_apimart.gateway.dispatch import LifespanNotRun
+from fake_apimart.settings.reading import InvalidSettings
+from fake_apimart.settings.settings import Settings
 from fake_apimart_storage.memory import MemoryStorage
 from fastapi import FastAPI
 from fastapi.testclient import TestClient

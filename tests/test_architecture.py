@@ -89,7 +89,7 @@ IMPORTERS = {
     "time": {
         "fake_apimart.common.clock",
         "fake_apimart.contract.request_id",
-        "fake_apimart.http.access_log",
+        "fake_apimart.observability.access_log",
         "fake_apimart.readiness",
         "fake_apimart_storage.incoming",
         "fake_apimart_storage.s3.bucket",

@@ -18,7 +18,8 @@ import httpx
 import pytest
 from fake_apimart import __version__
 from fake_apimart.common.addresses import local_url
-from fake_apimart.common.settings import Settings, flag_of, variable_of
+from fake_apimart.settings.names import flag_of, variable_of
+from fake_apimart.settings.settings import Settings
 
 from tests.conftest import StartServer
 from tests.harness import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fake_apimart.common.settings import Settings
+from fake_apimart.settings.settings import Settings
 from hypothesis import given, settings
 from PIL import Image
 

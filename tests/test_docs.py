@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_apimart.common.settings import Settings, flag_of, variable_of
 from fake_apimart.fidelity import behaviours as fidelity
 from fake_apimart.fidelity import page as fidelity_page
+from fake_apimart.settings.names import flag_of, variable_of
+from fake_apimart.settings.settings import Settings
 
 from tests.harness import PNG, ServerProcess
 from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS

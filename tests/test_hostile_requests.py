@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract.api_error import Shape
+from fake_apimart.settings.settings import Settings
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,6 @@ import httpx
 import jsonschema_rs
 import pytest
 from fake_apimart.app import create_app
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract.operations import BY_NAME, JOURNALED, KEYED, OPERATIONS
 from fake_apimart.control.documentation import TAGS as CONTROL_TAGS
 from fake_apimart.fidelity.behaviours import SOURCES
@@ -19,6 +18,7 @@ from fake_apimart.generation.documentation import FIELDS
 from fake_apimart.generation.input_schema import input_schema
 from fake_apimart.generation.models import MODELS
 from fake_apimart.service.documentation import DOCUMENTATION, TAGS
+from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.faults import errors_of
 from openapi_spec_validator import OpenAPIV31SpecValidator

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from fake_apimart.app import create_app
-from fake_apimart.common.settings import Settings
 from fake_apimart.http.incoming_body import high_water
 from fake_apimart.http.protocol import Protocol
 from fake_apimart.net_http.request_reader import MAX_HEAD_BYTES, RequestReader
+from fake_apimart.settings.settings import Settings
 from fake_apimart_storage import storage_at
 from starlette.types import Message
 

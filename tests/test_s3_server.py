@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fake_apimart.common.settings import InvalidSettings, read_settings
+from fake_apimart.settings.reading import InvalidSettings, read_settings
 
 from tests.conftest import StartServer
 from tests.harness import AUTHORIZED, JPEG, KEY, PDF, PNG, ServerProcess, ServerThread, StoppedClock
@@ -243,7 +243,7 @@ def assert_gone(connection: socket.socket) -> None:
 WITHOUT_S3 = """
 import sys
 import fake_apimart.cli, fake_apimart.server
-from fake_apimart.common.settings import Settings
+from fake_apimart.settings.settings import Settings
 Settings(storage="memory://")
 sys.exit("boto3" in sys.modules)
 """

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_apimart.common.settings import (
-    InvalidSettings,
-    Settings,
-    flag_of,
-    read_settings,
-    variable_of,
-)
+from fake_apimart.settings.names import flag_of, variable_of
+from fake_apimart.settings.reading import InvalidSettings, read_settings
+from fake_apimart.settings.settings import Settings
 
 
 def test_defaults_are_those_of_a_local_fake() -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_apimart.common.settings import InvalidSettings, read_settings
+from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.testing import ControlError, Server
 
 from tests.harness import ServerProcess

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 from fake_apimart.app import create_app
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.settings.settings import Settings
 
 from tests.generating import picture_at
 from tests.harness import JPEG, KEY, ServerThread

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake_apimart.common.settings import Settings
+from fake_apimart.settings.settings import Settings
 
 from tests.harness import DATA, ServerThread, connection, parse_head
 

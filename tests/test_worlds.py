@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fake_apimart.common.clock import SystemClock
-from fake_apimart.common.settings import Settings
+from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds import registry as worlds_module
 from fake_apimart.worlds.journal import Entry

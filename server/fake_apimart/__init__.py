@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fake_apimart.app import Application
     from fake_apimart.common.clock import Clock
     from fake_apimart.common.randomness import Randomness
-    from fake_apimart.common.settings import Settings
+    from fake_apimart.settings.settings import Settings
     from fake_apimart.version import __version__
 
 __all__ = ["Settings", "__version__", "create_app"]
@@ -36,7 +36,7 @@ def create_app(
 
 def __getattr__(name: str) -> object:
     if name == "Settings":
-        from fake_apimart.common.settings import Settings
+        from fake_apimart.settings.settings import Settings
 
         return Settings
     if name == "__version__":

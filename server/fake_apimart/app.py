@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 
 from fake_apimart.common.clock import Clock, SystemClock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import InvalidSettings, Settings, read_settings, variable_of
 from fake_apimart.contract.operations import OPERATIONS
 from fake_apimart.control import api as control
 from fake_apimart.control.documentation import CONTROL
@@ -24,6 +23,9 @@ from fake_apimart.openapi.document import describe
 from fake_apimart.service.documentation import DOCUMENTATION
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.service.service import Service
+from fake_apimart.settings.names import variable_of
+from fake_apimart.settings.reading import InvalidSettings, read_settings
+from fake_apimart.settings.settings import Settings
 
 
 def create_app(

@@ -11,13 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from fake_apimart.common.addresses import local_url, url_at
-from fake_apimart.common.settings import (
-    InvalidSettings,
-    Settings,
-    read_settings,
-    variable_of,
-)
 from fake_apimart.flags import with_setting_flags
+from fake_apimart.settings.names import variable_of
+from fake_apimart.settings.reading import InvalidSettings, read_settings
+from fake_apimart.settings.settings import Settings
 from fake_apimart.version import __version__
 
 USAGE_ERROR = 2

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from annotated_types import Ge, Le
 
-from fake_apimart.common.settings import Settings, flag_of, variable_of
+from fake_apimart.settings.names import flag_of, variable_of
+from fake_apimart.settings.settings import Settings
 
 _METAVARS = {int: "INTEGER", float: "NUMBER", frozenset[str]: "NAME,NAME…"}
 

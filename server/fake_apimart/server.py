@@ -18,8 +18,10 @@ import uvicorn
 
 from fake_apimart.app import Application, create_app
 from fake_apimart.common.addresses import url_at
-from fake_apimart.common.settings import InvalidSettings, Settings, variable_of
 from fake_apimart.http.protocol import Protocol
+from fake_apimart.settings.names import variable_of
+from fake_apimart.settings.reading import InvalidSettings
+from fake_apimart.settings.settings import Settings
 
 BACKLOG = 2048
 # Clients keep connections for reuse; one that is closed under their hands costs them a retry.

@@ -17,11 +17,12 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from fake_apimart.common.addresses import comparable_host
-from fake_apimart.common.settings import Settings, variable_of
 from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
 from fake_apimart.control.target import service_of
 from fake_apimart.go.url import URLError, parse
+from fake_apimart.settings.names import variable_of
+from fake_apimart.settings.settings import Settings
 
 ADMIN_TOKEN_HEADER = "X-Fake-Admin-Token"  # noqa: S105
 JSON = "application/json"

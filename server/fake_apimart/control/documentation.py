@@ -8,12 +8,12 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from fake_apimart.common.settings import variable_of
 from fake_apimart.contract import errors
 from fake_apimart.contract.documentation import Refusal, answers_of, responses
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ADMIN_TOKEN_HEADER, CHANGING
 from fake_apimart.openapi.document import Group
+from fake_apimart.settings.names import variable_of
 
 DESCRIPTION = f"""
 Below `/_fake/` is the **control API** by which tests drive the server. Calls with an API key are

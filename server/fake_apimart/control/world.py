@@ -9,13 +9,13 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.rates import parse_rate
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
 from fake_apimart.control.body import Body, example
 from fake_apimart.control.target import TargetDep
 from fake_apimart.service.service import Service
+from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.world import World
 

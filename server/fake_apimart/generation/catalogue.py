@@ -8,7 +8,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.contract.operations import BY_NAME
@@ -17,6 +16,7 @@ from fake_apimart.generation.idempotency import HEADER, LIFE_SECONDS, REPLAYED_H
 from fake_apimart.generation.model_docs import docs_answer
 from fake_apimart.generation.models import Model, find_model, list_models
 from fake_apimart.generation.published_schema import published_schema
+from fake_apimart.settings.settings import Settings
 
 OPERATION = "image_generation"
 """The only value of `operation` for which there are schemas."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract import response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
@@ -15,6 +14,7 @@ from fake_apimart.generation.idempotency import REPLAYED_HEADER, Idempotency, id
 from fake_apimart.generation.planning import Planner
 from fake_apimart.generation.request import GenerationRequest, parse_request
 from fake_apimart.pictures.own_urls import OwnUrls
+from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.callbacks import Callbacks
 from fake_apimart.tasks.task import Task

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.models import GPT_IMAGE_2
 from fake_apimart.generation.request import GenerationRequest
@@ -12,6 +11,7 @@ from fake_apimart.images.picture_file import Size
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
+from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 

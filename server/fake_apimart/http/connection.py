@@ -11,13 +11,13 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from fake_apimart.common.clock import SystemClock
-from fake_apimart.http.access_log import AccessLog
 from fake_apimart.http.flow_control import FlowControl
 from fake_apimart.http.incoming_body import IncomingBody, high_water
 from fake_apimart.http.request_head import address, to_scope
 from fake_apimart.http.response_writer import ResponseWriter
 from fake_apimart.http.transaction import EXTENSION, Transaction
 from fake_apimart.net_http.request import Request
+from fake_apimart.observability.access_log import AccessLog
 
 ACCESS_LOG = AccessLog(SystemClock())
 

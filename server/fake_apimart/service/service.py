@@ -11,7 +11,6 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import Settings
 from fake_apimart.files.get import Files
 from fake_apimart.files.index import FileIndex
 from fake_apimart.gateway.admission import Admission
@@ -24,6 +23,7 @@ from fake_apimart.generation.planning import Planner
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.service.expiry import expire_files
 from fake_apimart.service.reset import Reset
+from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.balance import Balance
 from fake_apimart.tasks.callbacks import Callbacks

@@ -6,12 +6,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.gateway.json_body import parse_json, read_body
 from fake_apimart.go.json import match_fields
+from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.answers import page_answer, poll_answer, task_data
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.state import Polls, TaskState, state_of

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.settings import Settings
 from fake_apimart.contract import errors, file_url
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.files.index import FileIndex
@@ -21,6 +20,7 @@ from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.url import query_error
 from fake_apimart.http.request_body import LimitedBody
 from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
+from fake_apimart.settings.settings import Settings
 from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
 from fake_apimart.worlds.faults import Step

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.settings import Settings
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.common.waits import wait_for_event
+from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import journal, magic_keys
 from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.magic_keys import ORDINARY

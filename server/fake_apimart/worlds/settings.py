@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from fake_apimart.common.settings import Settings
+from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.outcome import Outcome
 
 Overrides = Mapping[str, Any]

@@ -1,0 +1,62 @@
+"""Reading the settings from `FAKE_APIMART_…` variables and command-line flags."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from fake_apimart.common.addresses import without_passwords
+from fake_apimart.common.redaction import REDACTED
+from fake_apimart.settings.names import OTHER_VARIABLES, PREFIX, flag_of, variable_of
+from fake_apimart.settings.settings import Settings
+
+
+class InvalidSettings(Exception):
+    """Raised for unusable settings; the message is one line that names each.
+
+    It states their values too, but for API keys, tokens and passwords.
+    """
+
+
+def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """Return this process's settings. Raises InvalidSettings.
+
+    `flags`, by the setting's name, override environment variables, and those the defaults.
+    """
+    flags = flags or {}
+    _refuse_unknown_variables()
+    try:
+        return Settings(**flags)
+    except ValidationError as error:
+        problems = (_describe(problem, flags) for problem in error.errors())
+        raise InvalidSettings("; ".join(problems)) from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = list(Settings.model_fields)
+    for variable in os.environ:
+        name = variable.removeprefix(PREFIX).lower()
+        if variable in OTHER_VARIABLES:
+            continue
+        if variable.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {variable_of(close[0])}?"
+                if close
+                else f"known are {', '.join(map(variable_of, known))}"
+            )
+            # Its value is not shown: it may be an API key under a name with a slip.
+            raise InvalidSettings(f"{variable}: unknown setting; {hint}")
+
+
+def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
+    name = str(problem["loc"][0])
+    reason = problem["msg"].removeprefix("Value error, ")
+    source = flag_of(name) + " " if name in flags else variable_of(name) + "="
+    is_secret = not Settings.model_fields[name].repr
+    shown = REDACTED if is_secret else without_passwords(str(problem["input"]))
+    return f"{source}{shown}: {reason}"

@@ -1,0 +1,76 @@
+"""The kinds of values that settings have, with what each of them must be.
+
+Each check returns the value as it is kept, or raises ValueError with what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fake_apimart_storage import storage_at
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+from fake_apimart.common.rates import parse_rate
+
+_NO_URL = re.compile(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
+"""What no URL holds."""
+_HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]+")
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    items = frozenset(filter(None, (item.strip() for item in value.split(","))))
+    if not items:
+        raise ValueError("expected at least one item")
+    return items
+
+
+def _check_host(value: str) -> str:
+    try:
+        value.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"no name of a host: {error}") from None
+    if not _HOST.fullmatch(value):
+        raise ValueError("expected a host name or an IP address, without brackets")
+    return value
+
+
+def _check_storage(value: str) -> str:
+    storage_at(value)
+    return value
+
+
+def _normalize_url(value: str) -> str:
+    url = urlsplit(value)
+    if value and (url.scheme not in ("http", "https") or not url.hostname):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    _ = url.port  # raises ValueError where it is no port
+    if _NO_URL.search(value):
+        raise ValueError("expected a URL without blanks and broken escapes")
+    if url.query or url.fragment:
+        raise ValueError("expected a URL without query and fragment")
+    return value.rstrip("/")
+
+
+def _check_rate(value: str) -> str:
+    if value:
+        try:
+            parse_rate(value)
+        except ValueError:
+            raise ValueError("expected a rate such as 60/minute") from None
+    return value
+
+
+Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
+"""Several names, with commas between them in a variable or a flag."""
+Host = Annotated[str, AfterValidator(_check_host)]
+Location = Annotated[str, AfterValidator(_check_storage)]
+"""Where a storage is."""
+BaseURL = Annotated[str, AfterValidator(_normalize_url)]
+"""What other URLs begin with; empty for none."""
+Rate = Annotated[str, AfterValidator(_check_rate)]
+"""So many in a time, such as 60/minute; empty for no limit."""
