@@ -22,9 +22,14 @@ LOWEST_TESTS := admission control decode_check directory_storage faults files fo
 LOWEST_OTHERS := help or flag or one_line or moto
 LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)
 LATEST := .venv-latest
+# What a user has who installs the package, and nothing else.
+PLAIN := .venv-plain
+TOOL = $(UV) tool run --quiet
+# Licences that ask no more of who passes the package on than to name them.
+LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench wheel-test \
-  docker-test openapi-test constraints clean
+  docker-test openapi-test fuzz audit licences sbom constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -78,6 +83,26 @@ bench: $(VENV)/installed-dev
 openapi-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.openapi $(ARGS)
 
+# A minute of made-up bytes for all that reads what clients send; ARGS="--seconds 3600 form" more.
+fuzz: $(VENV)/installed-fuzz
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Known vulnerabilities of what constraints.txt names, and the workflows' weaknesses.
+audit: $(VENV)/installed-dev
+	$(TOOL) --from pip-audit==2.10.1 pip-audit --strict --requirement constraints.txt \
+	  --disable-pip --no-deps
+	$(TOOL) zizmor==1.32.0 --offline --persona pedantic .github
+
+# What the package and all that it needs is licensed under; fails for a licence that is not listed.
+licences: $(PLAIN)/installed
+	$(TOOL) --from pip-licenses==5.5.5 pip-licenses --python $(PLAIN)/bin/python --from=mixed \
+	  --partial-match --allow-only='$(LICENCES)'
+
+# The same packages as a bill of materials, CycloneDX.
+sbom: $(PLAIN)/installed
+	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py environment $(PLAIN)/bin/python \
+	  --pyproject pyproject.toml --output-reproducible --output-file sbom.json
+
 # The wheel, in an environment that has nothing else, serves an upload.
 wheel-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.wheel
@@ -91,7 +116,7 @@ constraints: $(VENV)/installed-dev
 	$(BIN)/python tools/constraints.py
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(LATEST) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(LATEST) $(PLAIN) sbom.json fuzz-found build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -104,6 +129,15 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/installed-fuzz: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@touch $@
+
+$(PLAIN)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
+	$(UV) venv --quiet --clear --python $(BIN)/python $(PLAIN)
+	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e .
 	@touch $@
 
 # What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv
