@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 
+import httpx
 from fake_apimart.go.url import URLError, parse, parse_query
 from fake_apimart.tasks.callbacks import callback_url
 
@@ -19,4 +20,4 @@ def run(data: bytes) -> None:
         assert url.startswith(("http://", "https://"))
         assert "/callback" in url
         # Nothing that would end the request line.
-        assert not re.search(r"[\x00-\x20\x7f]", url)
+        assert not re.search(rb"[^!-~]", httpx.URL(url).raw_path)
