@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.control.access import is_loopback
+from fake_apimart.common.addresses import is_loopback
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter

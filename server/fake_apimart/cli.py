@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from fake_apimart.common.addresses import local_url, url_at
+from fake_apimart.common.lines import one_line
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.flags import with_setting_flags
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
@@ -71,7 +73,7 @@ def serve(
 def announce(url: str, settings: Settings) -> None:
     """Say on standard output where the server listens, and how to point a client at it."""
     keys = "one of your API keys" if settings.api_keys else "any API key"
-    storage = settings.storage
+    storage = redacted_text(settings.storage)
     # A server whose output nobody takes is a server all the same.
     with contextlib.suppress(OSError):
         write(
@@ -93,9 +95,8 @@ def write(text: str) -> None:
 
 def complain(text: str) -> None:
     """Write one line to standard error, whatever characters `text` has."""
-    escaped = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
     with contextlib.suppress(OSError):
-        print(f"fake-apimart: {escaped}", file=sys.stderr, flush=True)
+        print(f"fake-apimart: {one_line(redacted_text(text))}", file=sys.stderr, flush=True)
 
 
 @app.command()

@@ -9,10 +9,17 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from annotated_types import Ge, Le
 
+from fake_apimart.common.addresses import Network
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 
-_METAVARS = {int: "INTEGER", float: "NUMBER", frozenset[str]: "NAME,NAME…"}
+_METAVARS = {
+    int: "INTEGER",
+    float: "NUMBER",
+    frozenset[str]: "NAME,NAME…",
+    tuple[str, ...]: "HOST,HOST…",
+    tuple[Network, ...]: "NETWORK,NETWORK…",
+}
 
 
 def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -81,4 +88,4 @@ def default_value(name: str) -> str:
     default: Any = Settings.model_fields[name].default
     if isinstance(default, bool):
         return "on" if default else "off"
-    return "none" if default in ("", frozenset()) else str(default)
+    return "none" if default in ("", frozenset(), ()) else str(default)

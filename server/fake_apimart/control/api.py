@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,13 +20,14 @@ from fake_apimart.control.access import check
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
 
 PREFIX = "/_fake/"
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_apimart.common.redaction import redacted_text, redacted_urls
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError
 
 PERMISSION = "permission_error"
@@ -19,7 +20,7 @@ def not_json() -> ApiError:
 
 def foreign_origin(origin: str) -> ApiError:
     """Refuse a request from a web page of another site."""
-    return ApiError(403, f"calls from {origin} are refused", PERMISSION)
+    return ApiError(403, f"calls from {redacted_urls(origin)} are refused", PERMISSION)
 
 
 def no_api_key() -> ApiError:
@@ -39,12 +40,12 @@ def admin_token_needed(header: str, what: str) -> ApiError:
 
 def unknown(what: str) -> ApiError:
     """Refuse a request for something that does not exist."""
-    return ApiError(404, f"there is no {what}", INVALID_REQUEST)
+    return ApiError(404, f"there is no {redacted_text(what)}", INVALID_REQUEST)
 
 
 def storage_failed(cause: str) -> ApiError:
     """Report a failure of the storage; the request may have been carried out in part."""
-    return ApiError(503, f"the storage failed: {cause}", "server_error")
+    return ApiError(503, f"the storage failed: {redacted_text(cause)}", "server_error")
 
 
 def needs_own_server(fault: str) -> ApiError:

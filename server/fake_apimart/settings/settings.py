@@ -14,7 +14,15 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fake_apimart.settings.names import PREFIX, variable_of
-from fake_apimart.settings.values import BaseURL, Host, Location, Names, Rate
+from fake_apimart.settings.values import (
+    BaseURL,
+    Host,
+    Location,
+    Names,
+    Networks,
+    PublicHosts,
+    Rate,
+)
 
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
@@ -53,6 +61,20 @@ class Settings(BaseSettings):
     public_url: BaseURL = Field(
         default="",
         description="What file URLs begin with; by default the host that the upload was sent to.",
+    )
+    public_hosts: PublicHosts = Field(
+        default=(),
+        description=(
+            "The hosts (HOST or HOST:PORT, by commas) that URLs may name; "
+            "a request to another host gets URLs of the first."
+        ),
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description=(
+            "Addresses and networks of reverse proxies, by commas, whose "
+            "X-Forwarded-Proto, -Host and -Prefix count for URLs."
+        ),
     )
     dialect: Literal["page", "live"] = Field(
         default="page",

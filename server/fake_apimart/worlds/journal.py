@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fake_apimart.common.addresses import without_passwords
-from fake_apimart.contract.api_key import QUERY, is_read_in_query, redacted
+from fake_apimart.common.redaction import (
+    redacted_broken_json,
+    redacted_header,
+    redacted_json,
+    redacted_text,
+)
+from fake_apimart.contract.api_key import QUERY, is_read_in_query
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.go.json import marshal, unmarshal
 from fake_apimart.go.url import parse_query
@@ -120,10 +125,10 @@ class Entry:
             "time": self.time_ns / 1e9,
             "operation": self.operation,
             "method": self.method,
-            "path": without_passwords(_printable(self.path)),
+            "path": redacted_text(_printable(self.path)),
             "status": self.status,
             "duration": self.duration_ns / 1e9,
-            "error": self.error and without_passwords(self.error),
+            "error": self.error and redacted_text(self.error),
             "fault": self.fault,
             "task_id": self.task_id,
             "file": self.file_key and self.file_key.partition("/")[2],
@@ -131,11 +136,10 @@ class Entry:
             "content_type": self.content_type,
             "size": self.size,
             "sha256": self.sha256,
-            "headers": redacted(_decode(self.headers)),
-            "part_headers": {
-                name.decode("latin-1"): b", ".join(values).decode("latin-1")
-                for name, values in self.part_headers.items()
-            },
+            "headers": _decode(self.headers),
+            "part_headers": _decode(
+                (name, b", ".join(values)) for name, values in self.part_headers.items()
+            ),
             "body": self._body_to_json(),
             "body_bytes": self.body_bytes,
             "unread_fields": [*self.unread, *self._unread_queries()],
@@ -149,14 +153,11 @@ class Entry:
         """
         if self.body is None:
             return None
-        text = without_passwords(self.body.decode("utf-8", "surrogateescape"))
-        body = text.encode("utf-8", "surrogateescape")
         try:
-            written = marshal(unmarshal(body, MAX_BODY_DEPTH)).decode()
+            body = redacted_json(unmarshal(self.body, MAX_BODY_DEPTH))
+            return unmarshal(marshal(body), MAX_BODY_DEPTH)
         except ValueError:
-            return body.decode("utf-8", "replace")
-        # Written anew, a URL has no escapes any more that hide what it is.
-        return unmarshal(without_passwords(written).encode(), MAX_BODY_DEPTH)
+            return redacted_broken_json(self.body.decode("utf-8", "replace"))
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
@@ -165,7 +166,7 @@ class Entry:
         for name, _ in parse_query(self.query):
             text = name.decode("utf-8", "replace")
             if text not in read:
-                yield f"?{without_passwords(text)}"
+                yield f"?{redacted_text(text)}"
 
 
 def _printable(text: str) -> str:
@@ -173,11 +174,9 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _decode(headers: Pairs) -> dict[str, str]:
-    return {
-        name.decode("latin-1"): without_passwords(value.decode("latin-1"))
-        for name, value in headers
-    }
+def _decode(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+    return {name: redacted_header(name, value) for name, value in pairs}
 
 
 class Journal:
