@@ -273,7 +273,7 @@ def test_reset_forgets_a_world_or_all(start_server: StartServer) -> None:
 def test_reset_of_a_server_that_others_can_reach_needs_the_admin_token(
     start_server: StartServer,
 ) -> None:
-    server = start_server(host="0.0.0.0", admin_token="secret")
+    server = start_server(public_url="https://fake.example", admin_token="secret")
     env = {"FAKE_APIMART_PORT": str(server.address[1])}
     refused = command("reset", env=env)
     assert refused.returncode == 1

@@ -13,7 +13,7 @@ import typer
 from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.lines import one_line
 from fake_apimart.common.redaction import redacted_text
-from fake_apimart.flags import with_setting_flags
+from fake_apimart.flags import Command, with_setting_flags
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
@@ -45,7 +45,7 @@ def command(
     """Run a self-hosted emulator of APIMart's image upload API."""
 
 
-@app.command()
+@app.command(cls=Command)
 @with_setting_flags
 def serve(
     flags: dict[str, Any],
@@ -99,7 +99,7 @@ def complain(text: str) -> None:
         print(f"fake-apimart: {one_line(redacted_text(text))}", file=sys.stderr, flush=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def reset(
     key: Annotated[
         str | None, typer.Option(help="Only the world of this API key.", show_default=False)
@@ -117,7 +117,7 @@ def reset(
         raise typer.Exit(1) from None
 
 
-@app.command()
+@app.command(cls=Command)
 def ready(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0,
 ) -> None:
@@ -138,7 +138,7 @@ def _own_url(settings: Settings) -> str:
     return local_url(url_at(settings.host, settings.port))
 
 
-@app.command()
+@app.command(cls=Command)
 def fidelity() -> None:
     """Print what is emulated, how each behaviour is known, and what is not."""
     from fake_apimart.fidelity.page import markdown

@@ -37,9 +37,10 @@ _KEPT = "/:=?*+,;"
 _MOST_ENCODINGS = 3
 """How often a URL within a URL is decoded in search of secrets."""
 
-# In JSON a slash may be escaped.
-_USER_INFO = re.compile(r"(\\?/\\?/)[^/\s\"\\]*@")
-_PARAMETER = re.compile(r"([?&;#])([^=&;#?\s\"'<>\\]*)=([^&;#\s\"'<>\\]+)")
+# In JSON a slash may be escaped; in a path doubled ones may be folded.
+_USER_INFO = re.compile(r"(\\?/\\?/|\bhttps?:\\?/)[^/\s\"\\]*@", re.IGNORECASE)
+_PARAMETER_NAME = re.compile(r"[?&;#]([^=&;#?\s\"'<>\\]*)=")
+_PARAMETER_VALUE = re.compile(r"[^&;#\s\"'<>\\]+")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]*)(=?)[^&;#\s]*")
 _SCHEME_AND_KEY = re.compile(r"\b(bearer|basic)(\s+)[\w.~+/=-]{6,}", re.IGNORECASE)
 # Keys of the vendor's form, but not magic ones, which are no secrets.
@@ -113,18 +114,13 @@ def redacted_urls(text: str) -> str:
 def _redacted_urls(text: str, encodings: int) -> str:
     shown = _USER_INFO.sub(rf"\1{REDACTED}@", text) if "@" in text else text
     if "=" in shown:
-        shown = _PARAMETER.sub(_redacted_parameter, shown)
+        shown = _without_values(shown, _PARAMETER_NAME, _PARAMETER_VALUE, _parameter)
     if encodings and "%" in shown:
         decoded = unquote(shown, errors="surrogateescape")
         redacted = decoded if decoded == shown else _redacted_urls(decoded, encodings - 1)
         if redacted != decoded:
             return redacted
     return shown
-
-
-def _redacted_parameter(match: re.Match[str]) -> str:
-    before, name, _ = match.groups()
-    return f"{before}{name}={REDACTED}" if is_secret(unquote(name)) else match[0]
 
 
 def redacted_webhook(url: str) -> str:
@@ -178,6 +174,10 @@ def _without_values(
             pieces += text[position : name.end()], redact(found)
             position = found.end()
     return "".join([*pieces, text[position:]])
+
+
+def _parameter(name: str) -> _Redact | None:
+    return _hidden if is_secret(unquote(name)) else None
 
 
 def _assigned(name: str) -> _Redact | None:

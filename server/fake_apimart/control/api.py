@@ -81,7 +81,8 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
         return render(refusal, "")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
-    path = exchange_of(request.scope).paths.path
+    # As it was sent: without its doubled slashes a URL is not to be told from a path.
+    path = exchange_of(request.scope).paths.sent
     what = f"{request.method} {path}; {pages.CONTROL_PAGE} lists what there is"
     return render(refusals.unknown(what), "")
 
