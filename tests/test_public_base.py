@@ -94,7 +94,7 @@ def test_statement_that_makes_no_url_is_ignored(stated: dict[str, str], base: st
 def test_statement_that_is_repeated_is_ignored() -> None:
     headers = [(b"x-forwarded-host", b"a.example"), (b"x-forwarded-host", b"b.example")]
     arrival = Arrival("http", "own.example", "", "127.0.0.1:1", PROXY, headers)
-    settings = Settings(storage="memory://", trusted_proxies="10.0.0.0/8")
+    settings = Settings.model_validate({"storage": "memory://", **TRUSTED})
     assert arrival.base_url(settings) == "http://own.example"
 
 
@@ -113,7 +113,7 @@ def test_whatever_is_stated_makes_a_url(proto: str, host: str, prefix: str, own:
         for name, value in stated.items()
     ]
     arrival = Arrival("http", own, "/root", "127.0.0.1:1", PROXY, headers)
-    settings = Settings(storage="memory://", trusted_proxies="10.0.0.0/8")
+    settings = Settings.model_validate({"storage": "memory://", **TRUSTED})
     base = arrival.base_url(settings)
     url = parse(f"{base}/f/image/x.png".encode())
     assert url.scheme in (b"http", b"https")
