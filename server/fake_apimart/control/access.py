@@ -1,8 +1,8 @@
 """Who may call the control API: no web page of another site, and not everybody about the server.
 
 A call with an API key is about that key's world, which is secret enough to need nothing more.
-One without is about the whole server: free where only this machine can reach it, else it needs the
-admin token.
+One without is about the whole server: free where only this machine can have sent it, else it needs
+the admin token.
 """
 
 from __future__ import annotations

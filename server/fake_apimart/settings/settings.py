@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     admin_token: str = Field(
         default="",
         repr=False,
-        description="Opens calls about the whole server on an address that is not loopback.",
+        description="Opens calls about the whole server to others than this machine.",
     )
     file_cors: bool = Field(
         default=False,
