@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK_BY_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~-]+))(?::([0-9]{1,5}))?")
+_NAME = r"[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?"
+_AUTHORITY = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|({_NAME}))(?::([0-9]{{1,5}}))?")
 _MAX_PORT = 65_535
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
