@@ -302,6 +302,31 @@ def test_what_a_client_sends_adds_no_header_to_an_answer(
 
 
 @pytest.mark.parametrize(
+    ("origin", "peer", "status"),
+    [
+        ("https://fake.example", "10.0.0.7", OK),
+        ("https://fake.example:444", "10.0.0.7", FORBIDDEN),
+        ("https://fake.example", "11.0.0.7", FORBIDDEN),
+        ("http://127.0.0.1", "10.0.0.7", OK),
+        ("https://evil.example", "10.0.0.7", FORBIDDEN),
+    ],
+)
+def test_page_behind_a_trusted_proxy_is_of_our_own_origin(
+    origin: str, peer: str, status: int
+) -> None:
+    stated = {"x_forwarded_host": "fake.example", "x_forwarded_proto": "https"}
+    options = {"trusted_proxies": "10.0.0.0/8"}
+    headers = head(origin=origin, **stated)
+    assert status_of(headers=headers, client=(peer, 1), options=options) == status
+
+
+def test_each_origin_of_several_must_be_our_own() -> None:
+    for origins in (["http://127.0.0.1", "https://evil"], ["https://evil", "http://127.0.0.1"]):
+        added = [(b"origin", each.encode()) for each in origins]
+        assert status_of(headers=head(), added=added) == FORBIDDEN
+
+
+@pytest.mark.parametrize(
     ("address", "networks", "is_inside"),
     [
         ("10.1.2.3", "10.0.0.0/8", True),

@@ -125,6 +125,12 @@ def test_what_says_nothing_stays_in_json() -> None:
     }
 
 
+def test_string_that_is_nothing_but_a_key_is_no_news() -> None:
+    told = {"a": f"Bearer {MARK}", "b": [f"sk-{MARK}", "sk-fake-slow", "Bearer of news"]}
+    shown = {"a": "Bearer ***", "b": ["***", "sk-fake-slow", "Bearer of news"]}
+    assert redacted_json(told) == shown
+
+
 def test_webhook_is_shown_without_the_values_of_its_query() -> None:
     url = f"https://u:{MARK}@h/hook?id={MARK}&{MARK}&n=#part"
     assert redacted_webhook(url) == "https://***@h/hook?id=***&***&n=***#part"
@@ -208,6 +214,13 @@ def requests_with_secrets(key: str) -> list[bytes]:
             form(PNG).replace(b"\r\n\r\n", f"\r\nX-Token: {MARK}\r\n\r\n".encode(), 1), known
         ),
         request_of("/_fake/world", {**known, "Origin": f"http://u:{MARK}@h"}),
+        create_request(key, {f"http://u:{MARK}@h/": 1, "notes": [f"Bearer {MARK}"]}),
+        request_of(
+            "/_fake/world",
+            {**known, **JSON},
+            json.dumps({"task_failure": f"http://u:{MARK}@h/?token={MARK}"}).encode(),
+            "PATCH",
+        ),
         request_of(f"/_fake/nothing?token={MARK}", known),
         request_of(f"/_fake/u:x//u:{MARK}@h", known),
         request_of("/_fake/world", {"X-Fake-Admin-Token": MARK}),

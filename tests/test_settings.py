@@ -9,6 +9,7 @@ import pytest
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
+from pydantic import ValidationError
 
 
 def test_defaults_are_those_of_a_local_fake() -> None:
@@ -163,6 +164,18 @@ def test_secret_in_any_setting_is_not_shown(
 def test_secrets_are_not_in_what_is_printed_of_settings() -> None:
     settings = Settings(storage="memory://", api_keys=frozenset({"s3cret"}), admin_token="s3cret")
     assert "s3cret" not in f"{settings} {settings!r}"
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_value_that_a_program_passes_is_not_repeated(name: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Settings.model_validate({"storage": "memory://", name: [{"a": "sk-s3cret-key"}]})
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_hosts_are_checked_however_they_are_passed() -> None:
+    with pytest.raises(ValidationError, match=r"\*\*\* is no host"):
+        Settings.model_validate({"public_hosts": ["files.example", "http://u:s3cret@h, token=x"]})
 
 
 def test_no_item_is_no_list_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def serve(
 def announce(url: str, settings: Settings) -> None:
     """Say on standard output where the server listens, and how to point a client at it."""
     keys = "one of your API keys" if settings.api_keys else "any API key"
-    storage = redacted_text(settings.storage)
+    storage = one_line(redacted_text(settings.storage))
     # A server whose output nobody takes is a server all the same.
     with contextlib.suppress(OSError):
         write(

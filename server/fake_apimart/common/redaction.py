@@ -194,9 +194,13 @@ def _hidden(_: re.Match[str]) -> str:
 
 
 def redacted_json(value: Any) -> Any:
-    """Return a JSON value without the secrets in it: by the names of fields, and in URLs."""
+    """Return a JSON value without the secrets in it: by the names of fields, and in URLs.
+
+    A string that is a key and nothing else is one too.
+    """
     if isinstance(value, str):
-        return redacted_urls(value)
+        is_key = _SCHEME_AND_KEY.fullmatch(value) or _VENDOR_KEY.fullmatch(value)
+        return redacted_text(value) if is_key else redacted_urls(value)
     if isinstance(value, list):
         return [redacted_json(each) for each in value]
     if isinstance(value, dict):

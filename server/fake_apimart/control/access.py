@@ -8,7 +8,7 @@ the admin token.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,9 +51,9 @@ class ControlRoute(APIRoute):
 def check(request: Request, settings: Settings) -> None:
     """Raise `foreign_origin`, `not_json`, `no_api_key`, `admin_token_needed`."""
     headers = request.headers
-    origin = headers.get("origin")
-    if origin is not None and not _is_same_host(origin, headers.get("host", "")):
-        raise refusals.foreign_origin(origin)
+    for origin in headers.getlist("origin"):
+        if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
+            raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in CHANGING and media_type != JSON:
         raise refusals.not_json()
@@ -62,6 +62,12 @@ def check(request: Request, settings: Settings) -> None:
         _check_for_whole_server(request, settings)
     elif not may_be_good(key_of(authorization), settings.api_keys):
         raise refusals.no_api_key()
+
+
+def _own_hosts(request: Request, settings: Settings) -> Iterator[str]:
+    """Yield the host that the request was sent to, and the one by which its client reaches us."""
+    yield request.headers.get("host", "")
+    yield urlsplit(exchange_of(request.scope).arrival.base_url(settings)).netloc
 
 
 def _is_same_host(origin: str, host: str) -> bool:

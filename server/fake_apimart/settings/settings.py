@@ -40,7 +40,9 @@ def _default_storage() -> str:
 class Settings(BaseSettings):
     """The configuration of a server, fixed at its start. Sizes are bytes, times seconds."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     host: Host = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(

@@ -16,6 +16,7 @@ from pydantic_settings import NoDecode
 
 from fake_apimart.common.addresses import Network, host_of
 from fake_apimart.common.rates import parse_rate
+from fake_apimart.common.redaction import redacted_text
 
 _NO_URL = re.compile(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
 """What no URL holds."""
@@ -34,16 +35,16 @@ def _split(value: object) -> object:
     return frozenset(_items(value)) if isinstance(value, str) else value
 
 
-def _parse_hosts(value: object) -> object:
-    items = _items(value) if isinstance(value, str) else value
-    if not isinstance(items, tuple) or not all(isinstance(each, str) for each in items):
-        return items
-    for item in items:
+def _split_in_order(value: object) -> object:
+    return _items(value) if isinstance(value, str) else value
+
+
+def _check_hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    for item in value:
         if not host_of(item):
-            raise ValueError(
-                f"{item} is no host; expected some such as files.example or 10.0.0.5:8080"
-            )
-    return items
+            expected = "expected some such as files.example or 10.0.0.5:8080"
+            raise ValueError(f"{redacted_text(item)} is no host; {expected}")
+    return value
 
 
 def _parse_networks(value: object) -> object:
@@ -57,7 +58,7 @@ def _network(text: str) -> Network:
         return ipaddress.ip_network(text)
     except ValueError as error:
         # That of a network with bits of a host in it names the mistake.
-        detail = str(error) if "host bits" in str(error) else f"{text} is no address"
+        detail = str(error) if "host bits" in str(error) else f"{redacted_text(text)} is no address"
         raise ValueError(f"{detail}; expected some such as 10.0.0.5 or 10.0.0.0/8") from None
 
 
@@ -99,7 +100,9 @@ def _check_rate(value: str) -> str:
 
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
 """Several names, with commas between them in a variable or a flag."""
-PublicHosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_hosts)]
+PublicHosts = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split_in_order), AfterValidator(_check_hosts)
+]
 """Hosts as a URL has them, with a port where it is not the scheme's own, in order."""
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parse_networks)]
 """IP addresses and networks."""

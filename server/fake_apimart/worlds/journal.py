@@ -12,6 +12,7 @@ from fake_apimart.common.redaction import (
     redacted_header,
     redacted_json,
     redacted_text,
+    redacted_urls,
 )
 from fake_apimart.contract.api_key import QUERY, is_read_in_query
 from fake_apimart.contract.operations import BY_NAME
@@ -130,7 +131,7 @@ class Entry:
             "duration": self.duration_ns / 1e9,
             "error": self.error and redacted_text(self.error),
             "fault": self.fault,
-            "task_id": self.task_id,
+            "task_id": self.task_id and redacted_text(_printable(self.task_id)),
             "file": self.file_key and self.file_key.partition("/")[2],
             "filename": self.filename and _printable(self.filename),
             "content_type": self.content_type,
@@ -142,7 +143,7 @@ class Entry:
             ),
             "body": self._body_to_json(),
             "body_bytes": self.body_bytes,
-            "unread_fields": [*self.unread, *self._unread_queries()],
+            "unread_fields": [*map(redacted_urls, self.unread), *self._unread_queries()],
         }
 
     def _body_to_json(self) -> Any:
