@@ -79,6 +79,9 @@ TEXTS = [
     (f"/x?n=%253Fapi_key%253D{MARK}", "/x?n=?api_key=***"),
     (f"Authorization: Bearer {MARK}", "Authorization: ***"),
     (f"a Bearer {MARK}, and more", "a Bearer ***, and more"),
+    (f"Invalid endpoint: u:{MARK}@h:9000", "Invalid endpoint: ***@h:9000"),
+    (f"'u:{MARK}@[::1]' is none", "'***@[::1]' is none"),
+    ("a@b.example and 10:30 @ noon", None),
     (f"Cookie: a=b; c={MARK}", "Cookie: ***"),
     (f"password = '{MARK} x' is wrong", "password = *** is wrong"),
     (f"a=token={MARK}, b", "a=token=***, b"),
@@ -157,7 +160,24 @@ def test_any_text_is_redacted_to_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a:", '"', '\\"', "'\"", "a=", "?a=", "//", "%25", "[{", '"a":[', "token=", "-", "?", "//a@"],
+    [
+        "a:",
+        '"',
+        '\\"',
+        "'\"",
+        "a=",
+        "?a=",
+        "//",
+        "%25",
+        "[{",
+        '"a":[',
+        "token=",
+        "-",
+        "?",
+        "//a@",
+        "a:b@",
+        " a:",
+    ],
 )
 def test_time_for_redaction_grows_with_the_text_alone(unit: str) -> None:
     text = unit * (LONG // len(unit))

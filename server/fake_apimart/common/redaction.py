@@ -39,6 +39,8 @@ _MOST_ENCODINGS = 3
 
 # In JSON a slash may be escaped; in a path doubled ones may be folded.
 _USER_INFO = re.compile(r"(\\?/\\?/|\bhttps?:\\?/)[^/\s\"\\]*@", re.IGNORECASE)
+# Where the scheme has been forgotten: `user:password@host`.
+_BARE_USER_INFO = re.compile(r"(?<![^\s\"'`(=,])[^\s/:@\"'`(=,]{1,200}:[^\s/@\"'`]+@(?=[\w\[])")
 _PARAMETER_NAME = re.compile(r"[?&;#]([^=&;#?\s\"'<>\\]*)=")
 _PARAMETER_VALUE = re.compile(r"[^&;#\s\"'<>\\]+")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]*)(=?)[^&;#\s]*")
@@ -136,13 +138,16 @@ def _redacted_value(match: re.Match[str]) -> str:
     return f"{before}{REDACTED}" if name else before
 
 
+@cache_short_inputs
 def redacted_text(text: str) -> str:
     """Return a message for people without the secrets that can be told from the words.
 
-    These are those of URLs, keys of the vendor's form, what stands behind `Bearer` or `Basic`,
+    These are those of URLs, also without a scheme, keys of the vendor's form, what stands behind `Bearer` or `Basic`,
     and what stands behind the name of a secret, as in `token=…` and `Cookie: …`.
     """
     shown = _SCHEME_AND_KEY.sub(rf"\1\2{REDACTED}", redacted_urls(text))
+    if "@" in shown:
+        shown = _BARE_USER_INFO.sub(f"{REDACTED}@", shown)
     shown = _VENDOR_KEY.sub(REDACTED, shown)
     if "=" in shown:
         shown = _without_values(shown, _ASSIGNED_NAME, _ASSIGNED_VALUE, _assigned)
