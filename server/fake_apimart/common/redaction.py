@@ -142,8 +142,9 @@ def _redacted_value(match: re.Match[str]) -> str:
 def redacted_text(text: str) -> str:
     """Return a message for people without the secrets that can be told from the words.
 
-    These are those of URLs, also without a scheme, keys of the vendor's form, what stands behind `Bearer` or `Basic`,
-    and what stands behind the name of a secret, as in `token=…` and `Cookie: …`.
+    These are those of URLs, also without a scheme, keys of the vendor's form, what stands behind
+    `Bearer` or `Basic`, and what stands behind the name of a secret, as in `token=…` and
+    `Cookie: …`.
     """
     shown = _SCHEME_AND_KEY.sub(rf"\1\2{REDACTED}", redacted_urls(text))
     if "@" in shown:
