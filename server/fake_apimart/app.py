@@ -111,6 +111,8 @@ class Application(FastAPI):
             storage = self._storage
             if storage is None:
                 storage = await stack.enter_async_context(_opened(self.settings))
+            if self.settings.control:
+                await control.prepare()
             service = Service(self.settings, storage, self._clock, self._randomness)
             self._dispatch.running = await stack.enter_async_context(service.run())
             self.service = service
