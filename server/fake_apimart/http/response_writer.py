@@ -199,6 +199,11 @@ class ResponseWriter:
         if not isinstance(self.transport, GentleTransport):
             self.transport = GentleTransport(self.transport)
 
+    def stop_keeping(self) -> None:
+        """Let no other request follow, and read on whatever the client has sent ahead."""
+        self.keep_alive = False
+        self._flow.resume_reading()
+
     def take_back(self) -> bool:
         """Forget an answer of which nothing has left yet; return False if something has."""
         if self.is_started and self._start is None:
