@@ -334,7 +334,16 @@ def test_client_may_time_out_on_an_answer_that_never_comes(world: FakeAPIMart) -
     assert httpx.get(f"{world.base_url}/v1/balance", headers=authorized(world)).is_success
 
 
-@pytest.mark.parametrize("ahead", ["", "\r\n", "GET / HTTP/1.1\r\n"])
+AHEAD = {
+    "nothing": "",
+    "a line end": "\r\n",
+    "half a head": "GET / HTTP/1.1\r\n",
+    "a long head": "GET / HTTP/1.1\r\nX: " + 300_000 * "x",
+    "many requests": 9000 * "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("ahead", AHEAD.values(), ids=AHEAD.keys())
 def test_client_that_gives_up_on_an_answer_frees_its_connection(
     ahead: str, world: FakeAPIMart
 ) -> None:
