@@ -95,9 +95,7 @@ def test_limit_is_raised_as_far_as_the_process_may(tmp_path: Path) -> None:
 def test_seldom_line_says_how_often_it_happened(caplog: pytest.LogCaptureFixture) -> None:
     import logging
 
-    now = [0.0]
-    line = SeldomLine(logging.getLogger("seldom"), "%d times", 60, lambda: now[0])
-    for seconds in (0, 1, 58, 2, 10):
-        now[0] += seconds
-        line.note()
+    line = SeldomLine(logging.getLogger("seldom"), "%d times", 60)
+    for now in (0, 1, 59, 61, 71):
+        line.note(now)
     assert [record.getMessage() for record in caplog.records] == ["1 times", "3 times"]

@@ -86,7 +86,7 @@ class Protocol(asyncio.Protocol):
         self._connection = Connection(self._config, self._server_state, transport, self._go_on)
         most, connections = self._config.limit_concurrency, self._server_state.connections
         if most is not None and len(connections) >= most:
-            _REFUSED.note()
+            _REFUSED.note(asyncio.get_running_loop().time())
             transport.abort()
             return
         connections.add(self)  # type: ignore[arg-type]

@@ -13,7 +13,6 @@ import select
 import stat
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import IO
@@ -24,7 +23,6 @@ MAX_WAITING_BYTES = 1024 * 1024
 _PIPE_BYTES = 4096
 """How much a pipe takes at once where it says that it takes something (POSIX: PIPE_BUF)."""
 _POLL_MILLISECONDS = 500
-_FLUSH_STEP_SECONDS = 0.01
 
 
 class Outlet:
@@ -115,9 +113,9 @@ class LogWriter:
 
     def flush(self, seconds: float) -> None:
         """Wait until all lines are written, for so long at most."""
-        deadline = time.monotonic() + seconds
-        while self._waiting and time.monotonic() < deadline:
-            time.sleep(_FLUSH_STEP_SECONDS)
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
 
     def _keep(self, data: bytes, *, has_begun: bool) -> None:
         """Let the rest of a line wait. One that has begun is never dropped."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Callable
 
 
 class SeldomLine:
@@ -14,24 +12,19 @@ class SeldomLine:
     `text` has a place `%d` for their number.
     """
 
-    def __init__(
-        self,
-        logger: logging.Logger,
-        text: str,
-        seconds: float = 60.0,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, logger: logging.Logger, text: str, seconds: float = 60.0) -> None:
         self._logger = logger
         self._text = text
         self._seconds = seconds
-        self._monotonic = monotonic
         self._last = -math.inf
         self._count = 0
 
-    def note(self) -> None:
-        """Count an event, and warn of all that were not yet told where it is time to."""
+    def note(self, now: float) -> None:
+        """Count an event, and warn of all that were not yet told where it is time to.
+
+        `now` is in seconds, of a clock that never goes back.
+        """
         self._count += 1
-        now = self._monotonic()
         if now - self._last >= self._seconds:
             self._logger.warning(self._text, self._count)
             self._last, self._count = now, 0
