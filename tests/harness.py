@@ -74,6 +74,12 @@ class ServerThread:
         assert self._listening.wait(DEADLINE_SECONDS), "the server did not start"
         return self
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        assert self._server is not None
+        return len(self._server.server_state.connections)
+
     def stop(self) -> None:
         assert self._server is not None
         self._server.should_exit = True

@@ -357,6 +357,20 @@ def test_client_that_gives_up_on_an_answer_frees_its_connection(
         assert sock.recv(1) == b"", "the server closes its side too"
 
 
+def test_client_that_leaves_a_slow_answer_is_noticed_whatever_it_has_sent_ahead(
+    start_server: StartServer,
+) -> None:
+    server = start_server()
+    with FakeAPIMart(server.url) as world:
+        world.fail("balance.get", socket="one_byte_per_second")
+        with connection(server.address) as sock:
+            key = f"Authorization: Bearer {world.api_key}\r\n"
+            one = f"GET /v1/balance HTTP/1.1\r\nHost: x\r\n{key}\r\n"
+            sock.sendall((one + AHEAD["many requests"]).encode())
+            sock.recv(1)
+        wait_until(lambda: server.connections <= 1, "only the connection of the rule is open")
+
+
 STALLING = ["never_answer", "one_byte_per_second"]
 
 

@@ -286,8 +286,16 @@ def test_server_that_waits_for_its_store_at_the_start_stops_at_once(
     assert (process.returncode, log) == (0, "")
 
 
+def catches_signals(process: subprocess.Popen[str]) -> bool:
+    """Return whether a process has a handler for SIGTERM."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(status.split("SigCgt:")[1].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0.15, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3, 0.6])
 def test_server_that_is_only_starting_ends_quietly(seconds: float, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "fake_apimart", "serve", "--port", "0", *MEMORY],
@@ -295,11 +303,12 @@ def test_server_that_is_only_starting_ends_quietly(seconds: float, number: signa
         stderr=subprocess.PIPE,
         text=True,
     )
+    wait_until(lambda: catches_signals(process), "the command begins")
     time.sleep(seconds)
     process.send_signal(number)
     began = time.monotonic()
     _, log = process.communicate(timeout=DEADLINE_SECONDS)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < STOP_SECONDS
     assert (process.returncode, log) == (0, "")
 
 
@@ -313,7 +322,7 @@ def test_a_thousand_idle_connections_do_not_delay_the_end() -> None:
                 sock.shutdown(socket.SHUT_WR)
         began = time.monotonic()
         status, log = server.end()
-    assert (status, time.monotonic() - began < 3) == (0, True)
+    assert (status, time.monotonic() - began < 5) == (0, True)
     assert "Traceback" not in log
 
 
@@ -339,7 +348,7 @@ def test_clients_that_keep_coming_do_not_delay_the_end() -> None:
         status, log = server.end()
         seconds = time.monotonic() - began
         stopped.set()
-    assert (status, seconds < 3) == (0, True)
+    assert (status, seconds < 5) == (0, True)
     assert "Traceback" not in log
 
 
@@ -352,7 +361,7 @@ def test_delay_of_an_hour_ends_with_the_server() -> None:
         began = time.monotonic()
         status, log = server.end()
         answer = read_what_comes(sock)
-    assert (status, time.monotonic() - began < 3) == (0, True)
+    assert (status, time.monotonic() - began < 5) == (0, True)
     assert "Traceback" not in log
     assert parse_head(answer)[0] in (200, 503)
 

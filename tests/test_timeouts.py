@@ -234,11 +234,6 @@ def test_half_closed_client_is_waited_for_no_longer(hasty_server: ServerThread) 
         assert parse_head(read_to_end(sock))[0] == 200
 
 
-def connections_of(server: ServerThread) -> int:
-    assert server._server is not None
-    return len(server._server.server_state.connections)
-
-
 @pytest.mark.parametrize("range_header", [b"", b"Range: bytes=100-14000000\r\n"])
 def test_answer_that_nobody_reads_is_cut(range_header: bytes, hasty_server: ServerThread) -> None:
     request = upload_large(hasty_server, "sk-unread").replace(
@@ -249,7 +244,7 @@ def test_answer_that_nobody_reads_is_cut(range_header: bytes, hasty_server: Serv
         sock.connect(hasty_server.address)
         sock.sendall(request)
         time.sleep(PAUSE_SECONDS + LATE_SECONDS)
-        assert connections_of(hasty_server) == 0
+        assert hasty_server.connections == 0
         with contextlib.suppress(ConnectionResetError):
             assert len(read_to_end(sock)) < 14_000_000
 
@@ -264,7 +259,7 @@ def test_half_of_an_answer_that_nobody_reads_does_not_hold_the_connection(
         sock.connect(hasty_server.address)
         sock.sendall(request)
         time.sleep(PAUSE_SECONDS + LATE_SECONDS)
-        assert connections_of(hasty_server) == 0
+        assert hasty_server.connections == 0
 
 
 def test_answer_that_is_read_slowly_comes_whole(hasty_server: ServerThread) -> None:
