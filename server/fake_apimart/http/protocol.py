@@ -13,7 +13,6 @@ tests/test_uvicorn_contract.py names each piece.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from enum import IntEnum, auto
 from typing import Any, ClassVar
@@ -32,6 +31,7 @@ from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
 from fake_apimart.net_http.chunked import State as ChunkState
 from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError
 from fake_apimart.net_http.request_reader import RequestReader
+from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.seldom import SeldomLine
 
 EXPECTATION_FAILED = "417 Expectation Failed"
@@ -39,7 +39,7 @@ MAX_AHEAD_BYTES = 4096
 """How much may be sent ahead before nothing more is read, and a client that leaves is missed."""
 
 _REFUSED = SeldomLine(
-    logging.getLogger(__name__),
+    logger_of(__name__),
     "refused %d connection(s): as many are open as the limit of open files allows",
 )
 
