@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from fake_apimart.common.addresses import comparable_host, host_of, is_loopback, is_within
 from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
+from fake_apimart.control.body import read_body
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.gateway.public_base import was_forwarded
@@ -43,7 +44,7 @@ class ControlRoute(APIRoute):
 
         async def handle_allowed(request: Request) -> Response:
             check(request, service_of(request).settings)
-            return await handle(request)
+            return await handle(await read_body(request) if self.body_field else request)
 
         return handle_allowed
 

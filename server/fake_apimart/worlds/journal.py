@@ -16,7 +16,7 @@ from fake_apimart.common.redaction import (
 )
 from fake_apimart.contract.api_key import QUERY, is_read_in_query
 from fake_apimart.contract.operations import BY_NAME
-from fake_apimart.go.json import marshal, unmarshal
+from fake_apimart.go.json import marshal_exactly, unmarshal
 from fake_apimart.go.url import parse_query
 
 MAX_ENTRIES = 1000
@@ -156,7 +156,7 @@ class Entry:
             return None
         try:
             body = redacted_json(unmarshal(self.body, MAX_BODY_DEPTH))
-            return unmarshal(marshal(body), MAX_BODY_DEPTH)
+            return unmarshal(marshal_exactly(body), MAX_BODY_DEPTH)
         except ValueError:
             return redacted_broken_json(self.body.decode("utf-8", "replace"))
 
