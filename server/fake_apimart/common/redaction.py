@@ -16,6 +16,8 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from fake_apimart.common.caches import cache_short_inputs
 
 REDACTED = "***"
+MAX_PARAMETERS = 1000
+"""How many parameters of a query are shown."""
 
 _ANYWHERE = (
     *("password", "passwd", "passphrase", "secret", "credential", "authorization"),
@@ -89,8 +91,11 @@ def redacted_header(name: str, value: str) -> str:
 def redacted_query(query: bytes) -> bytes:
     """Return a query without the values of secret parameters, and without passwords in URLs.
 
-    It does not matter how these are escaped.
+    It does not matter how these are escaped. Of a query with more than MAX_PARAMETERS nothing is
+    shown, since looking at each would take long.
     """
+    if query.count(b"&") >= MAX_PARAMETERS:
+        return REDACTED.encode()
     return b"&".join(map(_redacted_pair, query.split(b"&")))
 
 
