@@ -78,6 +78,21 @@ def test_control_call_of_too_many_values_is_refused(value: bytes, server: Server
     assert message_of(answer) == TOO_MANY
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"advance":1e999}', "1e999 is too large a number"),
+        (b'{"advance":NaN}', "NaN is no JSON"),
+        (b"{", "Expecting property name enclosed in double quotes"),
+    ],
+)
+def test_control_call_that_is_no_json_is_refused_with_the_reason(
+    body: bytes, reason: str, server: ServerThread
+) -> None:
+    message = message_of(post(server, "/_fake/clock", body))
+    assert message == f"the body is not valid JSON: {reason}"
+
+
 def test_as_many_values_as_are_allowed_are_taken(server: ServerThread) -> None:
     # The object, two texts, and the array are values too.
     body = body_with(b"x", b"[%b1]" % (b"1," * (MAX_VALUES - 5)))

@@ -150,7 +150,7 @@ def test_cut_create_keeps_no_idempotency_key(server: ServerThread) -> None:
 
 def test_every_place_at_which_a_body_may_be_cut_is_refused(server: ServerThread) -> None:
     body = chunks(CREATE[:9], b"\r\n") + chunks(CREATE[9:], b"\r\n0\r\n\r\n")
-    before = httpx.get(f"{server.url}/_fake/tasks", headers=AUTHORIZED).json()
+    before = len(seen(server)["tasks"]["tasks"])
     for length, (method, path, _) in itertools.product(
         range(0, len(body), 5), (CALLS["create"], CALLS["clock"])
     ):
@@ -158,4 +158,4 @@ def test_every_place_at_which_a_body_may_be_cut_is_refused(server: ServerThread)
         status, message = send(server, method, path, cut)
         assert status == 400
         assert message in ("unexpected EOF", CUT_TRAILER)
-    assert httpx.get(f"{server.url}/_fake/tasks", headers=AUTHORIZED).json() == before
+    assert len(seen(server)["tasks"]["tasks"]) == before

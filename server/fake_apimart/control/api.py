@@ -85,6 +85,9 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
         check(request, service_of(request).settings)
     except ApiError as refusal:
         return render(refusal, "")
+    if isinstance(error.__cause__, ApiError):
+        # What refuses a body while FastAPI has it read.
+        return render(error.__cause__, "")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
     # As it was sent: without its doubled slashes a URL is not to be told from a path.
