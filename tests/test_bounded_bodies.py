@@ -305,6 +305,14 @@ def test_task_of_the_largest_body_is_small(start_server: StartServer) -> None:
     assert held_bytes(stored) < 6 * KEPT_BYTES
 
 
+def test_task_keeps_no_host_that_cannot_be_one(start_server: StartServer) -> None:
+    server = start_server()
+    headers = {**AUTHORIZED, "Host": "a" * 100_000}
+    body = b'{"model":"m","prompt":"p"}'
+    assert httpx.post(server.url + PATH, headers=headers, content=body).status_code == 200
+    assert held_bytes(asyncio.run(_stored_task(server))) < KEPT_BYTES
+
+
 async def _stored_task(server: ServerThread) -> Task:
     (key,) = [info.key async for info in server.storage.entries("task/")]
     stored = await server.storage.get(key)

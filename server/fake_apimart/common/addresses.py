@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK_BY_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NAME = r"[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?"
+MAX_AUTHORITY_CHARACTERS = 3 * 255 + len(":65535")
+"""The longest host with a port: 255 bytes, each of which may be escaped."""
 _AUTHORITY = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|({_NAME}))(?::([0-9]{{1,5}}))?")
 _MAX_PORT = 65_535
 
@@ -65,8 +67,11 @@ def _normalize(host: str) -> str:
 def host_of(authority: str) -> str | None:
     """Return the host of `host[:port]`, an IPv6 address without brackets; None for other text.
 
-    User info, blanks, lists, broken escapes and ports above 65535 make no host.
+    User info, blanks, lists, broken escapes and ports above 65535 make no host, nor does what is
+    longer than any name that can be looked up.
     """
+    if len(authority) > MAX_AUTHORITY_CHARACTERS:
+        return None
     match = _AUTHORITY.fullmatch(authority)
     if match is None or int(match[3] or 0) > _MAX_PORT:
         return None

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.lines import one_line
 from fake_apimart.common.redaction import redacted_query, redacted_text
+from fake_apimart.common.texts import one_line
 from fake_apimart.observability.standard_error import write_line
 
 _NANOSECONDS = 1_000_000_000
