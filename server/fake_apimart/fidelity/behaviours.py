@@ -229,9 +229,6 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour("a body that is cut or malformed, by Go's rules, makes no task: 400", ("go",)),
         Behaviour(
-            "more than 10,000 parameters in a query count as none, an upload's as a fault", ("go",)
-        ),
-        Behaviour(
             "a size that gpt-image-2 does not have, and moderation: 500 `build_request_failed: …`",
             ("docs",),
         ),
