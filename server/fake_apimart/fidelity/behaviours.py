@@ -213,8 +213,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour("`n` up to 10 for gpt-image-2, up to 15 for other models", ("docs",)),
         Behaviour(
-            "malformed JSON, also in a batch: 400 with the text of Go's `encoding/json`; nesting "
-            "to a depth of 10,000 is accepted",
+            "malformed or cut JSON, in a batch too: 400 with Go's text, and no task; nesting to a "
+            "depth of 10,000 is accepted",
             ("go",),
         ),
         Behaviour(
@@ -223,11 +223,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("go",),
         ),
         Behaviour("the error texts for other invalid fields", ("assumed",)),
-        Behaviour(
-            "the largest JSON body: 64 MiB, 100,000 values, 8,192 characters of a reference's URL",
-            ("assumed",),
-        ),
-        Behaviour("a body that is cut or malformed, by Go's rules, makes no task: 400", ("go",)),
+        Behaviour("the largest JSON body: 64 MiB, and 100,000 values", ("assumed",)),
         Behaviour(
             "a size that gpt-image-2 does not have, and moderation: 500 `build_request_failed: …`",
             ("docs",),
