@@ -13,8 +13,10 @@ MAX_DEPTH = 10_000
 """How many arrays and objects may stand in one another."""
 MAX_INTEGER_DIGITS = 640
 """A longer integer is read as a float: Python may be configured to convert no more digits."""
+MOST_REPLACED = 100_000
+"""How many bytes that are not UTF-8, and how many halves of characters, become U+FFFD each."""
 
-__all__ = ["MAX_DEPTH", "JSONError", "marshal", "match_fields", "unmarshal"]
+__all__ = ["MAX_DEPTH", "JSONError", "fault_at_start", "marshal", "match_fields", "unmarshal"]
 
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
@@ -22,14 +24,7 @@ _ENCODER = json.JSONEncoder(
 # Go escapes what is unsafe in HTML and JavaScript, and writes an escaped U+FFFD for each byte that
 # is not UTF-8; such bytes are lone surrogates here (`surrogateescape`).
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
-_NOT_UTF_8 = re.compile("[\udc80-\udcff]")
-# A pair of surrogates, an unpaired one, or any other escape.
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
-    re.DOTALL,
-)
-_UNPAIRED_LENGTH = len(r"\ud800")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def marshal(value: Any) -> bytes:
@@ -52,9 +47,19 @@ def unmarshal(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
     if data.count(b"[") + data.count(b"{") > max_depth:
         data = Scanner(data, max_depth).scan()
     try:
-        return _DECODER.decode(_text_of(data))
+        return _decode(data)
     except (ValueError, RecursionError):
-        return _DECODER.decode(_text_of(Scanner(data, max_depth).scan()))
+        return _decode(Scanner(data, max_depth).scan())
+
+
+def fault_at_start(start: bytes) -> str | None:
+    """Return the text of the fault that the beginning of a text has, or None if it has none."""
+    scanner = Scanner(start, MAX_DEPTH)
+    try:
+        scanner.scan()
+    except JSONError as error:
+        return None if scanner.is_at_end else str(error)
+    return None
 
 
 class _RepeatedFields(dict[str, Any]):
@@ -74,11 +79,13 @@ def match_fields(
     nothing from text, numbers and booleans that were there before.
     """
     by_folded_name = {_fold(name): name for name in names}
+    # Folding makes no name shorter, and takes its time with a long one.
+    longest = max(map(len, by_folded_name), default=0)
     fields: dict[str, Any] = {}
     others: dict[str, None] = {}
     pairs = given.pairs if isinstance(given, _RepeatedFields) else given.items()
     for name, value in pairs:
-        field = by_folded_name.get(_fold(name))
+        field = by_folded_name.get(_fold(name)) if len(name) <= longest else None
         if field is None:
             others[name] = None
         elif value is not None or isinstance(fields.get(field), list | dict):
@@ -104,21 +111,47 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(
-    parse_int=_number, parse_constant=_refuse_constant, object_pairs_hook=_object
-)
+def _whole(value: Any) -> Any:
+    """Return a value with U+FFFD for each half of a character; objects have none already."""
+    if isinstance(value, str):
+        return value if value.isascii() else _without_surrogates(value)
+    return [_whole(each) for each in value] if isinstance(value, list) else value
 
 
-def _text_of(data: bytes) -> str:
-    """Decode, with U+FFFD for each byte that is not UTF-8 and each escape of half a character."""
+def _whole_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _object([(_whole(name), _whole(value)) for name, value in pairs])
+
+
+def _without_surrogates(text: str) -> str:
+    """Return `text` with U+FFFD for each surrogate; behind the first MOST_REPLACED with a `?`.
+
+    That is many times faster, and nobody shows so much of a text.
+    """
+    text = _SURROGATE.sub("\ufffd", text, MOST_REPLACED)
     try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        text = _NOT_UTF_8.sub("\ufffd", data.decode("utf-8", "surrogateescape"))
-    if "\\ud" in text or "\\uD" in text:
-        text = _ESCAPE.sub(_replace_unpaired, text)
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
     return text
 
 
-def _replace_unpaired(escape: re.Match[str]) -> str:
-    return r"\ufffd" if len(escape[0]) == _UNPAIRED_LENGTH else escape[0]
+_DECODER, _DECODER_OF_HALVES = (
+    json.JSONDecoder(
+        parse_int=_number, parse_constant=_refuse_constant, object_pairs_hook=object_of
+    )
+    for object_of in (_object, _whole_object)
+)
+
+
+def _decode(data: bytes) -> Any:
+    """Decode, with U+FFFD for each byte that is not UTF-8 and each escape of half a character.
+
+    Raises ValueError, RecursionError.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = _without_surrogates(data.decode("utf-8", "surrogateescape"))
+    if "\\ud" in text or "\\uD" in text:
+        return _whole(_DECODER_OF_HALVES.decode(text))
+    return _DECODER.decode(text)

@@ -92,6 +92,11 @@ class Scanner:
         self._kept: list[bytes] = []
         self._kept_to = 0
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all of the text was read; a fault there may be one of its length alone."""
+        return self._position >= len(self._data) - 1
+
     def scan(self) -> bytes:
         """Return the text with null for what is nested too deep to be kept. Raises JSONError."""
         state = State.VALUE
