@@ -24,7 +24,8 @@ from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+# The longest name that can be looked up has 255 bytes.
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _MAX_PORT = 65_535
 _NO_PARAMETERS: Mapping[str, str] = {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 
 RESOLUTIONS = ("1k", "2k", "4k")
@@ -53,7 +54,7 @@ def find_model(name: str, offered: Collection[str]) -> Model:
     Raises `model_not_found` if `offered` is not empty and does not contain the name.
     """
     if offered and name not in offered:
-        raise errors.model_not_found(name)
+        raise errors.model_not_found(shortened(name))
     return _BY_ID.get(name) or Model(name, (), RESOLUTIONS, 15, 16, _GPT_PRICES)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.texts import kept, shortened
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.models import GPT_IMAGE_2
 from fake_apimart.generation.request import GenerationRequest
@@ -57,8 +58,8 @@ class Planner:
             seconds=parsed.outcome.seconds,
             polls=parsed.outcome.polls,
             failure=_failure_message(references.failure or parsed.outcome.failure),
-            model=parsed.model.id,
-            prompt=parsed.prompt,
+            model=kept(parsed.model.id),
+            prompt=kept(parsed.prompt),
             seed=parsed.seed,
             width=width,
             height=height,
@@ -97,15 +98,16 @@ def size_of(parsed: GenerationRequest, reference: Size | None) -> Size:
     Raises `build_request_failed` (docs), `invalid_parameter` (assumed).
     """
     model = parsed.model
+    given = shortened(parsed.size)
     try:
-        size = parsed.size.lower()
+        size = given.lower()
         size = "auto" if size in AUTO_SIZES else size
         return picture_size(size, parsed.resolution, model.ratios, reference)
     except InvalidSize as error:
         if model.id == GPT_IMAGE_2:
             allowed = " / ".join(model.ratios)
             raise errors.build_request_failed(
-                f"invalid size: {parsed.size}, allowed: {allowed}"
+                f"invalid size: {given}, allowed: {allowed}"
             ) from None
         raise errors.invalid_parameter(str(error)) from None
 
@@ -117,5 +119,5 @@ def _failure_message(failure: str | None) -> str | None:
     """
     if failure is None:
         return None
-    message = without_passwords(failure)
+    message = kept(without_passwords(kept(failure)))
     return f"failed: {message}" if message.lower().startswith("http") else message

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.gateway.json_body import parse_json
 from fake_apimart.generation.input_schema import (
@@ -89,7 +90,8 @@ def _fields_of(body: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     for name in _TAKEN_IN_ANY_CASE:
         value = fields.get(name)
         if isinstance(value, str):
-            word = value.lower()
+            # No word is as long as what is shown, and lower case takes its time.
+            word = shortened(value).lower()
             fields[name] = SYNONYMS[name].get(word, word)
     given = {
         name: value for name, value in fields.items() if value != "" or FIELDS[name] != "string"

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
 from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObject
 
+from fake_apimart.common.caches import ByteCache
+from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.go.url import URLError
@@ -27,16 +28,17 @@ from fake_apimart.worlds.registry import Worlds
 
 MAX_CONCURRENT_CHECKS = 4
 """How many references all requests together read and decode at the same time."""
-CACHED_FILES = 10_000
-"""How many files' checks are cached."""
-MAX_SHOWN_CHARACTERS = 200
-"""How much of a URL an error message shows."""
+CACHE_BYTES = 8 * 1024 * 1024
+"""How much memory the cached checks of files may take."""
+MAX_URL_CHARACTERS = 8192
+"""The longest URL of a reference that is taken (assumed)."""
 UNREADABLE = "cannot be read"
 NOT_FOUND = f"{UNREADABLE} (no such file)"
 EXPIRED = f"{UNREADABLE} (expired)"
 UNDECODABLE = "is no picture that decodes"
 
 _DATA_SCHEME = "data:"
+_BASE64 = ";base64"
 
 
 class References(NamedTuple):
@@ -61,6 +63,8 @@ def check_url(name: str, url: str, *, accepts_base64: bool) -> None:
                 "POST /v1/uploads/images and pass its URL"
             )
         return
+    if len(url) > MAX_URL_CHARACTERS:
+        raise errors.invalid_parameter(f"{name} exceeds {MAX_URL_CHARACTERS} characters")
     try:
         parse_http_url(url)
     except URLError:
@@ -92,7 +96,7 @@ class ReferenceReader:
         self._storage = storage
         self._worlds = worlds
         self._executor = executor
-        self._checks: OrderedDict[str, _Check] = OrderedDict()
+        self._checks: ByteCache[_Check] = ByteCache(CACHE_BYTES)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
     async def read(self, urls: Sequence[str], mask: str | None, own: OwnUrls) -> References:
@@ -108,7 +112,7 @@ class ReferenceReader:
         by_url = dict(zip(unique, results, strict=True))
         for name, url in named.items():
             if problem := by_url[url].problem:
-                return References(failure=f"{name} {problem}: {_shorten(url)}")
+                return References(failure=f"{name} {problem}: {shortened(url)}")
         checks = [by_url[url] for url in urls]
         sizes = [check.size for check in checks if check.size is not None]
         keys = tuple(check.key for check in checks if check.key is not None)
@@ -129,14 +133,13 @@ class ReferenceReader:
             return (await self._check_file(key))._replace(key=key)
 
     async def _check_file(self, key: str) -> _Check:
-        if key in self._checks:
-            return self._checks[key]
+        known = self._checks.get(key)
+        if known is not None:
+            return known
         content = await self.content(key)
         check = await self._decode(content)
         if content is not None:
-            self._checks[key] = check
-        if len(self._checks) > CACHED_FILES:
-            self._checks.popitem(last=False)
+            self._checks.put(key, check)
         return check
 
     async def _decode(self, content: bytes | None) -> _Check:
@@ -172,14 +175,10 @@ class ReferenceReader:
             return b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
 
 
-def _shorten(url: str) -> str:
-    return url if len(url) <= MAX_SHOWN_CHARACTERS else f"{url[:MAX_SHOWN_CHARACTERS]}…"
-
-
 def _decode_data_url(url: str) -> bytes | None:
     """Return the bytes of a base64 `data:` URL, or None if it is malformed or not base64."""
     head, comma, text = url.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
+    if not comma or head[-len(_BASE64) :].lower() != _BASE64:
         return None
     try:
         return base64.b64decode(text, validate=True)

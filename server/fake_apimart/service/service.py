@@ -66,7 +66,7 @@ class Service:
         )
         references = ReferenceReader(storage, self.worlds, self._drawing)
         results = Results(storage, clock, self._drawing, references)
-        self.tasks = Tasks(settings, self.task_store, results)
+        self.tasks = Tasks(settings, self.task_store, self.accounts, results)
         self._callbacks = Callbacks(self.tasks.finished_data)
         self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)
         self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)

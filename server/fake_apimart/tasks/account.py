@@ -3,38 +3,92 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 
 from fake_apimart.tasks.task import Task
 
+MAX_RUNNING = 10_000
+"""How many tasks may be undecided before those that are due are settled without being asked for."""
+CHECKED_AT_ONCE = 10
+"""How many tasks that wait for polls are looked up at once, since another server may count them."""
+
 
 class Account:
-    """The amount that is spent for good, and the tasks whose cost is not yet decided.
+    """The amount that is spent for good, and the costs that are not yet decided.
 
-    `committed` is what will be spent if all tasks complete: never less than `spent`.
+    `committed` is what will be spent if all tasks complete: never less than `spent`. Of a task only
+    its id and its cost are held. Its cost is decided at its end; where that is a poll's doing, the
+    task waits for it, and costs no work meanwhile.
     """
 
     def __init__(self) -> None:
         self.spent = 0.0
         self.committed = 0.0
-        self.known_ids: set[str] = set()
-        self.running: list[tuple[int, str, Task]] = []
-        """A heap ordered by planned end, so that only tasks that are due are checked."""
-        self.overdue: list[Task] = []
-        """Tasks that are past their planned end and still wait for polls."""
+        self._running: list[tuple[int, str, float, bool]] = []
+        """A heap of ends in Unix milliseconds, ids, costs, and whether only a poll ends it."""
+        self._paced: set[str] = set()
+        """Ids of the running tasks that only a poll ends."""
+        self._early: set[str] = set()
+        """Those of them of which a poll has been the last, or may have been."""
+        self._waiting: dict[str, float] = {}
+        """Costs of tasks that are past their planned end and wait for polls, by id."""
+        self._ready: set[str] = set()
+        """Those of them that a poll has ended, or may have."""
 
-    def add(self, task: Task) -> None:
-        """Add a task, unless it is in the account already."""
-        if task.id not in self.known_ids:
-            self.known_ids.add(task.id)
-            self.committed += task.cost
-            heapq.heappush(self.running, (task.planned_end_ms, task.id, task))
+    def add(self, task: Task, *, may_have_ended: bool = False) -> None:
+        """Add a task, once; `may_have_ended` where it is not known whether polls have ended it."""
+        if task.failure is not None:
+            return
+        self.committed += task.cost
+        heapq.heappush(self._running, (_end_ms(task), task.id, task.cost, task.polls > 0))
+        if task.polls:
+            self._paced.add(task.id)
+            if may_have_ended:
+                self._early.add(task.id)
 
-    def take_due(self, now_ms: int) -> list[Task]:
-        """Remove and return the tasks that may have ended by `now_ms`, in Unix milliseconds.
+    @property
+    def is_large(self) -> bool:
+        """Whether so much is undecided that it should be settled."""
+        return len(self._running) > MAX_RUNNING
 
-        The caller must put those that have not ended into `overdue`.
+    def settle(self, now_ms: int) -> None:
+        """Decide the costs of tasks that have ended by `now_ms`, in Unix milliseconds."""
+        while self._running and self._running[0][0] <= now_ms:
+            _, task_id, cost, is_paced = heapq.heappop(self._running)
+            if not is_paced:
+                self.spent += cost
+                continue
+            self._paced.remove(task_id)
+            self._waiting[task_id] = cost
+            if task_id in self._early:
+                self._early.remove(task_id)
+                self._ready.add(task_id)
+
+    def note_last_poll(self, task_id: str) -> None:
+        """Note that a task has had the last poll that it needed."""
+        if task_id in self._paced:
+            self._early.add(task_id)
+        elif task_id in self._waiting:
+            self._ready.add(task_id)
+
+    def take_to_look_up(self) -> list[str]:
+        """Return the ids of tasks that polls may have ended: all that are known, few others.
+
+        Which others changes with each call, so that each has its turn.
         """
-        due, self.overdue = self.overdue, []
-        while self.running and self.running[0][0] <= now_ms:
-            due.append(heapq.heappop(self.running)[2])
-        return due
+        others = list(itertools.islice(self._waiting, CHECKED_AT_ONCE))
+        for task_id in others:
+            self._waiting[task_id] = self._waiting.pop(task_id)
+        ready, self._ready = self._ready, set()
+        return [*ready, *(each for each in others if each not in ready)]
+
+    def decide(self, task_id: str) -> None:
+        """Count the cost of a waiting task that has ended, once."""
+        self.spent += self._waiting.pop(task_id, 0.0)
+
+
+def _end_ms(task: Task) -> int:
+    """Return the first millisecond at which polls may state the task as completed."""
+    end = task.planned_end_ms
+    is_reached = (end - task.created_ms) / 1000 >= task.seconds
+    return end if is_reached else end + 1

@@ -7,18 +7,21 @@ tasks that it creates itself.
 
 from __future__ import annotations
 
+import asyncio
 from weakref import WeakKeyDictionary
 
 from fake_apimart.contract import errors
 from fake_apimart.contract.amounts import MINIMUM_BALANCE, round_amount
 from fake_apimart.tasks.account import Account
-from fake_apimart.tasks.state import state_of
+from fake_apimart.tasks.state import Polls
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
+_PAUSE_AFTER = 50
+"""After how many tasks that are looked up other requests have their turn."""
 
 
 class Accounts:
@@ -35,6 +38,8 @@ class Accounts:
         await self._worlds.note_tasks(world)
         await self._tasks.put(task, world)
         account.add(task)
+        if account.is_large:
+            account.settle(_now_ms(world))
 
     async def require(self, world: World) -> None:
         """Raise `insufficient_balance` where less than the minimum is left; StorageError.
@@ -56,20 +61,29 @@ class Accounts:
     async def spent(self, world: World) -> float:
         """Return the cost of the tasks that have completed by now. Raises StorageError."""
         account = await self._account(world)
-        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
-        due = account.take_due(now_ms)
-        while due:
-            task = due.pop()
+        account.settle(_now_ms(world))
+        to_look_up = account.take_to_look_up()
+        while to_look_up:
+            task_id = to_look_up.pop()
             try:
-                state = state_of(task, now_ms, await self._tasks.polls(task))
+                polls = await self._tasks.polls_of(world, task_id)
             except BaseException:
-                account.overdue += [task, *due]
+                for each in (task_id, *to_look_up):
+                    account.note_last_poll(each)
                 raise
-            if state.completed_ms is None:
-                account.overdue.append(task)
-            elif task.failure is None:
-                account.spent += task.cost
+            if polls.reached_ms is not None:
+                account.decide(task_id)
+            if len(to_look_up) % _PAUSE_AFTER == _PAUSE_AFTER - 1:
+                await asyncio.sleep(0)
         return account.spent
+
+    async def count_poll(self, task: Task, world: World) -> Polls:
+        """Count a poll of `task`, and return the polls before it. Raises StorageError."""
+        polls = await self._tasks.count_poll(task, world)
+        account = self._accounts.get(world)
+        if account is not None and polls.reached_ms is not None:
+            account.note_last_poll(task.id)
+        return polls
 
     async def remaining(self, world: World) -> float:
         """Return the remaining balance, at least 0. Raises StorageError."""
@@ -81,10 +95,14 @@ class Accounts:
             account = Account()
             if world.has_tasks:
                 async for task in self._tasks.all_of(world):
-                    account.add(task)
+                    account.add(task, may_have_ended=True)
             # Another request may have loaded the account meanwhile: the first one wins.
             account = self._accounts.setdefault(world, account)
         return account
+
+
+def _now_ms(world: World) -> int:
+    return world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
 
 
 def _left(world: World, spent: float) -> float:

@@ -12,6 +12,7 @@ from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.gateway.json_body import parse_json, read_body
 from fake_apimart.go.json import match_fields
 from fake_apimart.settings.settings import Settings
+from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.answers import page_answer, poll_answer, task_data
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.state import Polls, TaskState, state_of
@@ -33,10 +34,12 @@ class Tasks:
         self,
         settings: Settings,
         tasks: TaskStore,
+        accounts: Accounts,
         results: Results,
     ) -> None:
         self._settings = settings
         self._tasks = tasks
+        self._accounts = accounts
         self._results = results
 
     async def get(self, exchange: Exchange) -> Response:
@@ -73,7 +76,7 @@ class Tasks:
         task = await self._tasks.get(world, task_id)
         if task is None:
             return None
-        state = _state(task, world, await self._tasks.count_poll(task, world))
+        state = _state(task, world, await self._accounts.count_poll(task, world))
         base_url = exchange.base_url(self._settings.public_url)
         return await self._data(task, state, world, base_url)
 

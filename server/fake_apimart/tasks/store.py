@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 
 from fake_apimart_storage import Storage
 
+from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.tasks.state import Polls
@@ -24,8 +24,8 @@ TASK_PREFIX = "task/"
 POLLS_PREFIX = "polls/"
 LIFE_SECONDS = 30 * 86_400
 """How long a task and its count of polls are stored, in real time."""
-CACHED_TASKS = 10_000
-"""How many tasks are cached in memory."""
+CACHE_BYTES = 64 * 1024 * 1024
+"""How much memory the cached tasks may take."""
 
 _ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -37,7 +37,7 @@ class TaskStore:
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
-        self._cache: OrderedDict[str, Task] = OrderedDict()
+        self._cache: ByteCache[Task] = ByteCache(CACHE_BYTES)
 
     async def put(self, task: Task, world: World) -> None:
         """Store a new task, unless its world is gone by then. Raises StorageError."""
@@ -50,11 +50,11 @@ class TaskStore:
 
     async def get(self, world: World, task_id: str) -> Task | None:
         """Return the task, or None if this world has none of this id. Raises StorageError."""
+        if not _ID.fullmatch(task_id):
+            return None
         task = self._cache.get(task_id)
         if task is not None:
             return task if task.world == world.name else None
-        if not _ID.fullmatch(task_id):
-            return None
         text = await read_json(self._storage, _key(world.name, task_id), self._clock.time_ns())
         if text is None:
             return None
@@ -70,18 +70,15 @@ class TaskStore:
                 yield task
 
     def _cache_task(self, task: Task, world: World) -> None:
-        if world.gone:
-            return
-        self._cache[task.id] = task
-        if len(self._cache) > CACHED_TASKS:
-            self._cache.popitem(last=False)
+        if not world.gone:
+            self._cache.put(task.id, task)
 
     async def forget(self, world: World) -> None:
         """Delete a world's tasks from cache and storage. Raises StorageError."""
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
             keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
             for key in keys:
-                self._cache.pop(key.rpartition("/")[2], None)
+                self._cache.drop(key.rpartition("/")[2])
                 await self._storage.delete(key)
 
     def clear_cache(self) -> None:
@@ -92,7 +89,14 @@ class TaskStore:
         """Return the polls of `task` so far, without counting one. Raises StorageError."""
         if not task.polls:
             return Polls()
-        text = await read_json(self._storage, _polls_key(task), self._clock.time_ns())
+        return await self._read_polls(_polls_key(task.world, task.id))
+
+    async def polls_of(self, world: World, task_id: str) -> Polls:
+        """Return the polls so far of a task that takes a number of polls. Raises StorageError."""
+        return await self._read_polls(_polls_key(world.name, task_id))
+
+    async def _read_polls(self, key: str) -> Polls:
+        text = await read_json(self._storage, key, self._clock.time_ns())
         return Polls(*json.loads(text)) if text is not None else Polls()
 
     async def count_poll(self, task: Task, world: World) -> Polls:
@@ -104,7 +108,7 @@ class TaskStore:
             now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
             before = before._replace(reached_ms=now_ms)
         after = before._replace(so_far=min(before.so_far + 1, task.polls))
-        await self._write(_polls_key(task), json.dumps(after).encode(), world)
+        await self._write(_polls_key(task.world, task.id), json.dumps(after).encode(), world)
         return before
 
 
@@ -112,5 +116,5 @@ def _key(world: str, task_id: str) -> str:
     return f"{TASK_PREFIX}{world}/{task_id}"
 
 
-def _polls_key(task: Task) -> str:
-    return f"{POLLS_PREFIX}{task.world}/{task.id}"
+def _polls_key(world: str, task_id: str) -> str:
+    return f"{POLLS_PREFIX}{world}/{task_id}"

@@ -6,11 +6,13 @@ its prompt, `[fake: seconds=30]`, which works from any client without a change t
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 
@@ -18,6 +20,11 @@ FAILED_ON_PURPOSE = "task failed on purpose"
 MAX_SECONDS = 86_400.0
 """Longest duration that a request can set."""
 MAX_POLLS = 1_000_000
+
+MARKED_CHARACTERS = 100_000
+"""How much of a prompt is searched for markers."""
+MAX_MARKERS = 100
+"""How many markers of a prompt are read, and how many parts one may have."""
 
 _MARKER = re.compile(r"\[fake\b:?([^\]]*)(\]?)", re.IGNORECASE)
 _METADATA_FIELDS = {"outcome", "message", "seconds", "polls"}
@@ -40,11 +47,14 @@ class Outcome:
 def outcome_of(prompt: str, metadata: dict[str, Any] | None, server: Outcome) -> Outcome:
     """Return the outcome of a task. Raises `invalid_parameter`, whose message says what is valid.
 
-    Markers in the prompt override the metadata, and that overrides the server's outcome.
+    Markers in the prompt override the metadata, and that overrides the server's outcome. What
+    exceeds MARKED_CHARACTERS or MAX_MARKERS is text like any other.
     """
     outcome = _apply_metadata((metadata or {}).get("fake_apimart"), server)
-    for match in _MARKER.finditer(prompt):
-        outcome = _apply_marker(match, outcome)
+    searched = prompt[:MARKED_CHARACTERS]
+    for match in itertools.islice(_MARKER.finditer(searched), MAX_MARKERS):
+        if match[2] or len(prompt) == len(searched):
+            outcome = _apply_marker(match, outcome)
     return outcome
 
 
@@ -90,14 +100,17 @@ def _apply_marker(match: re.Match[str], outcome: Outcome) -> Outcome:
     try:
         if not match[2]:
             raise ValueError("the bracket is not closed")
-        for part in match[1].split(";"):
+        parts = match[1].split(";", MAX_MARKERS)
+        if len(parts) > MAX_MARKERS:
+            raise ValueError("too many parts")
+        for part in parts:
             name, _, value = part.strip().partition("=")
             outcome = MARKERS[name.strip().lower()][1](outcome, value.strip())
     except (KeyError, ValueError):
         expected = ", ".join(form for form, _ in MARKERS.values())
         raise errors.invalid_parameter(
-            f"marker {match[0]} in prompt does not parse: expected [fake: PART; PART] with parts "
-            f"{expected}"
+            f"marker {shortened(match[0])} in prompt does not parse: expected [fake: PART; PART] "
+            f"with parts {expected}"
         ) from None
     return outcome
 

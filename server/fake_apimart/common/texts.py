@@ -1,0 +1,19 @@
+"""Texts of any length, cut to what is kept of them or shown of them."""
+
+from __future__ import annotations
+
+SHOWN_CHARACTERS = 200
+"""How much of a client's text an error message shows."""
+KEPT_BYTES = 8 * 1024
+"""How much is kept of each text that a client may make as long as it likes, in UTF-8."""
+
+
+def shortened(text: str) -> str:
+    """Return `text` as an error message shows it: with an ellipsis where it goes on."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def kept(text: str) -> str:
+    """Return the beginning of `text` that is kept: whole characters, KEPT_BYTES at most."""
+    start = text[:KEPT_BYTES].encode("utf-8", "replace")
+    return start[:KEPT_BYTES].decode("utf-8", "ignore")
