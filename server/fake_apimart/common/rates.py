@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections import deque
 
+LARGEST = 10**9
+"""Of both the requests of a rate and the seconds of its window."""
+
 _NANOSECONDS = 1_000_000_000
 
 
@@ -17,9 +20,12 @@ def parse_rate(text: str) -> tuple[int, int]:
     from limits import parse_many
 
     rates = parse_many(text)
-    if len(rates) != 1 or rates[0].amount < 1:
-        raise ValueError("not one rate of at least one request")
-    return rates[0].amount, rates[0].get_expiry()
+    if len(rates) != 1:
+        raise ValueError("not one rate")
+    amount, seconds = rates[0].amount, rates[0].get_expiry()
+    if not (1 <= amount <= LARGEST and 1 <= seconds <= LARGEST):
+        raise ValueError(f"not 1 to {LARGEST} requests in as many seconds")
+    return amount, seconds
 
 
 class RateLimit:

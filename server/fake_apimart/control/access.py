@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from fake_apimart.common.addresses import comparable_host
 from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
+from fake_apimart.control.body import read_body
 from fake_apimart.control.target import service_of
 from fake_apimart.go.url import URLError, parse
 from fake_apimart.settings.names import variable_of
@@ -42,7 +43,7 @@ class ControlRoute(APIRoute):
 
         async def handle_allowed(request: Request) -> Response:
             check(request, service_of(request).settings)
-            return await handle(request)
+            return await handle(await read_body(request) if self.body_field else request)
 
         return handle_allowed
 

@@ -1,10 +1,29 @@
-"""What request bodies of the control API have in common: unknown fields are refused."""
+"""Bodies of control requests: how they are read, within bounds, and what they have in common."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, model_validator
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from fake_apimart.control import refusals
+from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.go.json import MAX_INTEGER_DIGITS
+from fake_apimart.go.json_scanner import Scanner
+from fake_apimart.go.textproto import EOF
+from fake_apimart.http.request_body import LimitedBody
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_SHOWN_CHARACTERS = 100
+"""How much of a value that is refused the refusal states."""
+MAX_DEPTH = 100
+"""How many arrays and objects may stand in one another."""
 
 
 class Body(BaseModel):
@@ -37,4 +56,95 @@ def require_one_of(value: str, valid: tuple[str, ...], what: str) -> str:
 
 def _shown(text: str) -> str:
     """Return `text` as it can be stated in an error: Pydantic refuses messages with surrogates."""
-    return text.encode("utf-8", "replace").decode()
+    return text[:MAX_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def is_text(value: Any) -> bool:
+    """Return whether no string in a JSON value has a surrogate, which is half a character."""
+    try:
+        "".join(_strings_in(value)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _strings_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        # A half at the end of one string makes no whole with one at the next one's beginning.
+        yield f"{value}\n"
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield f"{name}\n"
+            yield from _strings_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings_in(each)
+
+
+class ReadRequest(Request):
+    """A request whose body has been read, as `content`."""
+
+    def __init__(self, request: Request, content: bytes) -> None:
+        super().__init__(request.scope, self._receive_content)
+        self._content = content
+
+    async def _receive_content(self) -> Message:
+        return {"type": "http.request", "body": self._content, "more_body": False}
+
+    async def json(self) -> Any:
+        """Return the value of the body. Raises `invalid_call`."""
+        try:
+            return _parse(self._content)
+        except RecursionError:
+            reason = "exceeded max depth"
+        except json.JSONDecodeError as error:
+            reason = error.msg
+        except ValueError as error:
+            reason = str(error)
+        raise refusals.invalid_call(f"the body is not valid JSON: {reason}")
+
+
+async def read_body(request: Request) -> ReadRequest:
+    """Read the body of a control request, and refuse it before it is parsed if it is too large.
+
+    Raises `too_large`, and `invalid_call` where it ends too early.
+    """
+    body = LimitedBody(exchange_of(request.scope).body, MAX_BODY_BYTES)
+    try:
+        content = await body.read()
+    except ClientDisconnect:
+        raise refusals.invalid_call("the body ended too early") from None
+    if body.is_too_large:
+        raise refusals.too_large(MAX_BODY_BYTES)
+    if body.ending != EOF:
+        raise refusals.invalid_call(body.ending)
+    return ReadRequest(request, content)
+
+
+def _parse(content: bytes) -> Any:
+    """Return the value of a body. Raises ValueError, RecursionError."""
+    if content.count(b"[") + content.count(b"{") > MAX_DEPTH:
+        Scanner(content, MAX_DEPTH).scan()
+    return json.loads(
+        content.decode(),
+        parse_int=_integer,
+        parse_float=_finite,
+        parse_constant=_refuse_constant,
+    )
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_INTEGER_DIGITS:
+        raise ValueError(f"a number has more than {MAX_INTEGER_DIGITS} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:MAX_SHOWN_CHARACTERS]} is too large a number")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

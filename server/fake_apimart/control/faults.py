@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,9 +13,10 @@ from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RuleAnswer, RulesAnswer
-from fake_apimart.control.body import Body, example, require_one_of
+from fake_apimart.control.body import Body, example, is_text, require_one_of
 from fake_apimart.control.target import TargetDep
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.go.json import marshal
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.worlds.faults import ERRORS, MAX_RULES, Faults, RawAnswer, Rule, errors_of
 
@@ -99,11 +99,9 @@ class RuleBody(Body):
                 raise ValueError(f"body_base64: {error}") from None
         if self.body is None:
             return b""
-        text = self.body if isinstance(self.body, str) else _json_of(self.body)
-        try:
-            return text.encode()
-        except UnicodeEncodeError:
-            raise ValueError("body has a surrogate, which is no text") from None
+        if not is_text(self.body):
+            raise ValueError("body has a surrogate, which is no text")
+        return self.body.encode() if isinstance(self.body, str) else marshal(self.body)
 
     def _raw_headers(self) -> tuple[tuple[str, str], ...]:
         """Return a raw answer's headers, with the type of a body that is JSON."""
@@ -144,11 +142,6 @@ class RuleBody(Body):
             self.after,
             source=self.model_dump(exclude_none=True, exclude={"operation", "times", "after"}),
         )
-
-
-def _json_of(value: JsonValue) -> str:
-    """Return `value` as JSON, as the vendor's server writes it. Raises ValueError."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @router.get("", response_model=RulesAnswer)

@@ -12,6 +12,11 @@ def invalid_call(message: str) -> ApiError:
     return ApiError(400, message, INVALID_REQUEST)
 
 
+def too_large(maximum: int) -> ApiError:
+    """Refuse a body of more than `maximum` bytes."""
+    return ApiError(413, f"the body is larger than {maximum} bytes", INVALID_REQUEST)
+
+
 def not_json() -> ApiError:
     """Refuse a request that changes state and that a form on any web page could send."""
     return ApiError(415, "Content-Type must be application/json", INVALID_REQUEST)

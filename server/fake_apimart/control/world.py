@@ -12,7 +12,7 @@ from fake_apimart.common.rates import parse_rate
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
-from fake_apimart.control.body import Body, example
+from fake_apimart.control.body import Body, example, is_text
 from fake_apimart.control.target import TargetDep
 from fake_apimart.service.service import Service
 from fake_apimart.settings.settings import Settings
@@ -33,10 +33,20 @@ def _check_rate(value: str) -> str:
     return value
 
 
+def _check_text(value: str) -> str:
+    if not is_text(value):
+        raise ValueError("a surrogate is no text")
+    return value
+
+
+_CHECKS = {"rate_limit": _check_rate, "task_failure": _check_text}
+
+
 def _field(name: str) -> Any:
     """Return a field for a setting with its type and checks in Settings, and null allowed."""
     field = Settings.model_fields[name]
-    checks = [AfterValidator(_check_rate)] if name == "rate_limit" else field.metadata
+    own = _CHECKS.get(name)
+    checks = [AfterValidator(own)] if own else field.metadata
     field_type: Any = Annotated[field.annotation, *checks] if checks else field.annotation
     description = f"{field.description} null for the server's."
     return field_type | None, Field(default=None, description=description)

@@ -15,6 +15,7 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.go.json import marshal
 from fake_apimart.worlds.world import World
 
 HEADER = "Idempotency-Key"
@@ -78,7 +79,7 @@ class Idempotency:
     async def save(self, world: World, key: str, body: bytes, task_id: str) -> None:
         """Store that `key` with this `body` stands for `task_id`. Raises StorageError."""
         name = _record_key(world, key)
-        text = json.dumps([_digest(body), task_id, world.clock.time_ns()]).encode()
+        text = marshal([_digest(body), task_id, world.clock.time_ns()])
         await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
         await world.discard_if_gone(self._storage, name)
 

@@ -15,8 +15,18 @@ MAX_INTEGER_DIGITS = 640
 """A longer integer is read as a float: Python may be configured to convert no more digits."""
 MOST_REPLACED = 100_000
 """How many bytes that are not UTF-8, and how many halves of characters, become U+FFFD each."""
+WRITTEN_DEPTH = 100
+"""What is nested deeper may be written as null: most parsers have limits, and so has Python."""
 
-__all__ = ["MAX_DEPTH", "JSONError", "fault_at_start", "marshal", "match_fields", "unmarshal"]
+__all__ = [
+    "MAX_DEPTH",
+    "JSONError",
+    "fault_at_start",
+    "marshal",
+    "marshal_exactly",
+    "match_fields",
+    "unmarshal",
+]
 
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
@@ -28,13 +38,47 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def marshal(value: Any) -> bytes:
-    """Encode as `json.Marshal` does: compact, keys in insertion order, HTML characters escaped."""
+    """Encode as `json.Marshal` does: compact, keys in insertion order, HTML characters escaped.
+
+    It never fails, so that no value spoils the answer that it is a part of: null stands for what
+    JSON has no form for, such as infinite numbers, and for what is nested too deep to be encoded.
+    """
+    try:
+        return marshal_exactly(value)
+    except (ValueError, TypeError, RecursionError):
+        return marshal_exactly(_writable(value, WRITTEN_DEPTH))
+
+
+def marshal_exactly(value: Any) -> bytes:
+    """Do as `marshal`, but raise ValueError where null would have to stand for something else.
+
+    Raises TypeError for what JSON has no type for, RecursionError for what is nested too deep.
+    """
     return _ESCAPED.sub(_escape, _ENCODER.encode(value)).encode()
+
+
+def _writable(value: Any, depth: int) -> Any:
+    """Return `value` with null for what cannot be written, and for what is deeper than `depth`."""
+    if isinstance(value, dict | list | tuple):
+        if depth == 0:
+            return None
+        if isinstance(value, dict):
+            return {_name(name): _writable(each, depth - 1) for name, each in value.items()}
+        return [_writable(each, depth - 1) for each in value]
+    try:
+        _ENCODER.encode(value)
+    except (ValueError, TypeError):
+        return None
+    return value
 
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return "\\ufffd" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
+
+
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else repr(_writable(value, 0))
 
 
 def unmarshal(data: bytes, max_depth: int = MAX_DEPTH) -> Any:

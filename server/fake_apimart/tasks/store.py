@@ -16,6 +16,7 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import Polls
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
@@ -108,7 +109,7 @@ class TaskStore:
             now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
             before = before._replace(reached_ms=now_ms)
         after = before._replace(so_far=min(before.so_far + 1, task.polls))
-        await self._write(_polls_key(task.world, task.id), json.dumps(after).encode(), world)
+        await self._write(_polls_key(task.world, task.id), marshal(after), world)
         return before
 
 

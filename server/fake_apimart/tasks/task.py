@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from fake_apimart.go.json import marshal
+
 _MILLISECONDS_PER_SECOND = 1000
 
 
@@ -51,7 +53,7 @@ class Task:
         return self.created_ms + round(self.seconds * _MILLISECONDS_PER_SECOND)
 
     def to_json(self) -> bytes:
-        return json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode()
+        return marshal(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: bytes) -> Task:

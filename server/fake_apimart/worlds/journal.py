@@ -10,7 +10,7 @@ from typing import Any
 from fake_apimart.common.addresses import without_passwords
 from fake_apimart.contract.api_key import QUERY, is_read_in_query, redacted
 from fake_apimart.contract.operations import BY_NAME
-from fake_apimart.go.json import marshal, unmarshal
+from fake_apimart.go.json import marshal_exactly, unmarshal
 from fake_apimart.go.url import parse_query
 
 MAX_ENTRIES = 1000
@@ -152,7 +152,7 @@ class Entry:
         text = without_passwords(self.body.decode("utf-8", "surrogateescape"))
         body = text.encode("utf-8", "surrogateescape")
         try:
-            written = marshal(unmarshal(body, MAX_BODY_DEPTH)).decode()
+            written = marshal_exactly(unmarshal(body, MAX_BODY_DEPTH)).decode()
         except ValueError:
             return body.decode("utf-8", "replace")
         # Written anew, a URL has no escapes any more that hide what it is.

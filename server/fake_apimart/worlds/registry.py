@@ -8,7 +8,6 @@ alone.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -17,6 +16,7 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.common.waits import wait_for_event
+from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import journal, magic_keys
 from fake_apimart.worlds.journal import Entry
@@ -187,7 +187,7 @@ class Worlds:
             if not state:
                 await self._storage.delete(key)
                 return
-            text = json.dumps(state).encode()
+            text = marshal(state)
             await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
             await world.discard_if_gone(self._storage, key)
 
