@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from fake_apimart.common.json_values import MAX_VALUES, has_too_many_values
 from fake_apimart.control import refusals
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import MAX_INTEGER_DIGITS
@@ -123,6 +124,8 @@ async def read_body(request: Request) -> ReadRequest:
 
 def _parse(content: bytes) -> Any:
     """Return the value of a body. Raises ValueError, RecursionError."""
+    if has_too_many_values(content):
+        raise ValueError(f"it has more than {MAX_VALUES} values")
     if content.count(b"[") + content.count(b"{") > MAX_DEPTH:
         Scanner(content, MAX_DEPTH).scan()
     return json.loads(
