@@ -108,7 +108,7 @@ class ReadRequest(Request):
 async def read_body(request: Request) -> ReadRequest:
     """Read the body of a control request, and refuse it before it is parsed if it is too large.
 
-    Raises `too_large`, and `invalid_call` where it ends too early.
+    Raises `too_large`, and `invalid_call` where it ends too early or has too many values.
     """
     body = LimitedBody(exchange_of(request.scope).body, MAX_BODY_BYTES)
     try:
@@ -119,13 +119,13 @@ async def read_body(request: Request) -> ReadRequest:
         raise refusals.too_large(MAX_BODY_BYTES)
     if body.ending != EOF:
         raise refusals.invalid_call(body.ending)
+    if has_too_many_values(content):
+        raise refusals.invalid_call(f"the body has more than {MAX_VALUES} values")
     return ReadRequest(request, content)
 
 
 def _parse(content: bytes) -> Any:
     """Return the value of a body. Raises ValueError, RecursionError."""
-    if has_too_many_values(content):
-        raise ValueError(f"it has more than {MAX_VALUES} values")
     if content.count(b"[") + content.count(b"{") > MAX_DEPTH:
         Scanner(content, MAX_DEPTH).scan()
     return json.loads(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from http import HTTPStatus
 
 from fake_apimart_storage import Chunk
@@ -16,6 +17,9 @@ from fake_apimart.http.request_body import Body
 
 MAX_DECODED_BYTES = 256 * 1024
 """How much is decoded at once: a body that grows a thousandfold must not fill the memory."""
+
+CODED_BYTES = 16 * 1024
+"""How many coded bytes are looked at at once: each twenty of them may be a member of their own."""
 
 HEADER = b"content-encoding"
 _GZIP = b"gzip"
@@ -48,6 +52,7 @@ class GzipBody:
         self.has_ended = False
         self._body = body
         self._reader = Reader()
+        self._coded: deque[bytes] = deque()
 
     async def begin(self) -> bool:
         """Read the header; return False if the body is empty.
@@ -56,11 +61,11 @@ class GzipBody:
         """
         is_empty = True
         while not self._reader.begin():
-            if self._body.has_ended:
+            if self._is_at_end:
                 if is_empty and self._body.ending == EOF:
                     return False
                 raise GzipError(self._reader.finish())
-            coded = b"".join(await self._body.take())
+            coded = await self._take_coded()
             is_empty = is_empty and not coded
             self._reader.feed(coded)
         return True
@@ -77,12 +82,25 @@ class GzipBody:
             await asyncio.sleep(0)
             if decoded:
                 return [decoded]
-            if self._body.has_ended:
+            if self._is_at_end:
                 is_cut = self._body.ending != EOF
                 self._end(self._body.ending if is_cut else self._reader.finish())
                 break
-            self._reader.feed(b"".join(await self._body.take()))
+            self._reader.feed(await self._take_coded())
         return []
+
+    @property
+    def _is_at_end(self) -> bool:
+        return self._body.has_ended and not self._coded
+
+    async def _take_coded(self) -> bytes:
+        """Return the next coded bytes, none at the end of the body. Raises ClientDisconnect."""
+        if not self._coded:
+            coded = b"".join(await self._body.take())
+            self._coded.extend(
+                coded[start : start + CODED_BYTES] for start in range(0, len(coded), CODED_BYTES)
+            )
+        return self._coded.popleft() if self._coded else b""
 
     def _end(self, ending: str) -> None:
         self.ending = ending

@@ -10,7 +10,12 @@ from fake_apimart.contract import response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.gateway.json_body import read_body
-from fake_apimart.generation.idempotency import REPLAYED_HEADER, Idempotency, idempotency_key_of
+from fake_apimart.generation.idempotency import (
+    REPLAYED_HEADER,
+    Idempotency,
+    digest_of,
+    idempotency_key_of,
+)
 from fake_apimart.generation.planning import Planner
 from fake_apimart.generation.request import GenerationRequest, parse_request
 from fake_apimart.pictures.own_urls import OwnUrls
@@ -53,14 +58,15 @@ class Generations:
         body = await read_body(exchange)
         if key is None:
             return self._answer(exchange, await self._create_task(exchange, body))
+        digest = await digest_of(body)
         async with self._idempotency.lock(world, key):
-            task_id = await self._idempotency.find_task_id(world, key, body)
+            task_id = await self._idempotency.find_task_id(world, key, digest)
             if task_id is not None:
                 answer = self._answer(exchange, task_id)
                 answer.headers[REPLAYED_HEADER] = "true"
                 return answer
             task_id = await self._create_task(exchange, body)
-            await self._idempotency.save(world, key, body, task_id)
+            await self._idempotency.save(world, key, digest, task_id)
         return self._answer(exchange, task_id)
 
     async def _create_task(self, exchange: Exchange, body: bytes) -> str:

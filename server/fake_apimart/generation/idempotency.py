@@ -25,6 +25,8 @@ KEY_PREFIX = "idempotency/"
 LIFE_SECONDS = 86_400
 """How long a key stands for its task, by the world's clock (docs)."""
 MAX_KEY_CHARACTERS = 191
+INLINE_BYTES = 1024 * 1024
+"""The largest body that is hashed at once: hashing lets other threads run, unlike parsing."""
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _VALID_KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_CHARACTERS}}}")
@@ -61,25 +63,26 @@ class Idempotency:
             if users > 1:
                 self._locks[name] = lock, users - 1
 
-    async def find_task_id(self, world: World, key: str, body: bytes) -> str | None:
+    async def find_task_id(self, world: World, key: str, digest: str) -> str | None:
         """Return the id of the task that `key` stands for, or None if the key is new or expired.
 
-        Raises `idempotency_key_reused` if the key was used with another body, StorageError.
+        `digest` is that of the request's body. Raises `idempotency_key_reused` if the key was used
+        with another body, StorageError.
         """
         text = await read_json(self._storage, _record_key(world, key), self._clock.time_ns())
         if text is None:
             return None
-        digest, task_id, used_ns = json.loads(text)
+        used_digest, task_id, used_ns = json.loads(text)
         if world.clock.time_ns() >= used_ns + LIFE_SECONDS * _NANOSECONDS_PER_SECOND:
             return None
-        if digest != _digest(body):
+        if digest != used_digest:
             raise errors.idempotency_key_reused()
         return str(task_id)
 
-    async def save(self, world: World, key: str, body: bytes, task_id: str) -> None:
-        """Store that `key` with this `body` stands for `task_id`. Raises StorageError."""
+    async def save(self, world: World, key: str, digest: str, task_id: str) -> None:
+        """Store that `key`, with a body of this `digest`, is `task_id`. Raises StorageError."""
         name = _record_key(world, key)
-        text = marshal([_digest(body), task_id, world.clock.time_ns()])
+        text = marshal([digest, task_id, world.clock.time_ns()])
         await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
         await world.discard_if_gone(self._storage, name)
 
@@ -88,6 +91,13 @@ class Idempotency:
         keys = [entry.key async for entry in self._storage.entries(f"{KEY_PREFIX}{world}/")]
         for key in keys:
             await self._storage.delete(key)
+
+
+async def digest_of(body: bytes) -> str:
+    """Return a hash of all bytes of a body; a large one is hashed in a thread."""
+    if len(body) <= INLINE_BYTES:
+        return _digest(body)
+    return await asyncio.to_thread(_digest, body)
 
 
 def _digest(body: bytes) -> str:

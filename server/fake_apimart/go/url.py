@@ -12,6 +12,10 @@ from urllib.parse import unquote_to_bytes
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.go import strconv
 
+MAX_PARAMETERS = 10_000
+"""How many parameters a query may have (go); more are an error."""
+TOO_MANY_PARAMETERS = "number of URL query parameters exceeded limit"
+
 _SAFE = "$&+:=@"
 """What `url.PathEscape` keeps beside the unreserved characters, which `percent_encode` keeps."""
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
@@ -175,7 +179,12 @@ def path_escape(segment: bytes) -> str:
 
 
 def parse_query(query: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield names and values as `url.ParseQuery` does, which leaves out pairs with an error."""
+    """Yield names and values as `url.ParseQuery` does, which leaves out pairs with an error.
+
+    A query of more than MAX_PARAMETERS has none.
+    """
+    if query.count(b"&") >= MAX_PARAMETERS:
+        return
     for pair in query.split(b"&"):
         if pair and b";" not in pair and not _BAD_ESCAPE.search(pair):
             name, _, value = pair.replace(b"+", b" ").partition(b"=")
@@ -190,6 +199,8 @@ def query_error(query: bytes) -> str | None:
     """
     if not query:
         return None
+    if query.count(b"&") >= MAX_PARAMETERS:
+        return TOO_MANY_PARAMETERS
     error = None
     for pair in query.split(b"&"):
         if b";" in pair:
