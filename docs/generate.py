@@ -85,7 +85,9 @@ The metadata of a request can set the outcome too: `{"fake_apimart": {"outcome":
 "message": "…", "seconds": 5, "polls": 3}}`. Markers take precedence over metadata, and metadata
 over the server's settings (`FAKE_APIMART_TASK_SECONDS`, `_TASK_POLLS`, `_TASK_FAILURE`). A task
 ends when both its `seconds` and its `polls` have passed. Markers or metadata that do not parse are
-rejected with a 400 that states what was expected.
+rejected with a 400 that states what was expected. Markers are looked for in the first 100,000
+characters of a prompt, and the first 100 of them count; the rest is text like any other. A task
+keeps the first 8 KB of its prompt and of its `fail=MESSAGE`.
 
 ## What results look like
 
@@ -216,6 +218,8 @@ CONTROL_TAIL = """
 - A server keeps at most {worlds:,} worlds in memory, {entries:,} requests of each, and in total
   {megabytes} MiB of requests. Beyond that, the data that was unused longest is evicted first; an
   evicted world loses its rules and journal.
+- A call whose body is cut off, or whose chunks are malformed, does nothing and is a 400. So is a
+  body of more than 100,000 values.
 - Setting a clock back makes expired files available again, because files are deleted from the
   storage by real time only.
 - The `sha256` of an upload is computed from the stored file when it is requested.

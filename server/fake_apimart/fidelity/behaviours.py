@@ -214,7 +214,14 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("go",),
         ),
         Behaviour("the error texts for other invalid fields", ("assumed",)),
-        Behaviour("the largest JSON body: 64 MiB", ("assumed",)),
+        Behaviour(
+            "the largest JSON body: 64 MiB, 100,000 values, 8,192 characters of a reference's URL",
+            ("assumed",),
+        ),
+        Behaviour("a body that is cut or malformed, by Go's rules, makes no task: 400", ("go",)),
+        Behaviour(
+            "more than 10,000 parameters in a query count as none, an upload's as a fault", ("go",)
+        ),
         Behaviour(
             "a size that gpt-image-2 does not have, and moderation: 500 `build_request_failed: …`",
             ("docs",),

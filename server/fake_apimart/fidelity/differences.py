@@ -30,6 +30,12 @@ DIFFERENCES = (
         "The error for corrupt gzip data, `flate: corrupt input before offset N`, names the byte "
         "at which zlib knows it. For a broken table of codes Go may name an earlier one."
     ),
+    (
+        "Of a prompt and a model's name the first 8 KB are kept and drawn. Markers are looked for "
+        "in the first 100,000 characters of a prompt, and the first 100 of them count. Of bytes "
+        "that are not UTF-8 in a JSON body the first 100,000 are read as U+FFFD each, as in Go, "
+        "and further ones as question marks."
+    ),
     ("Responses above 2,048 bytes have a `Content-Length`. Go sends them in chunks."),
     (
         "What Go answers to malformed quoted-printable in a form part *without a name*, to a "
