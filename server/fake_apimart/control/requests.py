@@ -16,7 +16,8 @@ from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TargetDep
 from fake_apimart.service.service import Service
-from fake_apimart.worlds.journal import MAX_ENTRIES, Entry
+from fake_apimart.worlds.entry import Entry
+from fake_apimart.worlds.journal import MAX_ENTRIES
 
 router = APIRouter(prefix="/_fake/requests", tags=["control: requests"], route_class=ControlRoute)
 

@@ -19,7 +19,7 @@ from fake_apimart.common.waits import wait_for_event
 from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import journal, magic_keys
-from fake_apimart.worlds.journal import Entry
+from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.world import World, name_of
