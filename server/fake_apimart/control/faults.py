@@ -18,7 +18,15 @@ from fake_apimart.control.target import TargetDep
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
-from fake_apimart.worlds.faults import ERRORS, MAX_RULES, Faults, RawAnswer, Rule, errors_of
+from fake_apimart.worlds.faults import (
+    ERRORS,
+    MAX_BYTES,
+    MAX_RULES,
+    Faults,
+    RawAnswer,
+    Rule,
+    errors_of,
+)
 
 router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
@@ -155,10 +163,13 @@ async def add_fault(body: RuleBody, target: TargetDep, request: Request) -> Resp
     """Add a rule; rules fire in the order they were added, a world's own before the server's."""
     if body.socket is not None and exchange_of(request.scope).connection is None:
         raise refusals.needs_own_server(body.socket)
-    faults = target.world_or_server.faults
-    if len(faults.rules) >= MAX_RULES:
+    world = target.world_or_server
+    if len(world.faults.rules) >= MAX_RULES:
         raise refusals.invalid_call(f"there are {MAX_RULES} rules already")
-    return JSONResponse(_to_json(faults.add(body.to_rule())))
+    rule = body.to_rule()
+    if not target.service.worlds.add_rule(world, rule):
+        raise refusals.invalid_call(f"the rules of all worlds take {MAX_BYTES} bytes at the most")
+    return JSONResponse(_to_json(rule))
 
 
 @router.delete("", response_model=RulesAnswer, responses={404: {}})

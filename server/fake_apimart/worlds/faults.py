@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import BY_NAME
@@ -19,6 +20,8 @@ from fake_apimart.http.socket_faults import BEFORE, SOCKET_FAULTS
 
 MAX_RULES = 1000
 """Rules per world."""
+MAX_BYTES = 16 * 1024 * 1024
+"""Estimated size of the rules of all worlds of a server together."""
 _PAGE_EXCESS = 4 * 1024 * 1024
 """Bytes by which the file in the page's example of `file_too_large` exceeds the limit (page)."""
 _LIVE_REMAINING = 0.01357
@@ -100,6 +103,7 @@ class Rule:
 
     The first `after` requests pass; the next `times` get the fault, or all if that is None. At most
     one of `error`, `answer` and `socket` is set; a delay of `delay` seconds comes before it.
+    `bytes` is the estimated memory that it takes.
     `passed`, `reserved` and `used` count the requests that passed, are running and got the fault.
     """
 
@@ -111,6 +115,7 @@ class Rule:
     times: int | None = 1
     after: int = 0
     id: int = 0
+    bytes: int = 0
     used: int = 0
     passed: int = 0
     reserved: int = field(default=0, repr=False)
@@ -163,13 +168,22 @@ class Faults:
         """Remove all rules but the permanent ones, which come from the world's magic key."""
         self.rules = []
         for rule in self._permanent:
-            self.add(rule)
+            self._append(rule)
 
     def add(self, rule: Rule) -> Rule:
         """Append a rule, give it an id that is unique in this process, and return it."""
+        rule.bytes = held_bytes(rule)
+        return self._append(rule)
+
+    def _append(self, rule: Rule) -> Rule:
         rule.id = next(self._ids)
         self.rules.append(rule)
         return rule
+
+    @property
+    def bytes(self) -> int:
+        """The estimated size of the rules, without the permanent ones, which are few and small."""
+        return sum(rule.bytes for rule in self.rules)
 
     def remove(self, rule_id: int) -> bool:
         """Remove the rule with this id; return False if there is none."""

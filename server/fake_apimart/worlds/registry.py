@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.common.waits import wait_for_event
 from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
-from fake_apimart.worlds import journal, magic_keys
+from fake_apimart.worlds import faults, journal, magic_keys
 from fake_apimart.worlds.entry import Entry
+from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.world import World, name_of
@@ -158,6 +160,14 @@ class Worlds:
         for world in [self.server, *self, last]:
             while world.journal.entries and self._journal_bytes > target:
                 self._journal_bytes -= world.journal.drop_oldest()
+
+    def add_rule(self, world: World, rule: Rule) -> bool:
+        """Add a rule to a world; return False if there is no room for it among those of all."""
+        others = sum(each.faults.bytes for each in (self.server, *self) if each.faults.rules)
+        if others + held_bytes(rule) > faults.MAX_BYTES:
+            return False
+        world.faults.add(rule)
+        return True
 
     def clear_journal(self, world: World) -> None:
         """Remove all entries of a world's journal."""
