@@ -16,7 +16,6 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.common.stored_json import read_json, write_json
-from fake_apimart.common.waits import wait_for_event
 from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import faults, journal, magic_keys
@@ -24,6 +23,7 @@ from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
+from fake_apimart.worlds.watches import Watches
 from fake_apimart.worlds.world import World, name_of
 
 MAX_WORLDS = 10_000
@@ -48,8 +48,7 @@ class Worlds:
         self._control_enabled = control_enabled
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._journal_bytes = 0
-        self._changed = asyncio.Event()
-        self._waiters = 0
+        self.watches = Watches()
         self._save_lock = asyncio.Lock()
         self.server = self._create_server()
 
@@ -139,19 +138,9 @@ class Worlds:
             self._journal_bytes += world.journal.add(entry)
         else:
             self._journal_bytes += world.journal.update(entry)
-        if self._waiters:
-            self._changed.set()
+        self.watches.show(world, entry)
         if self._journal_bytes > journal.MAX_BYTES:
             self._trim_journals(world)
-
-    async def wait_for_change(self, stopping: asyncio.Event) -> None:
-        """Wait until any journal gets an entry, a world is removed, or `stopping` is set."""
-        self._changed.clear()
-        self._waiters += 1
-        try:
-            await wait_for_event(self._changed.wait(), stopping)
-        finally:
-            self._waiters -= 1
 
     def _trim_journals(self, last: World) -> None:
         """Evict entries: the server's first, then those of the longest idle worlds, last `last`."""
@@ -225,7 +214,7 @@ class Worlds:
     def remove(self, world: World) -> None:
         """Remove a world, which is gone from then on."""
         world.gone = True
-        self._changed.set()
+        self.watches.end(world)
         self._worlds.pop(world.name, None)
         self._journal_bytes -= world.journal.clear()
 
