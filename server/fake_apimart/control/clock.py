@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Response
@@ -87,16 +88,12 @@ async def get_clock(target: TargetDep) -> Response:
 async def change_clock(change: ClockChange, target: TargetDep) -> Response:
     """Move, freeze or reset the clock; the server's clock moves those of all worlds with it."""
     world = target.world_or_server
-    before = world.clock.state
-    _apply(change, world)
-    if not 0 <= world.clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
-        world.clock.state = before
-        raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
-    await target.service.worlds.save(world)
+    await target.service.worlds.change(world, partial(_apply, change, world))
     return _answer(world)
 
 
 def _apply(change: ClockChange, world: World) -> None:
+    """Change the clock of a world. Raises `invalid_call` where it would leave its range."""
     clock = world.clock
     if change.reset:
         clock.state = ClockState()
@@ -108,6 +105,8 @@ def _apply(change: ClockChange, world: World) -> None:
         clock.freeze()
     if change.freeze is False and clock.is_frozen:
         clock.resume()
+    if not 0 <= clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
+        raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
 
 
 def _answer(world: World) -> Response:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
-from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.common.pauses import HEAVY_BATCH, pausing
+from fake_apimart.contract.json_response import JSONListResponse, JSONResponse
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
@@ -155,7 +156,7 @@ class RuleBody(Body):
 @router.get("", response_model=RulesAnswer)
 async def list_faults(target: TargetDep) -> Response:
     """List the rules in the order in which they fire."""
-    return _rules_response(target.world_or_server.faults)
+    return await _rules_response(target.world_or_server.faults)
 
 
 @router.post("", response_model=RuleAnswer)
@@ -183,11 +184,12 @@ async def remove_faults(
         faults.clear()
     elif not faults.remove(rule_id):
         raise refusals.unknown(f"rule {rule_id}")
-    return _rules_response(faults)
+    return await _rules_response(faults)
 
 
-def _rules_response(faults: Faults) -> Response:
-    return JSONResponse({"faults": [_to_json(rule) for rule in faults.rules]})
+async def _rules_response(faults: Faults) -> Response:
+    rules = pausing(faults.rules, HEAVY_BATCH)
+    return JSONListResponse("faults", [marshal(_to_json(rule)) async for rule in rules])
 
 
 def _to_json(rule: Rule) -> dict[str, Any]:

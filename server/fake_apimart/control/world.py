@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, create_model
 
+from fake_apimart.common.pauses import pausing
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
@@ -89,9 +90,12 @@ def _answer(world: World, service: Service) -> Response:
 async def change_world(changes: WorldChanges, target: TargetDep) -> Response:
     """Set how the world's tasks proceed, its balance, and its rate limit."""
     world = target.world_or_server
-    merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
-    world.overrides = {name: value for name, value in merged.items() if value is not None}
-    await target.service.worlds.save(world)
+
+    def override() -> None:
+        merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
+        world.overrides = {name: value for name, value in merged.items() if value is not None}
+
+    await target.service.worlds.change(world, override)
     return _answer(world, target.service)
 
 
@@ -117,7 +121,7 @@ async def reset(target: TargetDep) -> Response:
 @router.post("/reset/journal", response_model=WorldAnswer)
 async def reset_journal(target: TargetDep) -> Response:
     """Clear the journal, and nothing else."""
-    for world in target.worlds:
+    async for world in pausing(target.worlds):
         target.service.worlds.clear_journal(world)
     return _answer(target.world_or_server, target.service)
 
@@ -125,6 +129,6 @@ async def reset_journal(target: TargetDep) -> Response:
 @router.post("/reset/faults", response_model=WorldAnswer)
 async def reset_faults(target: TargetDep) -> Response:
     """Remove the rules, except those that a key's name implies."""
-    for world in target.worlds:
+    async for world in pausing(target.worlds):
         world.faults.clear()
     return _answer(target.world_or_server, target.service)

@@ -15,6 +15,7 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.pauses import pausing
 from fake_apimart.common.stored_json import read_json, write_json
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import Polls
@@ -65,7 +66,7 @@ class TaskStore:
 
     async def all_of(self, world: World) -> AsyncIterator[Task]:
         """Yield every task of a world. Raises StorageError."""
-        async for entry in self._storage.entries(_key(world.name, "")):
+        async for entry in pausing(self._storage.entries(_key(world.name, ""))):
             task = await self.get(world, entry.key.rpartition("/")[2])
             if task is not None:
                 yield task
@@ -78,7 +79,7 @@ class TaskStore:
         """Delete a world's tasks from cache and storage. Raises StorageError."""
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
             keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
-            for key in keys:
+            async for key in pausing(keys):
                 self._cache.drop(key.rpartition("/")[2])
                 await self._storage.delete(key)
 
