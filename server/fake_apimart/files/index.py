@@ -84,7 +84,7 @@ class FileIndex:
             return keys
 
     async def _scan(self) -> AsyncIterator[_ScannedFile]:
-        async for info in self._storage.entries(file_url.KEY_PREFIX):
+        async for info in pausing(self._storage.entries(file_url.KEY_PREFIX)):
             file = StoredFile.from_info(info)
             if file.name is not None:
                 # Many files share few worlds: intern the name to save memory.
