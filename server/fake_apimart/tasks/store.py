@@ -78,10 +78,9 @@ class TaskStore:
     async def forget(self, world: World) -> None:
         """Delete a world's tasks from cache and storage. Raises StorageError."""
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
-            keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
-            async for key in pausing(keys):
-                self._cache.drop(key.rpartition("/")[2])
-                await self._storage.delete(key)
+            async for entry in pausing(self._storage.entries(f"{prefix}{world.name}/")):
+                self._cache.drop(entry.key.rpartition("/")[2])
+                await self._storage.delete(entry.key)
 
     def clear_cache(self) -> None:
         """Clear the cache, and leave the storage alone."""
