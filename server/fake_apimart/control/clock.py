@@ -22,6 +22,8 @@ router = APIRouter(prefix="/_fake/clock", tags=["control: clock"], route_class=C
 
 LATEST_SECONDS = 9_000_000_000
 """The latest time in Unix seconds; beyond it the digits of file URLs would run out."""
+MAX_DURATION_CHARACTERS = 100
+"""The longest text that is read as a duration."""
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -31,7 +33,7 @@ def _parse_duration(value: object) -> object:
     """Return a string such as `72h` or `1d12h` in seconds, and any other value unchanged."""
     if not isinstance(value, str):
         return value
-    parts = _PART.findall(value)
+    parts = _PART.findall(value) if len(value) <= MAX_DURATION_CHARACTERS else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError("expected seconds, or a duration such as 90s, 72h or 1d12h")
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)

@@ -22,6 +22,8 @@ from fake_apimart.worlds.world import World
 
 router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
 
+MAX_TEXT_CHARACTERS = 8192
+"""The longest text that a world has as a setting of its own."""
 _SETTINGS = tuple(field.name for field in dataclasses.fields(WorldSettings))
 
 
@@ -35,6 +37,8 @@ def _check_rate(value: str) -> str:
 
 
 def _check_text(value: str) -> str:
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"expected at most {MAX_TEXT_CHARACTERS} characters")
     if not is_text(value):
         raise ValueError("a surrogate is no text")
     return value
