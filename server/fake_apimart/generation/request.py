@@ -18,7 +18,7 @@ from fake_apimart.generation.input_schema import (
 from fake_apimart.generation.models import Model, find_model
 from fake_apimart.go.json import match_fields
 from fake_apimart.go.url import URLError
-from fake_apimart.pictures.references import check_url
+from fake_apimart.pictures.references import MAX_URL_CHARACTERS, check_url
 from fake_apimart.tasks.callbacks import callback_url
 from fake_apimart.worlds.outcome import Outcome, outcome_of
 
@@ -121,6 +121,8 @@ def _webhook_of(fields: dict[str, Any]) -> str | None:
     webhook: str | None = fields.get("webhook")
     if webhook is not None:
         try:
+            if len(webhook) > MAX_URL_CHARACTERS:
+                raise URLError("too long")
             callback_url(webhook)
         except URLError:
             raise errors.invalid_parameter(

@@ -88,12 +88,37 @@ def unmarshal(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
     ones where they are too large, but for integers of at most MAX_INTEGER_DIGITS. What is nested
     deeper than KEPT_DEPTH may be None.
     """
-    if data.count(b"[") + data.count(b"{") > max_depth:
-        data = Scanner(data, max_depth).scan()
     try:
-        return _decode(data)
+        value = _decode(data)
     except (ValueError, RecursionError):
         return _decode(Scanner(data, max_depth).scan())
+    # Python's parser has a limit of its own, which may be a higher one.
+    if data.count(b"[") + data.count(b"{") > max_depth and _is_deeper(value, max_depth):
+        Scanner(data, max_depth).scan()
+    return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Return whether arrays and objects stand in one another more than `depth` times."""
+    level = [value]
+    for _ in range(depth):
+        level = [inner for each in level for inner in _values_in(each) if _holds_values(inner)]
+        if not level:
+            return False
+    return _holds_values(value)
+
+
+def _values_in(value: Any) -> Iterable[Any]:
+    """Return the values that stand in `value` itself."""
+    if isinstance(value, _RepeatedFields):
+        return [each for _, each in value.pairs]
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _holds_values(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def fault_at_start(start: bytes) -> str | None:

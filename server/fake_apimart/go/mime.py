@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 # unicode.IsSpace, as UTF-8. Possessive, so that a long run of blanks cannot backtrack.
 _SPACE = (
@@ -22,7 +23,6 @@ _PARAMETER = re.compile(
 )
 _ESCAPE = re.compile(rb"\\([%b])" % _SPECIALS)
 _END = re.compile(rb"%b;?%b" % (_SPACE, _SPACE))
-_ESCAPED_BYTE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CHARSETS = (b"us-ascii", b"utf-8")
 _DOTTED_I = "İ".encode()
@@ -91,4 +91,4 @@ def _decode_charset(value: bytes) -> bytes | None:
 def _unescape(value: bytes) -> bytes | None:
     if _BAD_PERCENT.search(value):
         return None
-    return _ESCAPED_BYTE.sub(lambda match: bytes([int(match[1], 16)]), value)
+    return unquote_to_bytes(value)
