@@ -143,9 +143,8 @@ that the server really sends. `/_fake/docs` and `/_fake/openapi.json` are the sa
 
 A call with an API key (`Authorization: Bearer KEY`) concerns **the world of that key**: its files,
 tasks, rules, clock, settings and journal. The key is the secret, so such a call needs nothing else,
-on any address. A call without a key concerns **the whole server**. It needs no token if the server
-listens on loopback and the request's host is a loopback name. On any other address it needs the
-header `X-Fake-Admin-Token` with the value of `FAKE_APIMART_ADMIN_TOKEN`.
+on any address. A call without a key concerns **the whole server**, and
+[has a rule of its own](#calls-about-the-whole-server).
 
 ```sh
 fake=http://127.0.0.1:8080/_fake
@@ -165,6 +164,37 @@ valid. Errors have the format of the upload API: `{"error": {"message", "type"}}
 `FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`, and `/docs` with its document.
 For scripts, the command `fake-apimart reset` calls `POST /_fake/reset`; with `--key` it resets one
 world.
+
+## Calls about the whole server
+
+They need the header `X-Fake-Admin-Token` with the value of `FAKE_APIMART_ADMIN_TOKEN`, unless the
+request can only come from this machine. That is so where all of this holds:
+
+- Both ends of its connection are loopback: the peer's address, and our own address on the accepted
+  connection. The address that the server listens on does not matter: a call from inside a container
+  needs no token, and one through a published port does.
+- Its only `Host` is loopback, and so is the host of a target that is a whole URL. Loopback are
+  `localhost`, `127.0.0.0/8` as four decimal numbers, `[::1]` and IPv4-mapped addresses, with any
+  port. Other forms such as `127.1` are not, since systems differ on them.
+- No header says that a proxy has passed it on: `Forwarded`, `X-Forwarded-*`, `Via`, `X-Real-IP`.
+- The peer is none of `FAKE_APIMART_TRUSTED_PROXIES`, and neither `FAKE_APIMART_PUBLIC_URL` nor
+  `FAKE_APIMART_PUBLIC_HOSTS` names another host than loopback.
+
+[servers.md](servers.md#behind-a-reverse-proxy) says what to set behind a reverse proxy. The pages
+`/docs` and `/openapi.json` say nothing of what the server holds, and are open to everybody.
+
+## Secrets
+
+The journal, the log, errors and all answers of the control API show `***` in place of secrets.
+Names decide, in any case and with any dashes: of headers (`Authorization`, `Cookie`, `X-Api-Key`),
+of parameters of a query (`key`, `token`, `X-Amz-Signature`) and of fields of JSON at any depth
+(`password`, `api_key`, `client_secret`). Names stay, and so do all other values. URLs lose their
+`user:password@`, and a `webhook` each value of its query. A secret without such a name is not
+recognized, as in the path of a webhook, in a prompt or in the name of a file. A stored task keeps
+the whole webhook, since it is delivered.
+
+Each record of the log is one line: what does not print is escaped, and the lines of a traceback are
+indented.
 
 ## Calls
 

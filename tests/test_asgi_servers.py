@@ -191,6 +191,13 @@ def test_doubled_slashes_are_folded_below_the_server(server: Served, key: dict[s
     assert server.control("POST", "/reset", key).status_code == 200
 
 
+def test_call_about_the_whole_server_is_free_for_this_machine_alone(server: Served) -> None:
+    assert server.get("/_fake/world", {}).status_code == 200
+    for passed_on in ({"Host": "evil.example"}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 x"}):
+        answer = server.get("/_fake/world", passed_on)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (403, "permission_error")
+
+
 @pytest.mark.parametrize("path", ["//_fake/world", "/%5Ffake/world", "/_fake%2Fworld"])
 def test_control_call_is_checked_however_it_is_written(path: str, server: Served) -> None:
     answer = server.get(path, {"Origin": "https://evil.example"})

@@ -270,10 +270,34 @@ def test_reset_forgets_a_world_or_all(start_server: StartServer) -> None:
     assert [httpx.get(urls[key]).status_code for key in "abc"] == [403, 403, 403]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "s3cret"),
+        ("serve", "--admin-token=", "s3cret", "s3cret"),
+        ("serve", "--admin-tokn=s3cret"),
+        ("serve", "--api-key", "s3cret"),
+        ("serve", "--control=s3cret"),
+        ("serve", "--listen-fd", "sk-s3cret-key"),
+        ("serve", "--port", "sk-s3cret-key"),
+        ("serve", "--storage", "s3://key:s3cret@bucket/?token=s3cret"),
+        ("reset", "s3cret"),
+        ("ready", "--wait", "sk-s3cret-key"),
+        ("fidelity", "s3cret"),
+    ],
+)
+def test_command_line_that_is_refused_is_not_repeated_with_its_secrets(
+    arguments: tuple[str, ...],
+) -> None:
+    result = command(*arguments)
+    assert result.returncode == 2
+    assert "s3cret" not in result.stdout + result.stderr
+
+
 def test_reset_of_a_server_that_others_can_reach_needs_the_admin_token(
     start_server: StartServer,
 ) -> None:
-    server = start_server(host="0.0.0.0", admin_token="secret")
+    server = start_server(public_url="https://fake.example", admin_token="secret")
     env = {"FAKE_APIMART_PORT": str(server.address[1])}
     refused = command("reset", env=env)
     assert refused.returncode == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.control.access import is_loopback
+from fake_apimart.common.addresses import is_loopback
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
@@ -62,8 +62,8 @@ def test_call_about_a_world_is_free_by_any_name(server: ServerThread) -> None:
 def test_admin_token_opens_the_whole_server_on_any_address(
     given: str, status: int, start_server: StartServer
 ) -> None:
-    server = start_server(host="0.0.0.0", admin_token="secret")
-    url = f"http://127.0.0.1:{server.address[1]}/_fake/world"
+    server = start_server(public_url="https://fake.example", admin_token="secret")
+    url = f"{server.url}/_fake/world"
     answer = httpx.get(url, headers={b"X-Fake-Admin-Token": given.encode()})
     assert answer.status_code == status
     if status == 403:

@@ -357,6 +357,14 @@ def test_name_that_is_not_utf_8_is_recorded(world: FakeAPIMart, server: ServerTh
     assert world.uploads[0].filename == "\ufffd.jpg"
 
 
+def test_secret_in_the_place_of_a_task_s_id_is_not_shown(world: FakeAPIMart) -> None:
+    for task_id in ("http:%2F%2Fu:s3cret@h", ";token=s3cret", "%ff;token=s3cret", "sk-s3cret-key"):
+        httpx.get(f"{world.base_url}/v1/tasks/{task_id}", headers=authorized(world))
+    entries = httpx.get(f"{world.base_url}/_fake/requests", headers=authorized(world))
+    assert len(entries.json()["requests"]) == 4
+    assert "s3cret" not in entries.text
+
+
 def test_password_of_a_url_is_nowhere_in_an_entry(world: FakeAPIMart) -> None:
     secret = "http://u:s3cret@h/"
     httpx.post(

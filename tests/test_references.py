@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 import pytest
-from fake_apimart.common.addresses import without_passwords
+from fake_apimart.common.redaction import redacted_urls
 from fake_apimart.go.url import URLError
 from fake_apimart.pictures.own_urls import OwnUrls, parse_http_url
 from hypothesis import given, settings
@@ -68,7 +68,7 @@ def test_own_url_is_known_in_any_form(form: str, server: ServerThread) -> None:
     assert outcome(server, broken).startswith("image_urls[0] is no picture that decodes: ")
     missing = own_forms(f"{server.url}/f/image/nothing.jpg")[form]
     assert outcome(server, missing) == (
-        f"image_urls[0] cannot be read (no such file): {without_passwords(missing)}"
+        f"image_urls[0] cannot be read (no such file): {redacted_urls(missing)}"
     )
     assert outcome(server, own_forms(upload(server, JPEG))[form]) == "completed"
 
@@ -93,7 +93,7 @@ def test_url_that_the_server_gave_is_its_own(public_url: str, start_server: Star
     assert outcome(server, broken).startswith("image_urls[0] is no picture that decodes: ")
     missing = f"{url[: url.rindex('/')]}/nothing.jpg"
     assert outcome(server, missing) == (
-        f"image_urls[0] cannot be read (no such file): {without_passwords(missing)}"
+        f"image_urls[0] cannot be read (no such file): {redacted_urls(missing)}"
     )
 
 

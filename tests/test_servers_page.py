@@ -6,9 +6,11 @@ import re
 import shlex
 
 import pytest
+from fake_apimart.settings.names import PREFIX as PREFIX_OF_VARIABLES
+from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 
-from tests.asgi_servers import BLOCKS, OUTER, PREFIX, Process, mounted_in_uvicorn
+from tests.asgi_servers import BLOCKS, OUTER, PAGE, PREFIX, Process, mounted_in_uvicorn
 from tests.harness import JPEG, PNG
 from tests.stores import environment
 from tests.worlds import upload_url
@@ -18,9 +20,25 @@ TESTS = [code for language, code in BLOCKS if language == "python" and code != O
 
 
 def test_no_block_is_left_unread() -> None:
-    assert {language for language, _ in BLOCKS} == {"sh", "python"}
+    assert {language for language, _ in BLOCKS} == {"sh", "python", "nginx", "yaml"}
     assert (len(COMMANDS), len(TESTS)) == (6, 2)
     assert all("def test_" in code for code in TESTS)
+
+
+def test_proxies_state_what_counts_and_settings_are_known() -> None:
+    (nginx,) = (code for language, code in BLOCKS if language == "nginx")
+    stated = re.findall(r"proxy_set_header (X-\S+)", nginx)
+    assert stated == ["X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix"]
+    (compose,) = (code for language, code in BLOCKS if language == "yaml")
+    given = re.findall(r"^ +(FAKE_APIMART_\w+): ([^$\n]+)", compose, re.MULTILINE)
+    assert len(given) == 3
+    values = {name.removeprefix(PREFIX_OF_VARIABLES).lower(): value for name, value in given}
+    settings = Settings.model_validate(values)
+    assert set(values) == settings.model_fields_set
+    named = re.findall(r"`(FAKE_APIMART_\w+)", PAGE)
+    assert {name.removeprefix(PREFIX_OF_VARIABLES).lower() for name in named} <= {
+        *Settings.model_fields,
+    }
 
 
 @pytest.mark.subprocess

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
+from pydantic import ValidationError
 
 
 def test_defaults_are_those_of_a_local_fake() -> None:
@@ -28,6 +30,13 @@ GOOD = [
     ("storage", "dir:./data", "dir:./data"),
     ("api_keys", "a, b,,a", frozenset({"a", "b"})),
     ("public_url", "https://x.example/base/", "https://x.example/base"),
+    ("public_hosts", "files.example, 10.0.0.5:8080,,", ("files.example", "10.0.0.5:8080")),
+    ("public_hosts", "[2001:db8::1]:80,a,a", ("[2001:db8::1]:80", "a")),
+    (
+        "trusted_proxies",
+        "10.0.0.0/8, 192.0.2.1,::1",
+        (IPv4Network("10.0.0.0/8"), IPv4Network("192.0.2.1/32"), IPv6Network("::1/128")),
+    ),
     ("dialect", "live", "live"),
     ("max_file_bytes", "1", 1),
     ("max_body_bytes", "5000000000", 5_000_000_000),
@@ -63,6 +72,18 @@ BAD = [
     ("public_url", "ftp://files.example", "http:// or https://"),
     ("public_url", "http://x/?a=b", "without query"),
     ("public_url", "http://files example", "without blanks and broken escapes"),
+    ("public_hosts", "http://files.example", "http://files.example is no host; expected some such"),
+    ("public_hosts", "a.example,b.example/x", "b.example/x is no host"),
+    ("public_hosts", "a.example:99999", "a.example:99999 is no host"),
+    ("public_hosts", "::1", "::1 is no host"),
+    ("public_hosts", "[::x]", "[::x] is no host"),
+    ("public_hosts", "b\u00fccher.example", "is no host"),
+    ("public_hosts", ",", "at least one item"),
+    ("trusted_proxies", "nginx", "nginx is no address; expected some such as 10.0.0.5"),
+    ("trusted_proxies", "10.0.0.1/8", "10.0.0.1/8 has host bits set; expected some such"),
+    ("trusted_proxies", "10.0.0.0/33", "10.0.0.0/33 is no address"),
+    ("trusted_proxies", "10.0.0.0/8,*", "* is no address"),
+    ("trusted_proxies", "127.1", "127.1 is no address"),
     ("s3_public_endpoint", "http://files.example/%zz", "without blanks and broken escapes"),
     ("dialect", "go", "'page' or 'live'"),
     ("max_file_bytes", "20MB", "valid integer"),
@@ -112,6 +133,50 @@ def test_value_of_a_secret_is_not_shown(name: str, monkeypatch: pytest.MonkeyPat
         with pytest.raises(InvalidSettings) as refusal:
             read_settings(flags)
         assert str(refusal.value) == f"{source}***: expected text in UTF-8"
+
+
+NOT_SECRET = [name for name in Settings.model_fields if name not in ("api_keys", "admin_token")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-s3cret-of-some-length\udcff",
+        "http://u:s3cret@h/\udcff",
+        "http://h/?X-Amz-Signature=s3cret&a=b\udcff",
+        "s3://key:s3cret@bucket?secret_access_key=s3cret\udcff",
+        "user:s3cret@files.example\udcff",
+        "Bearer s3cret\udcff",
+        "token=s3cret\udcff",
+    ],
+)
+@pytest.mark.parametrize("name", NOT_SECRET)
+def test_secret_in_any_setting_is_not_shown(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable_of(name), text)
+    for flags in ({}, {name: text}):
+        with pytest.raises(InvalidSettings) as refusal:
+            read_settings(flags)
+        assert "s3cret" not in str(refusal.value)
+        assert "***" in str(refusal.value)
+
+
+def test_secrets_are_not_in_what_is_printed_of_settings() -> None:
+    settings = Settings(storage="memory://", api_keys=frozenset({"s3cret"}), admin_token="s3cret")
+    assert "s3cret" not in f"{settings} {settings!r}"
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_value_that_a_program_passes_is_not_repeated(name: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Settings.model_validate({"storage": "memory://", name: [{"a": "sk-s3cret-key"}]})
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_hosts_are_checked_however_they_are_passed() -> None:
+    with pytest.raises(ValidationError, match=r"\*\*\* is no host"):
+        Settings.model_validate({"public_hosts": ["files.example", "http://u:s3cret@h, token=x"]})
 
 
 def test_no_item_is_no_list_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:

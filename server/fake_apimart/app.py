@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from fake_apimart.common.clock import Clock, SystemClock
 from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract.operations import OPERATIONS
 from fake_apimart.control import api as control
 from fake_apimart.control.documentation import CONTROL
@@ -126,7 +127,9 @@ async def _opened(settings: Settings) -> AsyncIterator[Storage]:
     try:
         await storage.open(lifetimes(settings.url_ttl_seconds))
     except StorageError as error:
-        raise InvalidSettings(f"{variable_of('storage')}={settings.storage}: {error}") from None
+        where = redacted_text(settings.storage)
+        problem = redacted_text(str(error))
+        raise InvalidSettings(f"{variable_of('storage')}={where}: {problem}") from None
     try:
         yield storage
     finally:

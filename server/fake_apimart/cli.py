@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from fake_apimart.common.addresses import local_url, url_at
-from fake_apimart.flags import with_setting_flags
+from fake_apimart.common.lines import one_line
+from fake_apimart.common.redaction import redacted_text
+from fake_apimart.flags import Command, with_setting_flags
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
@@ -43,7 +45,7 @@ def command(
     """Run a self-hosted emulator of APIMart's image upload API."""
 
 
-@app.command()
+@app.command(cls=Command)
 @with_setting_flags
 def serve(
     flags: dict[str, Any],
@@ -71,7 +73,7 @@ def serve(
 def announce(url: str, settings: Settings) -> None:
     """Say on standard output where the server listens, and how to point a client at it."""
     keys = "one of your API keys" if settings.api_keys else "any API key"
-    storage = settings.storage
+    storage = one_line(redacted_text(settings.storage))
     # A server whose output nobody takes is a server all the same.
     with contextlib.suppress(OSError):
         write(
@@ -93,12 +95,11 @@ def write(text: str) -> None:
 
 def complain(text: str) -> None:
     """Write one line to standard error, whatever characters `text` has."""
-    escaped = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
     with contextlib.suppress(OSError):
-        print(f"fake-apimart: {escaped}", file=sys.stderr, flush=True)
+        print(f"fake-apimart: {one_line(redacted_text(text))}", file=sys.stderr, flush=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def reset(
     key: Annotated[
         str | None, typer.Option(help="Only the world of this API key.", show_default=False)
@@ -116,7 +117,7 @@ def reset(
         raise typer.Exit(1) from None
 
 
-@app.command()
+@app.command(cls=Command)
 def ready(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0,
 ) -> None:
@@ -137,7 +138,7 @@ def _own_url(settings: Settings) -> str:
     return local_url(url_at(settings.host, settings.port))
 
 
-@app.command()
+@app.command(cls=Command)
 def fidelity() -> None:
     """Print what is emulated, how each behaviour is known, and what is not."""
     from fake_apimart.fidelity.page import markdown

@@ -8,11 +8,36 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from annotated_types import Ge, Le
+from typer.core import TyperCommand
 
+from fake_apimart.common.addresses import Network
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 
-_METAVARS = {int: "INTEGER", float: "NUMBER", frozenset[str]: "NAME,NAME…"}
+EXTRA = "Got unexpected extra argument"
+# typer has no name for it, and is made on click or on a copy of click.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+_METAVARS = {
+    int: "INTEGER",
+    float: "NUMBER",
+    frozenset[str]: "NAME,NAME…",
+    tuple[str, ...]: "HOST,HOST…",
+    tuple[Network, ...]: "NETWORK,NETWORK…",
+}
+
+
+class Command(TyperCommand):
+    """A command that does not repeat arguments it has no use for: one may be an API key."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments of the command line. Raises click's UsageError."""
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            is_extra = error.message.startswith(EXTRA)
+            error.message = EXTRA if is_extra else redacted_text(error.message)
+            raise
 
 
 def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -81,4 +106,4 @@ def default_value(name: str) -> str:
     default: Any = Settings.model_fields[name].default
     if isinstance(default, bool):
         return "on" if default else "off"
-    return "none" if default in ("", frozenset()) else str(default)
+    return "none" if default in ("", frozenset(), ()) else str(default)

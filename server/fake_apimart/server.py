@@ -19,6 +19,7 @@ import uvicorn
 from fake_apimart.app import Application, create_app
 from fake_apimart.common.addresses import url_at
 from fake_apimart.http.protocol import Protocol
+from fake_apimart.observability.log import OneLine, logger_of
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings
 from fake_apimart.settings.settings import Settings
@@ -33,18 +34,31 @@ PARTING_SECONDS = 0.5
 STOP_SECONDS = 7
 """How long a process may take to stop: a store that hangs would hold it for longer."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
+
+_LEVELS = {
+    **dict.fromkeys(("fake_apimart", "fake_apimart_storage"), "INFO"),
+    **dict.fromkeys(("uvicorn.error", "asyncio", "concurrent.futures"), "WARNING"),
+    **dict.fromkeys(("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore"), "WARNING"),
+}
+"""From which level on records of each logger are shown."""
 
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
     # Standard output carries the line that says where the server listens, and nothing else.
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"one_line": {"()": OneLine}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["one_line"],
+        }
+    },
     "loggers": {
-        "fake_apimart": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "fake_apimart_storage": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "uvicorn.error": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        name: {"handlers": ["stderr"], "level": level, "propagate": False}
+        for name, level in _LEVELS.items()
     },
 }
 

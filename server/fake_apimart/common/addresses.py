@@ -1,20 +1,33 @@
-"""Hosts and ports: their URLs, also of all interfaces, comparing hosts, leaving passwords out."""
+"""Hosts and ports: their URLs, comparing them, telling loopback addresses and networks."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK_BY_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-# In JSON a slash may be escaped.
-_USER_INFO = re.compile(r"(\\?/\\?/)[^/\s\"\\]*@")
+_NAME = r"[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?"
+_AUTHORITY = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|({_NAME}))(?::([0-9]{{1,5}}))?")
+_MAX_PORT = 65_535
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def url_at(host: str, port: int) -> str:
     """Return the HTTP URL of a server at a host name, IPv4 or IPv6 address."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def authority_at(address: tuple[str, int | None] | None) -> str:
+    """Return `host:port` of a socket's address as URLs have it; empty where there is none."""
+    if address is None:
+        return ""
+    name, port = address
+    host = f"[{name}]" if ":" in name else name
+    return host if port is None else f"{host}:{port}"
 
 
 def local_url(url: str) -> str:
@@ -49,6 +62,41 @@ def _normalize(host: str) -> str:
         return name
 
 
-def without_passwords(text: str) -> str:
-    """Return `text` with stars for what stands before the host in each URL, as in `//user:pw@`."""
-    return _USER_INFO.sub(r"\1***@", text)
+def host_of(authority: str) -> str | None:
+    """Return the host of `host[:port]`, an IPv6 address without brackets; None for other text.
+
+    User info, blanks, lists, broken escapes and ports above 65535 make no host.
+    """
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None or int(match[3] or 0) > _MAX_PORT:
+        return None
+    if match[1] is None:
+        return match[2]
+    return match[1] if ":" in match[1] and _address(match[1]) is not None else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address can only be this machine.
+
+    Numbers are so in the form of four decimals alone: systems differ on `127.1` and `0x7f.1`.
+    """
+    address = _address(host)
+    if address is None:
+        return host.lower().removesuffix(".") == "localhost"
+    return address.is_loopback
+
+
+def is_within(address: str, networks: Iterable[Network]) -> bool:
+    """Return whether an IP address is in one of `networks`; other text is in none."""
+    parsed = _address(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an IP address, an IPv4 one where it is mapped into IPv6; None for other text."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped: ipaddress.IPv4Address | None = getattr(address, "ipv4_mapped", None)
+    return mapped or address

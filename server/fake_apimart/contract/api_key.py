@@ -1,10 +1,8 @@
-"""The API key of a request (page), read in one place for authentication and for redaction."""
+"""The API key of a request (page), read in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-
-from fake_apimart.common.redaction import REDACTED
+from collections.abc import Collection
 
 HEADER = "authorization"
 QUERY = "key"
@@ -33,13 +31,3 @@ def may_be_good(key: str, listed: Collection[str]) -> bool:
     What holds a blank, such as the credentials of another scheme, has not.
     """
     return key in listed or (key != "" and not {" ", "\t"}.intersection(key))
-
-
-def redacted(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers, whose names are lower case, with the key or what is in its place redacted."""
-    result = dict(headers)
-    authorization = result.get(HEADER)
-    if authorization is not None:
-        prefix = _PREFIX if authorization.startswith(_PREFIX) else ""
-        result[HEADER] = prefix + REDACTED
-    return result

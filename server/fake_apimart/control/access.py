@@ -1,26 +1,27 @@
 """Who may call the control API: no web page of another site, and not everybody about the server.
 
 A call with an API key is about that key's world, which is secret enough to need nothing more.
-One without is about the whole server: free where only this machine can reach it, else it needs the
-admin token.
+One without is about the whole server: free where only this machine can have sent it, else it needs
+the admin token.
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from fake_apimart.common.addresses import comparable_host
+from fake_apimart.common.addresses import comparable_host, host_of, is_loopback, is_within
 from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
 from fake_apimart.control.body import read_body
 from fake_apimart.control.target import service_of
+from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.gateway.public_base import was_forwarded
 from fake_apimart.go.url import URLError, parse
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.settings import Settings
@@ -54,9 +55,9 @@ class ControlRoute(APIRoute):
 def check(request: Request, settings: Settings) -> None:
     """Raise `foreign_origin`, `not_json`, `no_api_key`, `admin_token_needed`."""
     headers = request.headers
-    origin = headers.get("origin")
-    if origin is not None and not _is_same_host(origin, headers.get("host", "")):
-        raise refusals.foreign_origin(origin)
+    for origin in headers.getlist("origin"):
+        if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
+            raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in CHANGING and media_type != JSON:
         raise refusals.not_json()
@@ -65,6 +66,12 @@ def check(request: Request, settings: Settings) -> None:
         _check_for_whole_server(request, settings)
     elif not may_be_good(key_of(authorization), settings.api_keys):
         raise refusals.no_api_key()
+
+
+def _own_hosts(request: Request, settings: Settings) -> Iterator[str]:
+    """Yield the host that the request was sent to, and the one by which its client reaches us."""
+    yield request.headers.get("host", "")
+    yield urlsplit(exchange_of(request.scope).arrival.base_url(settings)).netloc
 
 
 def _is_same_host(origin: str, host: str) -> bool:
@@ -83,7 +90,7 @@ def _is_same_host(origin: str, host: str) -> bool:
 def _check_for_whole_server(request: Request, settings: Settings) -> None:
     token = settings.admin_token
     given = request.headers.get(ADMIN_TOKEN_HEADER, "")
-    if token and hmac.compare_digest(given.encode(), token.encode()):
+    if token and hmac.compare_digest(given.encode("latin-1"), token.encode()):
         return
     if not _is_local(request, settings):
         configured = f"the value of {variable_of('admin_token')}"
@@ -94,27 +101,25 @@ def _check_for_whole_server(request: Request, settings: Settings) -> None:
 def _is_local(request: Request, settings: Settings) -> bool:
     """Return whether only this machine can have sent a request.
 
-    The settings' host says nothing under a server that does not go by it, so the peer is looked at
-    too; and the `Host` header, which a page of another site cannot make loopback.
+    Both ends of its connection are loopback, as far as the server that runs us tells them, and so
+    is its `Host`, which a page of another site cannot make so. A proxy is on this machine too: who
+    sent what it passes on is known to it alone.
     """
-    peer = request.client.host if request.client is not None else ""
-    host = _split(f"//{request.headers.get('host', '')}").hostname or ""
-    return all(map(is_loopback, (settings.host, peer, host)))
+    if names_other_host(settings) or was_forwarded(request.scope["headers"]):
+        return False
+    client, server = request.client, request.scope.get("server")
+    peer = client.host if client is not None else ""
+    if is_within(peer, settings.trusted_proxies):
+        return False
+    hosts = [value for name, value in request.headers.items() if name == "host"]
+    # Where a target is a whole URL, its host stands for the header.
+    addressed = [*hosts, exchange_of(request.scope).header(b"host") or ""]
+    names = (peer, server[0] if server else "", *(host_of(each) or "" for each in addressed))
+    return len(hosts) == 1 and all(map(is_loopback, names))
 
 
-def _split(url: str) -> SplitResult:
-    """Return the parts of a URL, all empty if it is none."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return urlsplit("")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address can only be this machine."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+def names_other_host(settings: Settings) -> bool:
+    """Return whether the settings name a host by which others than this machine reach us."""
+    named = [urlsplit(settings.public_url).hostname or ""] if settings.public_url else []
+    named += [host_of(each) or "" for each in settings.public_hosts]
+    return not all(map(is_loopback, named))

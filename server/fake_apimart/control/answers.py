@@ -106,7 +106,7 @@ class RequestAnswer(Answer):
     content_type: str | None
     size: int | None = Field(description="Of the file, in bytes.")
     sha256: str | None
-    headers: dict[str, str] = Field(description="By lower-case name, keys redacted.")
+    headers: dict[str, str] = Field(description="By lower-case name, secrets redacted.")
     part_headers: dict[str, str] = Field(description="Of the form's part that held the file.")
     body: Any = Field(
         description="The JSON body; as text if it is no JSON, long, or too deep for most parsers."

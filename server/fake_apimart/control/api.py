@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,13 +20,14 @@ from fake_apimart.control.access import check
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
 
 PREFIX = "/_fake/"
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -81,7 +81,8 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
         return render(refusal, "")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
-    path = exchange_of(request.scope).paths.path
+    # As it was sent: without its doubled slashes a URL is not to be told from a path.
+    path = exchange_of(request.scope).paths.sent
     what = f"{request.method} {path}; {pages.CONTROL_PAGE} lists what there is"
     return render(refusals.unknown(what), "")
 

@@ -9,6 +9,7 @@ from fake_apimart_storage import InvalidKey, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
 from fake_apimart.common.pauses import HEAVY_BATCH, pausing
+from fake_apimart.common.redaction import redacted_urls
 from fake_apimart.contract import file_url
 from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.contract.operations import FILE_PREFIXES
@@ -102,7 +103,7 @@ def _task_to_json(task: Task, state: TaskState) -> dict[str, Any]:
         "status": state.status,
         "progress": state.progress,
         "model": task.model,
-        "prompt": task.prompt,
+        "prompt": redacted_urls(task.prompt),
         "width": task.width,
         "height": task.height,
         "images": len(task.image_keys),

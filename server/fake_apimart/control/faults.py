@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from fake_apimart.common.pauses import HEAVY_BATCH, pausing
+from fake_apimart.common.redaction import redacted_json
 from fake_apimart.contract.json_response import JSONListResponse, JSONResponse
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals
@@ -195,10 +196,11 @@ async def _rules_response(faults: Faults) -> Response:
 def _to_json(rule: Rule) -> dict[str, Any]:
     by_key = {"error": rule.error, "delay": rule.delay}
     effect = rule.source or {name: value for name, value in by_key.items() if value}
+    shown: dict[str, Any] = redacted_json(effect)
     return {
         "id": rule.id,
         "operation": rule.operation,
-        **effect,
+        **shown,
         "times": rule.times,
         "after": rule.after,
         "used": rule.used,

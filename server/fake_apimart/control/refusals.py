@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_apimart.common.redaction import redacted_text, redacted_urls
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError
 
 PERMISSION = "permission_error"
@@ -24,7 +25,7 @@ def not_json() -> ApiError:
 
 def foreign_origin(origin: str) -> ApiError:
     """Refuse a request from a web page of another site."""
-    return ApiError(403, f"calls from {origin} are refused", PERMISSION)
+    return ApiError(403, f"calls from {redacted_urls(origin)} are refused", PERMISSION)
 
 
 def no_api_key() -> ApiError:
@@ -44,12 +45,12 @@ def admin_token_needed(header: str, what: str) -> ApiError:
 
 def unknown(what: str) -> ApiError:
     """Refuse a request for something that does not exist."""
-    return ApiError(404, f"there is no {what}", INVALID_REQUEST)
+    return ApiError(404, f"there is no {redacted_text(what)}", INVALID_REQUEST)
 
 
 def storage_failed(cause: str) -> ApiError:
     """Report a failure of the storage: nothing is changed, but a reset may have deleted a part."""
-    return ApiError(503, f"the storage failed: {cause}", "server_error")
+    return ApiError(503, f"the storage failed: {redacted_text(cause)}", "server_error")
 
 
 def needs_own_server(fault: str) -> ApiError:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.pauses import pausing
 from fake_apimart.common.rates import parse_rate
+from fake_apimart.common.redaction import redacted_json
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
@@ -80,8 +81,8 @@ async def get_world(target: TargetDep) -> Response:
 def _answer(world: World, service: Service) -> Response:
     settings = world.settings
     answer: dict[str, Any] = {
-        "settings": {name: getattr(settings, name) for name in _SETTINGS},
-        "own_settings": world.overrides,
+        "settings": redacted_json({name: getattr(settings, name) for name in _SETTINGS}),
+        "own_settings": redacted_json(world.overrides),
         "journal": {"entries": len(world.journal.entries), "bytes": world.journal.bytes},
     }
     if world is service.worlds.server:

@@ -62,6 +62,6 @@ NOT_EMULATED = (
     "accounts, real prices, content moderation (only a prompt's marker simulates it), quotas",
     "callbacks across restarts: those still pending when the server stops are not sent later",
     "one balance across servers on the same storage: each counts only the tasks that it accepted",
-    "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` to its URL",
+    "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` or `FAKE_APIMART_TRUSTED_PROXIES`",
     "HTTP/2 and HTTP/3: requests to upgrade are ignored, and the server speaks HTTP/1.1",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from email.utils import formatdate
 from http import HTTPStatus
@@ -26,12 +25,13 @@ from fake_apimart.files.conditions import Conditions
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class Files:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
+from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
 from fake_apimart.worlds.registry import Worlds
@@ -29,7 +29,7 @@ Handler = Callable[[Exchange], Awaitable[Response]]
 UNROUTED = Operation(name="", methods=(), paths=(), faults=())
 """Stands for a path that no operation is at, or not by this method."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class LifespanNotRun(RuntimeError):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from fake_apimart.common.caches import cache_short_inputs
+from fake_apimart.common.addresses import authority_at
 from fake_apimart.contract import response_version
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.paths import Paths
-from fake_apimart.go.url import URLError, parse, parse_query
+from fake_apimart.gateway.public_base import Arrival
+from fake_apimart.go.url import parse_query
 from fake_apimart.http.early_answers import after_body
 from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import text_of
@@ -24,9 +24,6 @@ from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"
 
-# The longest name that can be looked up has 255 bytes.
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
-_MAX_PORT = 65_535
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -40,6 +37,8 @@ class Exchange:
     """
 
     __slots__ = (
+        "_all_headers",
+        "_client",
         "_has_fired",
         "_scheme",
         "_server",
@@ -88,6 +87,8 @@ class Exchange:
         self._has_fired = False
         self._scheme: str = scope.get("scheme", "http")
         self._server: tuple[str, int | None] | None = scope.get("server")
+        self._client: tuple[str, int] | None = scope.get("client")
+        self._all_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
 
     def header(self, name: bytes) -> str | None:
         """Return the value of the header `name` (lower case), or None if it is missing."""
@@ -110,20 +111,12 @@ class Exchange:
         """Whether the answer takes the form of `X-APIMart-Response-Version`."""
         return self.operation.is_versioned and response_version.is_asked_in(self.headers)
 
-    def base_url(self, public_url: str) -> str:
-        """Return what URLs in the answer begin with.
-
-        That is `public_url` where it is set; else the scheme and host that the request came with,
-        or the socket's address if that is no host, and the path under which we are mounted.
-        """
-        if public_url:
-            return public_url
-        host = self.header(b"host") or ""
-        if not _is_usable(host):
-            address, port = self._server or ("localhost", None)
-            host = f"[{address}]" if ":" in address else address
-            host = host if port is None else f"{host}:{port}"
-        return f"{self._scheme}://{host}{self.paths.root}"
+    @property
+    def arrival(self) -> Arrival:
+        """How the request came in, and by which URL its client reaches us."""
+        host, root = self.header(b"host") or "", self.paths.root
+        server, peer = authority_at(self._server), self._client[0] if self._client else ""
+        return Arrival(self._scheme, host, root, server, peer, self._all_headers)
 
     def begin(self, world: World, entry: Entry) -> None:
         """Belong to `world` at first, with `entry` for the journal; `leave` must follow."""
@@ -165,19 +158,6 @@ class Exchange:
             return None
         self.note_fired(rule)
         return rule.socket
-
-
-@cache_short_inputs
-def _is_usable(host: str) -> bool:
-    """Return whether a URL can be made with `host`, a `Host` header's value."""
-    match = _HOST.fullmatch(host)
-    if match is None or int(match[1] or 0) > _MAX_PORT:
-        return False
-    try:
-        parse(f"http://{host}".encode())
-    except URLError:
-        return False
-    return True
 
 
 def exchange_of(scope: Scope) -> Exchange:

@@ -83,8 +83,8 @@ class Generations:
 
     async def _plan(self, exchange: Exchange, parsed: GenerationRequest) -> Task:
         world = exchange.world
-        base_url = exchange.base_url(self._settings.public_url)
-        own_urls = OwnUrls(base_url, exchange.base_url(""))
+        base_url = exchange.arrival.base_url(self._settings)
+        own_urls = OwnUrls(*exchange.arrival.own_base_urls(self._settings))
         return await self._planner.plan(parsed, world, base_url, own_urls, world.clock.time_ns())
 
     def _answer(self, exchange: Exchange, task_id: str) -> Response:
@@ -94,7 +94,7 @@ class Generations:
         return JSONResponse(created_answer(task_id, self._settings.dialect))
 
     def _versioned_answer(self, exchange: Exchange, task_id: str) -> Response:
-        base_url = exchange.base_url(self._settings.public_url)
+        base_url = exchange.arrival.base_url(self._settings)
         content = versioned_answer(task_id, base_url, exchange.request_id)
         headers = {response_version.HEADER: response_version.VERSION}
         return JSONResponse(content, 202, headers)

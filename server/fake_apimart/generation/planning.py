@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.randomness import Randomness
+from fake_apimart.common.redaction import redacted_urls
 from fake_apimart.common.texts import kept, shortened
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.models import GPT_IMAGE_2
@@ -113,11 +113,11 @@ def size_of(parsed: GenerationRequest, reference: Size | None) -> Size:
 
 
 def _failure_message(failure: str | None) -> str | None:
-    """Return the message of a task that fails: without passwords, since it is posted to webhooks.
+    """Return the message of a task that fails: without secrets, since it is posted to webhooks.
 
     One that begins with `http` gets a prefix: clients take it for the result (live clients).
     """
     if failure is None:
         return None
-    message = kept(without_passwords(kept(failure)))
+    message = kept(redacted_urls(kept(failure)))
     return f"failed: {message}" if message.lower().startswith("http") else message

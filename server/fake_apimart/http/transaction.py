@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import struct
 import sys
@@ -13,11 +12,12 @@ from starlette.types import ASGIApp, Message, Scope
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.request_head import Headers
 from fake_apimart.http.response_writer import ResponseWriter
+from fake_apimart.observability.log import logger_of
 
 EXTENSION = "fake_apimart.transaction"
 """Where `scope["extensions"]` has the transaction, under our own protocol alone."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 # Linger on, for no time at all: closing then resets the connection.
 _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)

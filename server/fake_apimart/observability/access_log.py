@@ -9,10 +9,10 @@ import sys
 import time
 from urllib.parse import quote
 
-from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.redaction import redacted_query
+from fake_apimart.common.lines import one_line
+from fake_apimart.common.redaction import redacted_query, redacted_text
 
 _NANOSECONDS = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -21,7 +21,7 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 @cache_short_inputs
 def _quoted(path: str) -> str:
     # A byte that is not UTF-8 may be a lone surrogate in a path.
-    return quote(without_passwords(path), safe="/*", errors="surrogateescape")
+    return quote(redacted_text(path), safe="/*", errors="surrogateescape")
 
 
 class AccessLog:
@@ -57,7 +57,7 @@ class AccessLog:
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         milliseconds = nanoseconds // _NANOSECONDS_PER_MILLISECOND
         try:
-            sys.stderr.write(f"{self._stamp},{milliseconds:03d} INFO {text}\n")
+            sys.stderr.write(f"{self._stamp},{milliseconds:03d} INFO {one_line(text)}\n")
         except (AttributeError, OSError, ValueError):
             # A log that cannot be written is no reason to give no answer. Standard error is None
             # where it was closed from the start.

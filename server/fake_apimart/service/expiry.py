@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from fake_apimart_storage import Storage, StorageError
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
+from fake_apimart.observability.log import logger_of
 from fake_apimart.tasks import results
 from fake_apimart.tasks import store as task_store
 from fake_apimart.worlds import registry as worlds
@@ -19,7 +19,7 @@ LONGEST_PAUSE = 600
 
 _NANOSECONDS = 1_000_000_000
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 def lifetimes(ttl: int) -> dict[str, int]:

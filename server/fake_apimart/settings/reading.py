@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fake_apimart.common.addresses import without_passwords
-from fake_apimart.common.redaction import REDACTED
+from fake_apimart.common.redaction import REDACTED, redacted_text
 from fake_apimart.settings.names import OTHER_VARIABLES, PREFIX, flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 
@@ -55,8 +54,8 @@ def _refuse_unknown_variables() -> None:
 
 def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0])
-    reason = problem["msg"].removeprefix("Value error, ")
+    reason = redacted_text(problem["msg"].removeprefix("Value error, "))
     source = flag_of(name) + " " if name in flags else variable_of(name) + "="
     is_secret = not Settings.model_fields[name].repr
-    shown = REDACTED if is_secret else without_passwords(str(problem["input"]))
+    shown = REDACTED if is_secret else redacted_text(str(problem["input"]))
     return f"{source}{shown}: {reason}"

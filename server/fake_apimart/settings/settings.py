@@ -14,7 +14,15 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fake_apimart.settings.names import PREFIX, variable_of
-from fake_apimart.settings.values import BaseURL, Host, Location, Names, Rate
+from fake_apimart.settings.values import (
+    BaseURL,
+    Host,
+    Location,
+    Names,
+    Networks,
+    PublicHosts,
+    Rate,
+)
 
 _MEBIBYTE = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
@@ -32,7 +40,9 @@ def _default_storage() -> str:
 class Settings(BaseSettings):
     """The configuration of a server, fixed at its start. Sizes are bytes, times seconds."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     host: Host = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(
@@ -53,6 +63,20 @@ class Settings(BaseSettings):
     public_url: BaseURL = Field(
         default="",
         description="What file URLs begin with; by default the host that the upload was sent to.",
+    )
+    public_hosts: PublicHosts = Field(
+        default=(),
+        description=(
+            "The hosts (HOST or HOST:PORT, by commas) that URLs may name; "
+            "a request to another host gets URLs of the first."
+        ),
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description=(
+            "Addresses and networks of reverse proxies, by commas, whose "
+            "X-Forwarded-Proto, -Host and -Prefix count for URLs."
+        ),
     )
     dialect: Literal["page", "live"] = Field(
         default="page",
@@ -111,7 +135,7 @@ class Settings(BaseSettings):
     admin_token: str = Field(
         default="",
         repr=False,
-        description="Opens calls about the whole server on an address that is not loopback.",
+        description="Opens calls about the whole server to others than this machine.",
     )
     file_cors: bool = Field(
         default=False,

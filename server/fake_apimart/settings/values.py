@@ -5,6 +5,7 @@ Each check returns the value as it is kept, or raises ValueError with what was e
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -13,20 +14,52 @@ from fake_apimart_storage import storage_at
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
+from fake_apimart.common.addresses import Network, host_of
 from fake_apimart.common.rates import parse_rate
+from fake_apimart.common.redaction import redacted_text
 
 _NO_URL = re.compile(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
 """What no URL holds."""
 _HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]+")
 
 
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    items = frozenset(filter(None, (item.strip() for item in value.split(","))))
+def _items(value: str) -> tuple[str, ...]:
+    """Return the items between commas in their order, each once. Raises ValueError if none are."""
+    items = tuple(dict.fromkeys(filter(None, (item.strip() for item in value.split(",")))))
     if not items:
         raise ValueError("expected at least one item")
     return items
+
+
+def _split(value: object) -> object:
+    return frozenset(_items(value)) if isinstance(value, str) else value
+
+
+def _split_in_order(value: object) -> object:
+    return _items(value) if isinstance(value, str) else value
+
+
+def _check_hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    for item in value:
+        if not host_of(item):
+            expected = "expected some such as files.example or 10.0.0.5:8080"
+            raise ValueError(f"{redacted_text(item)} is no host; {expected}")
+    return value
+
+
+def _parse_networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(map(_network, _items(value)))
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        # That of a network with bits of a host in it names the mistake.
+        detail = str(error) if "host bits" in str(error) else f"{redacted_text(text)} is no address"
+        raise ValueError(f"{detail}; expected some such as 10.0.0.5 or 10.0.0.0/8") from None
 
 
 def _check_host(value: str) -> str:
@@ -67,6 +100,12 @@ def _check_rate(value: str) -> str:
 
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
 """Several names, with commas between them in a variable or a flag."""
+PublicHosts = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split_in_order), AfterValidator(_check_hosts)
+]
+"""Hosts as a URL has them, with a port where it is not the scheme's own, in order."""
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parse_networks)]
+"""IP addresses and networks."""
 Host = Annotated[str, AfterValidator(_check_host)]
 Location = Annotated[str, AfterValidator(_check_storage)]
 """Where a storage is."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from fake_apimart.common.addresses import without_passwords
+from fake_apimart.common.redaction import redacted_webhook
 from fake_apimart.go.json import marshal
 from fake_apimart.go.url import URL, URLError, parse
+from fake_apimart.observability.log import logger_of
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
@@ -44,7 +44,7 @@ _IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _HOST_NAME = re.compile(r"[0-9A-Za-z_~-]+(?:\.[0-9A-Za-z_~-]+)*\.?")
 _HEADERS = {"Content-Type": "application/json"}
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 FinishedData = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
 """Returns the `data` of a task that has ended, or None before its end."""
@@ -88,14 +88,14 @@ class Callbacks:
                 await self._deliver(callback_url(str(task.webhook)), data)
         except Exception as error:  # noqa: BLE001
             # Nobody awaits this job: whatever fails, log it here and keep the server running.
-            problem = without_passwords(str(error)) or type(error).__name__
+            problem = str(error) or type(error).__name__
             logger.error("callback of %s given up: %s", task.id, problem)
 
     async def _deliver(self, url: str, data: dict[str, Any]) -> None:
         """Send a POST; on a 5xx or a transport error, retry after each of RETRY_SECONDS."""
         # Imported in a thread: the import takes 0.1 seconds, which would block the event loop.
         client_class = await asyncio.to_thread(_import_client)
-        shown = without_passwords(url)
+        shown = redacted_webhook(url)
         async with client_class(timeout=None, follow_redirects=False) as client:
             for pause in (*RETRY_SECONDS, None):
                 problem = await _post(client, url, data)
@@ -126,10 +126,10 @@ async def _post(client: httpx.AsyncClient, url: str, data: dict[str, Any]) -> st
             status = answer.status_code
             is_server_error = answer.is_server_error
     except (httpx.TransportError, TimeoutError) as error:
-        return without_passwords(str(error)) or type(error).__name__
+        return str(error) or type(error).__name__
     if is_server_error:
         return f"status {status}"
-    logger.info("callback of %s to %s: status %d", data["id"], without_passwords(url), status)
+    logger.info("callback of %s to %s: status %d", data["id"], redacted_webhook(url), status)
     return None
 
 

@@ -77,7 +77,7 @@ class Tasks:
         if task is None:
             return None
         state = _state(task, world, await self._accounts.count_poll(task, world))
-        base_url = exchange.base_url(self._settings.public_url)
+        base_url = exchange.arrival.base_url(self._settings)
         return await self._data(task, state, world, base_url)
 
     async def state(self, task: Task, world: World) -> TaskState:

@@ -81,7 +81,7 @@ class Request:
         self.duration: float = fields["duration"]
         """In seconds."""
         self.headers: dict[str, str] = fields["headers"]
-        """By lower-case name, with the API key redacted."""
+        """By lower-case name, with secrets such as the API key redacted."""
         self.task_id: str | None = fields["task_id"]
         self.file: str | None = fields["file"]
         """The last segment of the file's URL."""

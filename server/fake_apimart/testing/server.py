@@ -21,7 +21,10 @@ _FLAGS = (
     *("--host", "127.0.0.1", "--storage", "memory://"),
     *("--control", "--no-access-log", "--until-stdin-ends"),
 )
-_SET_BY_FLAGS = ("HOST", "PORT", "STORAGE", "PUBLIC_URL", "CONTROL", "ACCESS_LOG", "DELIVERY")
+_SET_BY_FLAGS = (
+    *("HOST", "PORT", "STORAGE", "PUBLIC_URL", "CONTROL", "ACCESS_LOG", "DELIVERY"),
+    *("PUBLIC_HOSTS", "TRUSTED_PROXIES"),
+)
 
 
 class Server:

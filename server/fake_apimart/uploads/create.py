@@ -119,7 +119,7 @@ class Uploads:
     def _answer(
         self, exchange: Exchange, image: IncomingImage, info: ObjectInfo, created_at: int
     ) -> Response:
-        url = file_url.url_of(info.key, exchange.base_url(self._settings.public_url))
+        url = file_url.url_of(info.key, exchange.arrival.base_url(self._settings))
         return JSONResponse(
             upload_answer(url, image.name, info.content_type, image.size, created_at)
         )

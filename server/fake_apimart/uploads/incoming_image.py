@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -17,9 +16,10 @@ from fake_apimart_storage import Chunk, ObjectInfo, Storage, StorageError, Write
 
 from fake_apimart.contract import errors
 from fake_apimart.images.decoding import decodes
+from fake_apimart.observability.log import logger_of
 from fake_apimart.uploads.image_type import HEAD_BYTES, SIGNATURES, ImageType
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class IncomingImage:

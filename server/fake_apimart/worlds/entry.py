@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from fake_apimart.common.addresses import without_passwords
 from fake_apimart.common.held_bytes import held_bytes
-from fake_apimart.contract.api_key import QUERY, is_read_in_query, redacted
+from fake_apimart.common.redaction import (
+    redacted_broken_json,
+    redacted_header,
+    redacted_json,
+    redacted_text,
+    redacted_urls,
+)
+from fake_apimart.contract.api_key import QUERY, is_read_in_query
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.go.json import marshal_exactly, unmarshal
 from fake_apimart.go.url import parse_query
@@ -42,8 +49,10 @@ _MAX_LENGTHS = {
 """The parts that a client can make as long as it likes."""
 _FIXED_BYTES = 500
 """What an entry takes without these, its body, headers and names."""
+# Measured apart from the rest, since each request is measured.
 _variable = attrgetter(*_MAX_LENGTHS, "body", "headers", "part_headers", "unread")
-# Apart, since they are measured with each request, and the rest of an entry never grows.
+_CUT_URL = re.compile(r"//[^/\s\"\\]*\Z")
+"""What may be a password without the host behind it, by which it is known."""
 _LINE_END = b"\r\n"
 _COLON = b": "
 
@@ -120,14 +129,15 @@ class Entry:
 
     def record_unread(self, names: Iterable[str]) -> None:
         """Keep the names of fields that nothing reads, the first MAX_NAMES of them."""
-        self.unread = tuple(map(_cut_name, islice(names, MAX_NAMES)))
+        shown = (redacted_urls(name[:TEXT_LENGTH]) for name in islice(names, MAX_NAMES))
+        self.unread = tuple(map(_cut_name, shown))
 
     def measure(self) -> None:
         """Cut what is too long to be kept, and set `bytes` to the memory that the rest takes."""
         for name, length in _MAX_LENGTHS.items():
             value = getattr(self, name)
             if value is not None and len(value) > length:
-                setattr(self, name, value[:length])
+                setattr(self, name, _cut(value, length))
         self.bytes = _FIXED_BYTES + held_bytes(_variable(self))
 
     def to_json(self) -> dict[str, Any]:
@@ -137,18 +147,18 @@ class Entry:
             "time": self.time_ns / 1e9,
             "operation": self.operation,
             "method": self.method,
-            "path": without_passwords(_printable(self.path)),
+            "path": redacted_text(_printable(self.path)),
             "status": self.status,
             "duration": self.duration_ns / 1e9,
-            "error": self.error and without_passwords(self.error),
+            "error": self.error and redacted_text(self.error),
             "fault": self.fault,
-            "task_id": self.task_id,
+            "task_id": self.task_id and redacted_text(_printable(self.task_id)),
             "file": self.file_key and self.file_key.partition("/")[2],
             "filename": self.filename and _printable(self.filename),
             "content_type": self.content_type,
             "size": self.size,
             "sha256": self.sha256,
-            "headers": redacted(_decode(self.headers)),
+            "headers": _decode(self.headers),
             "part_headers": _decode(self.part_headers),
             "body": self._body_to_json(),
             "body_bytes": self.body_bytes,
@@ -163,14 +173,11 @@ class Entry:
         """
         if self.body is None:
             return None
-        text = without_passwords(self.body.decode("utf-8", "surrogateescape"))
-        body = text.encode("utf-8", "surrogateescape")
         try:
-            written = marshal_exactly(unmarshal(body, MAX_BODY_DEPTH)).decode()
+            body = redacted_json(unmarshal(self.body, MAX_BODY_DEPTH))
+            return unmarshal(marshal_exactly(body), MAX_BODY_DEPTH)
         except ValueError:
-            return body.decode("utf-8", "replace")
-        # Written anew, a URL has no escapes any more that hide what it is.
-        return unmarshal(without_passwords(written).encode(), MAX_BODY_DEPTH)
+            return redacted_broken_json(self.body.decode("utf-8", "replace"))
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
@@ -178,12 +185,20 @@ class Entry:
             read = (*read, QUERY)
         names = (name.decode("utf-8", "replace") for name, _ in parse_query(self.query))
         for name in islice((name for name in names if name not in read), MAX_NAMES):
-            yield f"?{_cut_name(without_passwords(name))}"
+            yield f"?{_cut_name(redacted_text(name))}"
 
 
 def _printable(text: str) -> str:
     """Replace surrogate escapes, which stand for bytes that are not UTF-8, by U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _cut(text: str | bytes, length: int) -> str | bytes:
+    """Return the prefix of a text, without the part of a URL or a parameter that may be secret."""
+    if isinstance(text, str):
+        return _CUT_URL.sub("", text[:length])
+    whole, ampersand, cut = text[:length].rpartition(b"&")
+    return whole + ampersand + cut.partition(b"=")[0]
 
 
 def _cut_name(name: str) -> str:
@@ -198,8 +213,5 @@ def _lines(headers: Pairs) -> bytes:
 
 
 def _decode(lines: bytes) -> dict[str, str]:
-    pairs = (line.partition(_COLON) for line in lines.split(_LINE_END) if line)
-    return {
-        name.decode("latin-1"): without_passwords(value.decode("latin-1"))
-        for name, _, value in pairs
-    }
+    pairs = (line.decode("latin-1").partition(": ") for line in lines.split(_LINE_END) if line)
+    return {name: redacted_header(name, value) for name, _, value in pairs}
