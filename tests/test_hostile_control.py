@@ -216,10 +216,10 @@ def test_control_body_that_is_cut_changes_nothing(body: bytes, server: ServerThr
 def test_trailer_neither_opens_the_control_api_nor_chooses_a_world(
     start_server: StartServer,
 ) -> None:
-    server = start_server(host="0.0.0.0", admin_token="token")
+    server = start_server(admin_token="token")
     for trailer in (b"X-Fake-Admin-Token: token", b"Authorization: Bearer sk-other"):
         request = (
-            b"POST /_fake/reset HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            b"POST /_fake/reset HTTP/1.1\r\nHost: example.com\r\nContent-Type: application/json\r\n"
             b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n%b\r\n\r\n" % trailer
         )
         assert parse_head(exchange(server.address, request))[0] == 403

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.app import create_app
-from fake_apimart.common.pauses import BATCH, pausing
 from fake_apimart.common.stored_json import write_json
+from fake_apimart.common.waits import BATCH, pausing
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.service.service import Service
 from fake_apimart.settings.settings import Settings

@@ -282,6 +282,6 @@ def test_rule_counts_with_all_that_it_holds(start_server: StartServer) -> None:
     headers = {**authorized(world), "Content-Type": "application/json"}
     body = {"operation": "models.list", "status": 418, "body": [[]] * 90_000}
     url = f"{world.base_url}/_fake/faults"
-    answers = [httpx.post(url, headers=headers, json=body) for _ in range(5)]
+    answers = [httpx.post(url, headers=headers, json=body, timeout=60) for _ in range(5)]
     assert answers[0].status_code == 200
     assert answers[-1].status_code == 400, answers[-1].text

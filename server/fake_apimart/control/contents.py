@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 from fake_apimart_storage import InvalidKey, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
-from fake_apimart.common.pauses import HEAVY_BATCH, pausing
 from fake_apimart.common.redaction import redacted_urls
+from fake_apimart.common.waits import HEAVY_BATCH, pausing
 from fake_apimart.contract import file_url
 from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.contract.operations import FILE_PREFIXES

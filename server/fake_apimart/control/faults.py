@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
-from fake_apimart.common.pauses import HEAVY_BATCH, pausing
 from fake_apimart.common.redaction import redacted_json
+from fake_apimart.common.waits import HEAVY_BATCH, pausing
 from fake_apimart.contract.json_response import JSONListResponse, JSONResponse
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals

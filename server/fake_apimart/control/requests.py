@@ -9,8 +9,7 @@ from typing import Annotated
 from fake_apimart_storage import ObjectNotFound, StorageError
 from fastapi import APIRouter, Depends, Query, Response
 
-from fake_apimart.common.pauses import HEAVY_BATCH, pausing
-from fake_apimart.common.waits import wait_for_event
+from fake_apimart.common.waits import HEAVY_BATCH, pausing, wait_for_event
 from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RequestsAnswer, WaitAnswer

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, create_model
 
-from fake_apimart.common.pauses import pausing
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.common.redaction import redacted_json
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer

@@ -218,10 +218,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("go",),
         ),
         Behaviour("the error texts for other invalid fields", ("assumed",)),
-        Behaviour(
-            "the largest JSON body: 64 MiB, 100,000 values, 8,192 characters of a reference's URL",
-            ("assumed",),
-        ),
+        Behaviour("JSON bodies: at most 64 MiB, 100,000 values, URLs of 8,192", ("assumed",)),
         Behaviour("a body that is cut or malformed, by Go's rules, makes no task: 400", ("go",)),
         Behaviour(
             "more than 10,000 parameters in a query count as none, an upload's as a fault", ("go",)

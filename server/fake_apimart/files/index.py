@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fake_apimart_storage import ObjectNotFound, Storage, StoredObject
 
-from fake_apimart.common.pauses import pausing
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.files.stored_file import StoredFile
 

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.pauses import pausing
 from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 from fake_apimart_storage import Storage
 
-from fake_apimart.common.pauses import pausing
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.files.index import FileIndex
 from fake_apimart.generation import idempotency

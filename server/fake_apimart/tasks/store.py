@@ -15,8 +15,8 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.pauses import pausing
 from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import Polls
 from fake_apimart.tasks.task import Task

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import BY_NAME
@@ -168,14 +167,10 @@ class Faults:
         """Remove all rules but the permanent ones, which come from the world's magic key."""
         self.rules = []
         for rule in self._permanent:
-            self._append(rule)
+            self.add(rule)
 
     def add(self, rule: Rule) -> Rule:
         """Append a rule, give it an id that is unique in this process, and return it."""
-        rule.bytes = held_bytes(rule)
-        return self._append(rule)
-
-    def _append(self, rule: Rule) -> Rule:
         rule.id = next(self._ids)
         self.rules.append(rule)
         return rule

@@ -154,7 +154,8 @@ class Worlds:
     def add_rule(self, world: World, rule: Rule) -> bool:
         """Add a rule to a world; return False if there is no room for it among those of all."""
         others = sum(each.faults.bytes for each in (self.server, *self) if each.faults.rules)
-        if others + held_bytes(rule) > faults.MAX_BYTES:
+        rule.bytes = held_bytes(rule)
+        if others + rule.bytes > faults.MAX_BYTES:
             return False
         world.faults.add(rule)
         return True
