@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, memory, report, s3, start, targets, throughput, worlds
+from benchmarks import (
+    growth,
+    memory,
+    report,
+    s3,
+    slow_clients,
+    start,
+    targets,
+    throughput,
+    worlds,
+)
 from benchmarks.load import LOADS
 from benchmarks.servers import touch_memory
 from benchmarks.throughput import WORKLOADS
@@ -62,10 +72,11 @@ def _store(stack: contextlib.ExitStack) -> Store | None:
 
 
 def _measure_other_figures(store: Store | None, rounds: int) -> dict[str, object]:
-    """Measure what is not throughput: start, memory, the fixture, S3 against boto3, growth."""
+    """Measure what is not throughput, such as start, memory, S3 against boto3, and growth."""
     measured = {
         "start": start.measure(rounds),
         "memory": memory.measure(rounds),
+        "slow clients": slow_clients.measure(rounds),
         "fixture": worlds.measure(rounds),
         **({"s3": s3.measure(store, rounds)} if store else {}),
     }

@@ -75,6 +75,12 @@ class ServerThread:
         assert self._listening.wait(DEADLINE_SECONDS), "the server did not start"
         return self
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        assert self._server is not None
+        return len(self._server.server_state.connections)
+
     def stop(self) -> None:
         assert self._server is not None
         self._server.should_exit = True
@@ -103,13 +109,25 @@ class ServerThread:
 
 
 class ServerProcess:
-    """`fake-apimart serve` in a separate process, as a user starts it."""
+    """`fake-apimart serve` in a separate process, as a user starts it.
 
-    def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
+    `most_files` is the limit of its open files. `stderr` is where its log goes, a pipe by default.
+    """
+
+    def __init__(
+        self,
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        most_files: int | None = None,
+        stderr: int = subprocess.PIPE,
+    ) -> None:
+        command = [sys.executable, "-m", "fake_apimart", "serve", "--port", "0", *flags]
+        if most_files is not None:
+            command = ["sh", "-c", f'ulimit -n {most_files} && exec "$@"', "sh", *command]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fake_apimart", "serve", "--port", "0", *flags],
+            command,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             env={**os.environ, **(env or {})},
         )
@@ -134,8 +152,8 @@ class ServerProcess:
         if self.process.poll() is None:
             self.end()
         for pipe in (self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            pipe.close()
+            if pipe is not None:
+                pipe.close()
 
 
 def answers(url: str) -> bool:

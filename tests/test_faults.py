@@ -334,7 +334,16 @@ def test_client_may_time_out_on_an_answer_that_never_comes(world: FakeAPIMart) -
     assert httpx.get(f"{world.base_url}/v1/balance", headers=authorized(world)).is_success
 
 
-@pytest.mark.parametrize("ahead", ["", "\r\n", "GET / HTTP/1.1\r\n"])
+AHEAD = {
+    "nothing": "",
+    "a line end": "\r\n",
+    "half a head": "GET / HTTP/1.1\r\n",
+    "a long head": "GET / HTTP/1.1\r\nX: " + 300_000 * "x",
+    "many requests": 9000 * "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("ahead", AHEAD.values(), ids=AHEAD.keys())
 def test_client_that_gives_up_on_an_answer_frees_its_connection(
     ahead: str, world: FakeAPIMart
 ) -> None:
@@ -346,6 +355,20 @@ def test_client_that_gives_up_on_an_answer_frees_its_connection(
         wait_until(lambda: world.requests.matching("balance.get"), "the request was noted")
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(1) == b"", "the server closes its side too"
+
+
+def test_client_that_leaves_a_slow_answer_is_noticed_whatever_it_has_sent_ahead(
+    start_server: StartServer,
+) -> None:
+    server = start_server()
+    with FakeAPIMart(server.url) as world:
+        world.fail("balance.get", socket="one_byte_per_second")
+        with connection(server.address) as sock:
+            key = f"Authorization: Bearer {world.api_key}\r\n"
+            one = f"GET /v1/balance HTTP/1.1\r\nHost: x\r\n{key}\r\n"
+            sock.sendall((one + AHEAD["many requests"]).encode())
+            sock.recv(1)
+        wait_until(lambda: server.connections <= 1, "only the connection of the rule is open")
 
 
 STALLING = ["never_answer", "one_byte_per_second"]

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fake_apimart.common.lines import one_line
+from fake_apimart.common.texts import one_line
 from fake_apimart.observability.log import OneLine, logger_of
-from fake_apimart.server import LOGGING
+from fake_apimart.observability.standard_error import LOGGING
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from hypothesis import given

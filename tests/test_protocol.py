@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fake_apimart.app import create_app
 from fake_apimart.http.incoming_body import high_water
@@ -22,6 +25,7 @@ from starlette.types import Message
 from tests.harness import (
     DEADLINE_SECONDS,
     PNG,
+    ServerProcess,
     ServerThread,
     connection,
     exchange,
@@ -327,6 +331,51 @@ def test_flood_of_small_requests_is_answered_in_order(server: ServerThread) -> N
         received = read_to_end(sock)
         sender.join(DEADLINE_SECONDS)
     assert received.count(b"HTTP/1.1 200 OK") == count
+
+
+def resident_bytes(process: ServerProcess) -> int:
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")
+def test_requests_sent_ahead_cost_no_memory() -> None:
+    request = b"GET /v1/nothing HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ahead\r\n\r\n"
+    rule = {"operation": "models.list", "delay": 3, "times": None}
+    with ServerProcess("--storage", "memory://") as process, contextlib.ExitStack() as stack:
+        headers = {"Authorization": "Bearer ahead"}
+        answer = httpx.post(f"{process.url}/_fake/faults", json=rule, headers=headers)
+        answer.raise_for_status()
+        before = resident_bytes(process)
+        sockets = [stack.enter_context(connection(process.address)) for _ in range(5)]
+        for sock in sockets:
+            sock.sendall(request.replace(b"nothing", b"models"))
+            sock.setblocking(False)
+        deadline = time.monotonic() + 1.5
+        sent = 0
+        while time.monotonic() < deadline:
+            for sock in sockets:
+                with contextlib.suppress(BlockingIOError):
+                    sent += sock.send(request * 3000)
+            time.sleep(0.01)
+        grown = resident_bytes(process) - before
+    assert sent > 5_000_000, "the kernel takes some megabytes for each"
+    assert grown < 6_000_000
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [b"X: " + b"a" * 5000, b"A: b\r\n" * 1000, b"\xff" * 100_000],
+    ids=["long line", "many lines", "endless"],
+)
+def test_long_trailer_ends_the_connection(trailer: bytes, server: ServerThread) -> None:
+    body = b"%x\r\n%b\r\n0\r\n%b\r\n\r\n" % (len(BODY), BODY, trailer)
+    answer = exchange(server.address, upload_request(body, CHUNKED | KEEP) + HEALTH)
+    assert answer.count(b"HTTP/1.1") == 1, "nothing behind it is a request"
+    create = upload_request(body, CHUNKED | KEEP).replace(b"uploads/images", b"images/generations")
+    error = json.loads(parse_head(exchange(server.address, create + HEALTH))[2])["error"]
+    assert error["message"]
 
 
 def test_http_1_0_client_gets_the_answer_and_the_end(server: ServerThread) -> None:

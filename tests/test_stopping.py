@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,15 +224,19 @@ def test_request_that_was_cut_short_stands_in_the_access_log(stopped: Stopped) -
     assert re.search(r'"POST /v1/uploads/images HTTP/1\.1" 503', stopped.log)
 
 
-def test_second_interrupt_ends_the_server_at_once_and_quietly() -> None:
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_the_server_at_once_and_quietly(
+    first: signal.Signals, second: signal.Signals
+) -> None:
     with ServerProcess(*MEMORY) as server, connection(server.address) as sock:
         sock.sendall(UNFINISHED["upload"])
         httpx.get(f"{server.url}/_fake/health")
-        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(first)
         time.sleep(0.5)
         began = time.monotonic()
-        status, log = server.end(signal.SIGINT)
-    assert (status, time.monotonic() - began < 1) == (128 + signal.SIGINT, True)
+        status, log = server.end(second)
+    assert (status, time.monotonic() - began < 1) == (128 + second, True)
     assert "Traceback" not in log
 
 
@@ -253,7 +259,7 @@ def test_server_whose_store_hangs_stops_in_time(moto_store: Store, bucket: str) 
         status, log = server.end()
         assert time.monotonic() - began < STOP_SECONDS
         answer = read_what_comes(sock)
-    assert status in (0, 128 + signal.SIGTERM)
+    assert status == 0
     assert "Traceback" not in log
     assert not answer or parse_head(answer)[0] in (500, 503)
 
@@ -277,7 +283,108 @@ def test_server_that_waits_for_its_store_at_the_start_stops_at_once(
         began = time.monotonic()
         _, log = process.communicate(timeout=DEADLINE_SECONDS)
     assert time.monotonic() - began < STOP_SECONDS
-    assert (process.returncode, log) == (128 + signal.SIGTERM, "")
+    assert (process.returncode, log) == (0, "")
+
+
+def catches_signals(process: subprocess.Popen[str]) -> bool:
+    """Return whether a process has a handler for SIGTERM."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(status.split("SigCgt:")[1].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3, 0.6])
+def test_server_that_is_only_starting_ends_quietly(seconds: float, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fake_apimart", "serve", "--port", "0", *MEMORY],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: catches_signals(process), "the command begins")
+    time.sleep(seconds)
+    process.send_signal(number)
+    began = time.monotonic()
+    _, log = process.communicate(timeout=DEADLINE_SECONDS)
+    assert time.monotonic() - began < STOP_SECONDS
+    assert (process.returncode, log) == (0, "")
+
+
+def test_a_thousand_idle_connections_do_not_delay_the_end() -> None:
+    with ServerProcess(*MEMORY) as server, contextlib.ExitStack() as stack:
+        for number in range(1000):
+            sock = stack.enter_context(connection(server.address))
+            if number % 2:
+                sock.sendall(POLL[:30])
+            if number % 5 == 0:
+                sock.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        status, log = server.end()
+    assert (status, time.monotonic() - began < 5) == (0, True)
+    assert "Traceback" not in log
+
+
+def knock(address: tuple[str, int], stopped: threading.Event) -> None:
+    """Open connection after connection; half of them send a request."""
+    kept = []
+    while not stopped.is_set():
+        with contextlib.suppress(OSError):
+            kept.append(socket.create_connection(address, timeout=1))
+            if len(kept) % 2:
+                kept[-1].sendall(POLL)
+    for sock in kept:
+        sock.close()
+
+
+def test_clients_that_keep_coming_do_not_delay_the_end() -> None:
+    stopped = threading.Event()
+    with ServerProcess(*MEMORY) as server, ThreadPoolExecutor(4) as threads:
+        for _ in range(4):
+            threads.submit(knock, server.address, stopped)
+        time.sleep(0.3)
+        began = time.monotonic()
+        status, log = server.end()
+        seconds = time.monotonic() - began
+        stopped.set()
+    assert (status, seconds < 5) == (0, True)
+    assert "Traceback" not in log
+
+
+def test_delay_of_an_hour_ends_with_the_server() -> None:
+    with ServerProcess(*MEMORY) as server, connection(server.address) as sock:
+        rule = {"operation": "models.list", "delay": 60}
+        httpx.post(f"{server.url}/_fake/faults", json=rule, headers=AUTHORIZED).raise_for_status()
+        sock.sendall(POLL.replace(b"/v1/tasks/task_01KT48E134GCG3W870HKHPVMNA", b"/v1/models"))
+        time.sleep(0.2)
+        began = time.monotonic()
+        status, log = server.end()
+        answer = read_what_comes(sock)
+    assert (status, time.monotonic() - began < 5) == (0, True)
+    assert "Traceback" not in log
+    assert parse_head(answer)[0] in (200, 503)
+
+
+def test_upload_that_ends_in_time_is_taken() -> None:
+    request = upload_request(form(JPEG + bytes(200_000)))
+    with ServerProcess(*MEMORY) as server, connection(server.address) as sock:
+        sock.sendall(request[:-1000])
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(2)
+        sock.sendall(request[-1000:])
+        answer = read_what_comes(sock)
+        server.process.wait(DEADLINE_SECONDS)
+    assert parse_head(answer)[0] == 200
+    assert server.process.returncode == 0
+
+
+def test_signal_for_broken_pipes_is_nothing_to_a_server() -> None:
+    with ServerProcess(*MEMORY) as server:
+        server.process.send_signal(signal.SIGPIPE)
+        assert httpx.get(f"{server.url}/_fake/health").status_code == 200
+        assert server.end()[0] == 0
 
 
 def test_containers_get_the_time_that_a_server_needs_to_stop() -> None:

@@ -69,7 +69,7 @@ class Application(FastAPI):
             redoc_url=None,
         )
         self.service: Service | None = None
-        self._settings = settings
+        self.settings = settings
         self._storage = storage
         self._clock = clock
         self._randomness = randomness
@@ -97,7 +97,7 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document of all that is served."""
         if not self.openapi_schema:
-            self.openapi_schema = describe(self, [CONTROL] if self._settings.control else [])
+            self.openapi_schema = describe(self, [CONTROL] if self.settings.control else [])
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,8 +110,10 @@ class Application(FastAPI):
         async with contextlib.AsyncExitStack() as stack:
             storage = self._storage
             if storage is None:
-                storage = await stack.enter_async_context(_opened(self._settings))
-            service = Service(self._settings, storage, self._clock, self._randomness)
+                storage = await stack.enter_async_context(_opened(self.settings))
+            if self.settings.control:
+                await control.prepare()
+            service = Service(self.settings, storage, self._clock, self._randomness)
             self._dispatch.running = await stack.enter_async_context(service.run())
             self.service = service
             try:

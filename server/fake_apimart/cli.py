@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from fake_apimart.common.addresses import local_url, url_at
-from fake_apimart.common.lines import one_line
 from fake_apimart.common.redaction import redacted_text
+from fake_apimart.common.texts import one_line
 from fake_apimart.flags import Command, with_setting_flags
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings

@@ -4,63 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
-from typing import Any, cast
+from typing import cast
 
 import uvicorn
 
 from fake_apimart.app import Application, create_app
 from fake_apimart.common.addresses import url_at
+from fake_apimart.common.descriptors import most_connections, raise_limit
 from fake_apimart.http.protocol import Protocol
-from fake_apimart.observability.log import OneLine, logger_of
+from fake_apimart.http.timeouts import Watch, limits_of
+from fake_apimart.observability import standard_error
+from fake_apimart.observability.log import logger_of
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings
 from fake_apimart.settings.settings import Settings
 
 BACKLOG = 2048
-# Clients keep connections for reuse; one that is closed under their hands costs them a retry.
-KEEP_ALIVE_SECONDS = 75
 FINISHING_SECONDS = 5.0
 """How long requests that are under way when the server is told to stop may go on."""
 PARTING_SECONDS = 0.5
 """How long clients then have to read their answers, before all connections end."""
 STOP_SECONDS = 7
 """How long a process may take to stop: a store that hangs would hold it for longer."""
+FLUSH_SECONDS = 0.5
+"""How long the end of the log is then waited for, where nobody reads it."""
 
 logger = logger_of(__name__)
-
-_LEVELS = {
-    **dict.fromkeys(("fake_apimart", "fake_apimart_storage"), "INFO"),
-    **dict.fromkeys(("uvicorn.error", "asyncio", "concurrent.futures"), "WARNING"),
-    **dict.fromkeys(("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore"), "WARNING"),
-}
-"""From which level on records of each logger are shown."""
-
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    # Standard output carries the line that says where the server listens, and nothing else.
-    "filters": {"one_line": {"()": OneLine}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["one_line"],
-        }
-    },
-    "loggers": {
-        name: {"handlers": ["stderr"], "level": level, "propagate": False}
-        for name, level in _LEVELS.items()
-    },
-}
 
 
 def run(
@@ -76,59 +52,58 @@ def run(
     that listens already; `until_stdin_ends` makes the end of standard input a signal too. Raises
     InvalidSettings where the address or the storage cannot be used.
     """
-    _log_only_what_is_shown()
+    standard_error.begin()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Where uvicorn has its own: before and after it serves. A first process of a container
-        # that has none never hears of the signal.
-        signal.signal(number, _end_at_once)
-    listener = listen(settings) if listen_fd is None else inherited(listen_fd)
-    with listener:
-        config = uvicorn_config(access_log=settings.access_log)
-        loop_factory = config.get_loop_factory()
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(
-                serve(settings, listener, config, announce, until_stdin_ends=until_stdin_ends)
+        # Where uvicorn has its own: before and after it serves, when nothing is under way. A first
+        # process of a container that has none never hears of the signal.
+        signal.signal(number, lambda number, frame: leave())
+    raise_limit()
+    try:
+        listener = listen(settings) if listen_fd is None else inherited(listen_fd)
+        with listener:
+            config = uvicorn_config(
+                access_log=settings.access_log, most_connections=most_connections()
             )
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(
+                    serve(settings, listener, config, announce, until_stdin_ends=until_stdin_ends)
+                )
+    finally:
+        standard_error.writer().flush(FLUSH_SECONDS)
 
 
-def _end_at_once(number: int, frame: FrameType | None = None) -> None:
-    """End this process without another word, with the status of a process that a signal ended."""
-    os._exit(128 + number)
+def leave(status: int = 0) -> None:
+    """End this process at once, whatever its threads do."""
+    standard_error.writer().flush(FLUSH_SECONDS)
+    os._exit(status)
 
 
-def _end_in_time() -> None:
+def _leave_in_time() -> None:
     """End this process once STOP_SECONDS have passed, if it has not ended by itself."""
-    timer = threading.Timer(STOP_SECONDS, _end_late)
+    timer = threading.Timer(STOP_SECONDS, _leave_late)
     timer.daemon = True
     timer.start()
 
 
-def _end_late() -> None:
+def _leave_late() -> None:
     logger.warning("ended with calls of the storage or drawings still running")
-    _end_at_once(signal.SIGTERM)
+    leave()
 
 
-def _log_only_what_is_shown() -> None:
-    """Switch off the fields of log records that no line shows; they are costly to collect.
-
-    These are the switches that the logging documentation names for this.
-    """
-    for unused in ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing"):
-        setattr(logging, unused, None)
-
-
-def uvicorn_config(*, access_log: bool = True) -> uvicorn.Config:
+def uvicorn_config(
+    *, access_log: bool = True, most_connections: int | None = None
+) -> uvicorn.Config:
     """Return how uvicorn runs; the application is set by Server."""
     return uvicorn.Config(
         app="",
         http=Protocol,
         ws="none",
         lifespan="off",
-        log_config=LOGGING,
+        log_config=standard_error.LOGGING,
         access_log=access_log,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        limit_concurrency=most_connections,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
 
@@ -145,7 +120,7 @@ async def serve(
     app = create_app(settings)
     # uvicorn would log a start that fails with its traceback, and say nothing to who called it.
     async with app.router.lifespan_context(app):
-        server = Server(config, app, lambda: announce(url_of(listener)), _end_in_time)
+        server = Server(config, app, lambda: announce(url_of(listener)), _leave_in_time)
         if until_stdin_ends:
             threading.Thread(target=_follow_stdin, args=(server,), daemon=True).start()
         await server.serve([listener])
@@ -157,14 +132,14 @@ def _follow_stdin(server: Server) -> None:
         # Not by sys.stdin, whose lock the interpreter would wait for at its end.
         while os.read(0, 4096):
             pass
-    server.should_exit = True
+    server.stop()
 
 
 class Server(uvicorn.Server):
     """uvicorn's server for an application whose lifespan runs already.
 
-    `on_listening` is called once it accepts connections, `on_stopping` once it is to stop. A signal
-    asks it to stop, and is not raised again at the end, as if the server had failed.
+    `on_listening` is called once it accepts connections, `on_stopping` once `stop` or a signal asks
+    it to stop. A signal is not raised again at the end, as if the server had failed.
     """
 
     def __init__(
@@ -179,26 +154,38 @@ class Server(uvicorn.Server):
         self._app = app
         self._on_listening = on_listening
         self._on_stopping = on_stopping
+        self._is_signalled = False
+        self._watching: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        connections = cast(Collection[Protocol], self.server_state.connections)
+        watch = Watch(connections, limits_of(self._app.settings))
+        self._watching = asyncio.create_task(watch.run())
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stopping()
         if self._app.service is not None:
             self._app.service.stopping.set()
-        cutting_short = asyncio.create_task(self._cut_short())
+        assert self._watching is not None
+        helpers = [self._watching, asyncio.create_task(self._cut_short())]
         try:
             await super().shutdown(sockets)
         finally:
-            cutting_short.cancel()
+            for helper in helpers:
+                helper.cancel()
+        if self.server_state.tasks:
+            # What they write to is closed next.
+            await asyncio.wait(self.server_state.tasks, timeout=PARTING_SECONDS)
 
     async def _cut_short(self) -> None:
         """End what is still under way after FINISHING_SECONDS, whatever clients do.
 
         A request that has no answer yet is answered 503, by whoever runs it.
         """
+        for connection in list(self.server_state.connections):
+            # Those too that were accepted last, and have only now begun.
+            connection.shutdown()
         await asyncio.sleep(FINISHING_SECONDS)
         for task in list(self.server_state.tasks):
             task.cancel()
@@ -207,11 +194,18 @@ class Server(uvicorn.Server):
             cast(Protocol, connection).abort()
         self.force_exit = True
 
+    def stop(self) -> None:
+        """Stop, in time whatever is under way. May be called by any thread."""
+        if not self.should_exit:
+            self.should_exit = True
+            self._on_stopping()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, or end the process at once where Ctrl+C comes again."""
-        if self.should_exit and sig == signal.SIGINT:
-            _end_at_once(sig)
-        self.should_exit = True
+        """Stop, or end the process at once where a signal comes again."""
+        if self._is_signalled:
+            leave(128 + sig)
+        self._is_signalled = True
+        self.stop()
 
 
 def listen(settings: Settings) -> socket.socket:

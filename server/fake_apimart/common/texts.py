@@ -1,4 +1,4 @@
-"""Texts of any length, cut to what is kept of them or shown of them."""
+"""Texts of clients, cut to what is kept or shown of them, and escaped for one line of a log."""
 
 from __future__ import annotations
 
@@ -17,3 +17,15 @@ def kept(text: str) -> str:
     """Return the beginning of `text` that is kept: whole characters, KEPT_BYTES at most."""
     start = text[:KEPT_BYTES].encode("utf-8", "replace")
     return start[:KEPT_BYTES].decode("utf-8", "ignore")
+
+
+def one_line(text: str) -> str:
+    """Return `text` with each character that does not print as itself written as an escape.
+
+    These are control characters (with line ends and the start of a terminal's escape sequences),
+    line and paragraph separators, marks that change the direction of text, lone surrogates, and
+    all blanks but the ordinary one.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

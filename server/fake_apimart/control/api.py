@@ -9,6 +9,7 @@ from typing import Any
 from fake_apimart_storage import StorageError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -47,6 +48,11 @@ def add_to(app: FastAPI) -> None:
     app.router.routes += pages.ROUTES
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
+
+
+async def prepare() -> None:
+    """Load what calls need later, when there may be no file descriptor left to load it."""
+    await run_in_threadpool(is_served, "", "")
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

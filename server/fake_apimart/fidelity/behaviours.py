@@ -87,6 +87,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("go",),
         ),
         Behaviour(
+            "closed without a word: a head that takes 60 seconds, a body whose client pauses for 5 "
+            "minutes, a response of which nothing is read for 5 minutes",
+            ("assumed",),
+        ),
+        Behaviour(
             "request bodies with `Content-Encoding: gzip` are decoded as they stream; a body "
             "without a gzip header: empty 400 before the key is checked",
             ("base",),

@@ -25,7 +25,8 @@ ACCESS_LOG = AccessLog(SystemClock())
 class Connection:
     """The state that lasts from request to request on one transport of a uvicorn server.
 
-    `transaction` is the latest. `on_idle` is called once it is answered, and another may begin.
+    `transaction` is the latest of so many `requests`. `on_idle` is called once it is answered, and
+    another may begin.
     """
 
     def __init__(
@@ -41,12 +42,11 @@ class Connection:
         self.transaction: Transaction | None = None
         self._server = address(transport, "sockname")
         self._app = config.loaded_app
-        self._keep_alive_seconds = config.timeout_keep_alive
         self._logs_access = config.access_log
         self._state = state
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
-        self._keep_alive_timer: asyncio.TimerHandle | None = None
+        self.requests = 0
 
     @property
     def is_answering(self) -> bool:
@@ -76,6 +76,7 @@ class Connection:
                 length=request.content_length,
                 expects_continue=request.expects_continue,
             )
+        self.requests += 1
         writer = self._new_writer(request, scope, body)
         self.transaction = transaction = Transaction(self.transport, request.values, body, writer)
         scope["extensions"] = {EXTENSION: transaction}
@@ -106,22 +107,11 @@ class Connection:
         )
 
     def _completed(self) -> None:
-        """Start the idle timeout, unless there is another request."""
+        """Let another request begin."""
         if self.transaction is not None:
             self.transaction.completed()
-        if self.transport.is_closing() or not self.is_kept:
-            return
-        self.stop_keep_alive_timer()
-        self._keep_alive_timer = self._loop.call_later(
-            self._keep_alive_seconds, self.transport.close
-        )
-        self._on_idle()
-
-    def stop_keep_alive_timer(self) -> None:
-        """Stop the idle timeout: the client has sent something."""
-        if self._keep_alive_timer is not None:
-            self._keep_alive_timer.cancel()
-            self._keep_alive_timer = None
+        if self.is_kept and not self.transport.is_closing():
+            self._on_idle()
 
     def end_after_answer(self) -> bool:
         """End the connection behind the answer that is under way; return False if none is."""
@@ -132,7 +122,6 @@ class Connection:
 
     def lost(self) -> None:
         """Mark the request as disconnected."""
-        self.stop_keep_alive_timer()
         # It refers to the protocol: the two would wait for the garbage collector.
         self._on_idle = _do_nothing
         transaction, self.transaction = self.transaction, None

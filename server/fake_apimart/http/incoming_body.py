@@ -45,8 +45,9 @@ class IncomingBody:
 
     `length` is the announced one in bytes, None for a body in chunks. From `high_water` bytes on,
     nothing more is read from the socket. A client that `expects_continue` sends nothing until
-    somebody wants to take, from when on the body `is_requested`. `ending` says how a body ended
-    that has ended, in Go's words; EOF is the ordinary end.
+    somebody wants to take, from when on the body `is_requested`; it `is_awaited` while a reader
+    waits for more. `ending` says how a body ended that has ended, in Go's words; EOF is the
+    ordinary end.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class IncomingBody:
         "_was_end_received",
         "ending",
         "expects_continue",
+        "is_awaited",
         "is_requested",
     )
 
@@ -78,6 +80,7 @@ class IncomingBody:
     ) -> None:
         self.ending = EOF
         self.expects_continue = expects_continue
+        self.is_awaited = False
         self.is_requested = not expects_continue
         self._transport = transport
         self._flow = flow
@@ -144,7 +147,11 @@ class IncomingBody:
         self._wanted = min(at_least, ENOUGH_BYTES)
         while not (self._is_enough or self._is_complete or self._is_abandoned):
             self._flow.resume_reading()
-            await self._next_change()
+            self.is_awaited = True
+            try:
+                await self._next_change()
+            finally:
+                self.is_awaited = False
         if self._is_abandoned:
             raise ClientDisconnect
         self._taken += self._size

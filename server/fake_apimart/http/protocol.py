@@ -26,14 +26,22 @@ from fake_apimart.http.connection import Connection
 from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.large_body import LARGE_BYTES, LargeBody
 from fake_apimart.http.response_writer import GentleTransport
+from fake_apimart.http.timeouts import Progress, Wait
 from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
 from fake_apimart.net_http.chunked import State as ChunkState
 from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError
 from fake_apimart.net_http.request_reader import RequestReader
+from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.seldom import SeldomLine
 
 EXPECTATION_FAILED = "417 Expectation Failed"
 MAX_AHEAD_BYTES = 4096
 """How much may be sent ahead before nothing more is read, and a client that leaves is missed."""
+
+_REFUSED = SeldomLine(
+    logger_of(__name__),
+    "refused %d connection(s): as many are open as the limit of open files allows",
+)
 
 
 class State(IntEnum):
@@ -66,6 +74,7 @@ class Protocol(asyncio.Protocol):
         self._head = RequestReader()
         self._body: IncomingBody | None = None
         self._body_left = 0
+        self._reads = 0
         self._continues = False
         self._chunks: ChunkedReader | None = None
         self._ahead = b""
@@ -75,7 +84,12 @@ class Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._connection = Connection(self._config, self._server_state, transport, self._go_on)
-        self._server_state.connections.add(self)  # type: ignore[arg-type]
+        most, connections = self._config.limit_concurrency, self._server_state.connections
+        if most is not None and len(connections) >= most:
+            _REFUSED.note(asyncio.get_running_loop().time())
+            transport.abort()
+            return
+        connections.add(self)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server_state.connections.discard(self)
@@ -98,6 +112,21 @@ class Protocol(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection at once, whatever is under way."""
         self._connection.transport.abort()
+
+    def progress(self) -> Progress:
+        """Return what is waited for, and how far it is."""
+        connection = self._connection
+        unsent = connection.transport.get_write_buffer_size()
+        if unsent:
+            transaction = connection.transaction
+            return Wait.READING, unsent, transaction.writer.bytes_left if transaction else 0
+        if self._state is State.HEAD:
+            begun = Wait.NEXT if connection.requests else Wait.FIRST
+            return Wait.HEAD if self._head.has_begun else begun, connection.requests, 0
+        body = self._body
+        if self._state in (State.BODY, State.CHUNKS) and body is not None and body.is_awaited:
+            return Wait.BODY, self._reads, self._body_left
+        return Wait.NO_CLIENT, 0, 0
 
     def pause_writing(self) -> None:
         self._connection.flow.pause_writing()
@@ -131,6 +160,7 @@ class Protocol(asyncio.Protocol):
     # Bytes
 
     def data_received(self, data: bytes) -> None:
+        self._reads += 1
         position = 0
         while position < len(data):
             position = self._RECEIVE[self._state](self, data, position)
@@ -163,11 +193,8 @@ class Protocol(asyncio.Protocol):
             return len(data)
         request = self._head.request
         if request is not None:
-            self._connection.stop_keep_alive_timer()
             self._head = RequestReader(previous=request)
             self._begin(request)
-        elif self._head.has_begun:
-            self._connection.stop_keep_alive_timer()
         return position
 
     def _begin(self, request: Request) -> None:

@@ -93,12 +93,11 @@ class ResponseWriter:
 
     The head is held until the first of the body is there. `body` is the request's, None where it
     has none. `on_start` is called with the status when the head leaves, `on_complete` after the
-    last byte.
+    last byte. `bytes_left` are still to come of an announced length.
     """
 
     __slots__ = (
         "_body",
-        "_bytes_left",
         "_default_headers",
         "_flow",
         "_framing",
@@ -107,6 +106,7 @@ class ResponseWriter:
         "_on_complete",
         "_on_start",
         "_start",
+        "bytes_left",
         "is_complete",
         "is_disconnected",
         "is_lingering",
@@ -145,7 +145,7 @@ class ResponseWriter:
         self._on_complete = on_complete
         self._start: Message | None = None
         self._framing = Framing.NONE
-        self._bytes_left = 0
+        self.bytes_left = 0
 
     async def send(self, message: Message) -> None:
         """Take the next message of the answer. Raises RuntimeError where it is out of place."""
@@ -184,7 +184,7 @@ class ResponseWriter:
             self.transport.write(head + data if head else data)
         if more:
             return
-        if self._bytes_left:
+        if self.bytes_left:
             raise RuntimeError("the answer is shorter than its Content-Length")
         if not self.keep_alive and self._body is not None and not self._body.is_complete:
             self.is_lingering = True
@@ -198,6 +198,11 @@ class ResponseWriter:
         self.keep_alive = False
         if not isinstance(self.transport, GentleTransport):
             self.transport = GentleTransport(self.transport)
+
+    def stop_keeping(self) -> None:
+        """Let no other request follow, and read on whatever the client has sent ahead."""
+        self.keep_alive = False
+        self._flow.resume_reading()
 
     def take_back(self) -> bool:
         """Forget an answer of which nothing has left yet; return False if something has."""
@@ -235,7 +240,7 @@ class ResponseWriter:
 
     def _framing_for(self, length: int | None) -> Framing:
         if length is not None:
-            self._bytes_left = length
+            self.bytes_left = length
             return Framing.LENGTH
         if not self._is_http_1_0:
             return Framing.CHUNKED
@@ -247,8 +252,8 @@ class ResponseWriter:
         if self._framing is Framing.NONE:
             return b""
         if self._framing is Framing.LENGTH:
-            self._bytes_left -= len(body)
-            if self._bytes_left < 0:
+            self.bytes_left -= len(body)
+            if self.bytes_left < 0:
                 raise RuntimeError("the answer is longer than its Content-Length")
             return body
         if self._framing is Framing.CLOSE:

@@ -99,7 +99,12 @@ class Transaction:
         return {"type": "http.disconnect"}
 
     async def wait_for_end(self) -> None:
-        """Wait until the client has closed the connection, or its side of it."""
+        """Wait until the client has closed the connection, or its side of it.
+
+        No answer may follow. So what the client sends meanwhile is discarded: where it waited here,
+        nothing more would be read, nor the end be seen.
+        """
+        self.writer.stop_keeping()
         while not (self.is_closed or self._has_input_ended):
             await self._next_change()
 

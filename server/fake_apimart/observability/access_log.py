@@ -5,14 +5,15 @@ Python's own logging took a tenth of what a poll costs, for nothing that such a 
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.lines import one_line
 from fake_apimart.common.redaction import redacted_query, redacted_text
+from fake_apimart.common.texts import one_line
+from fake_apimart.observability.standard_error import write_line
 
 _NANOSECONDS = 1_000_000_000
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -25,10 +26,11 @@ def _quoted(path: str) -> str:
 
 
 class AccessLog:
-    """Writes lines with the time of `clock`."""
+    """Writes lines with the time of `clock`, by `write_line`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, write_line: Callable[[str], None] = write_line) -> None:
         self._clock = clock
+        self._write_line = write_line
         self._second = -1
         self._stamp = ""
 
@@ -56,9 +58,4 @@ class AccessLog:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         milliseconds = nanoseconds // _NANOSECONDS_PER_MILLISECOND
-        try:
-            sys.stderr.write(f"{self._stamp},{milliseconds:03d} INFO {one_line(text)}\n")
-        except (AttributeError, OSError, ValueError):
-            # A log that cannot be written is no reason to give no answer. Standard error is None
-            # where it was closed from the start.
-            return
+        self._write_line(f"{self._stamp},{milliseconds:03d} INFO {one_line(text)}\n")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import traceback
 
-from fake_apimart.common.lines import one_line
 from fake_apimart.common.redaction import redacted_text, redacted_urls
+from fake_apimart.common.texts import one_line
 
 _INDENT = "    "
 

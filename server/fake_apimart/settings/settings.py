@@ -86,6 +86,30 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1024 * _MEBIBYTE, ge=1, description="Largest request body that is read, in bytes."
     )
+    head_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=_SECONDS_PER_DAY,
+        description="Seconds that a new connection may send nothing, or a request's head take.",
+    )
+    keep_alive_seconds: float = Field(
+        default=75,
+        gt=0,
+        le=_SECONDS_PER_DAY,
+        description="Seconds that a connection stays open for another request.",
+    )
+    body_pause_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=_SECONDS_PER_DAY,
+        description="Seconds that a client may send nothing of a body that is being read.",
+    )
+    download_pause_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=_SECONDS_PER_DAY,
+        description="Seconds that a client may read nothing of an answer.",
+    )
     url_ttl_seconds: int = Field(
         default=3 * _SECONDS_PER_DAY,
         ge=1,
