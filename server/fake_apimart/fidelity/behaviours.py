@@ -169,11 +169,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("the digits decrease with time, so the newest file sorts first", ("live",)),
         Behaviour("names are percent-encoded like Go's `url.PathEscape`", ("go",)),
         Behaviour("the names `/`, `.` and `..` become `file` in the URL", ("assumed",)),
-        Behaviour(
-            "the base is the host of the upload request, unless configured; what reverse proxies "
-            "state counts where they are trusted",
-            ("assumed",),
-        ),
+        Behaviour("the base is the upload's host, or as configured", ("assumed",)),
+        Behaviour("what reverse proxies state counts where they are trusted", ("assumed",)),
     ),
     "Files": (
         Behaviour("public, available immediately, exact bytes, detected type", ("page",)),
@@ -225,9 +222,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("the error texts for other invalid fields", ("assumed",)),
         Behaviour("JSON bodies: at most 64 MiB, 100,000 values, URLs of 8,192", ("assumed",)),
         Behaviour("a body that is cut or malformed, by Go's rules, makes no task: 400", ("go",)),
-        Behaviour(
-            "more than 10,000 parameters in a query count as none, an upload's as a fault", ("go",)
-        ),
+        Behaviour("over 10,000 parameters in a query are none, in an upload's a fault", ("go",)),
         Behaviour(
             "a size that gpt-image-2 does not have, and moderation: 500 `build_request_failed: …`",
             ("docs",),
