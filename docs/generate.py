@@ -18,7 +18,7 @@ from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.state import STATES, TRANSITIONS
-from fake_apimart.worlds import journal
+from fake_apimart.worlds import faults, journal
 from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.worlds.outcome import MARKERS
@@ -203,6 +203,11 @@ indented.
 """
 
 RULES_HEAD = """
+Bodies have at most 2 MiB (else 413) and 100,000 values, with finite numbers. A 503 says that the
+storage failed and that nothing was changed: a clock or a setting is as it was, and of a reset that
+failed the next one deletes the rest. Lists and resets of very much pause between batches, so that
+other requests are not held up.
+
 ## Rules
 
 `POST /_fake/faults` creates a rule for the requests of one `operation`. Its effect is a named
@@ -215,6 +220,9 @@ random.
 A `body` of text is sent as it is, and any other JSON as JSON, with its type where the headers name
 none; `body_base64` is for bytes. A request that a rule delays is counted and journaled when it
 arrives, whether or not its client waits for the answer.
+
+A world has at most {rules:,} rules, and those of all worlds take at most {megabytes} MiB of
+memory; a rule beyond that is refused with 400.
 
 | operation | errors |
 |---|---|
@@ -250,6 +258,10 @@ CONTROL_TAIL = """
   evicted world loses its rules and journal.
 - A call whose body is cut off, or whose chunks are malformed, does nothing and is a 400. So is a
   body of more than 100,000 values.
+- Of a request the journal keeps the first 8 KiB of its JSON body, path, query and file name, its
+  headers and those of the file's part where these have no more than 8 KiB, and the first 100 bytes
+  of the names of 20 unread fields in the body and 20 in the query. Bodies that clients could not
+  parse, such as `1e999`, are shown as text.
 - Setting a clock back makes expired files available again, because files are deleted from the
   storage by real time only.
 - The `sha256` of an upload is computed from the stored file when it is requested.
@@ -267,7 +279,7 @@ def control_page() -> str:
         [
             CONTROL_HEAD,
             *_calls(),
-            RULES_HEAD,
+            RULES_HEAD.format(rules=faults.MAX_RULES, megabytes=faults.MAX_BYTES // 1024**2),
             *rules,
             SOCKETS_HEAD,
             *sockets,

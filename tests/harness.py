@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import uvicorn
-from fake_apimart.app import create_app
+from fake_apimart.app import Application, create_app
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
@@ -67,6 +67,7 @@ class ServerThread:
         self.url = url_of(self._listener)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._server: Server | None = None
+        self.application: Application | None = None
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
 
     def start(self) -> Self:
@@ -100,6 +101,7 @@ class ServerThread:
     async def _serve(self) -> None:
         await self.storage.open(lifetimes(self.settings.url_ttl_seconds))
         app = create_app(self.settings, self.storage, self._clock, self._randomness)
+        self.application = app
         async with app.router.lifespan_context(app):
             self._server = Server(uvicorn_config(), app, self._listening.set)
             await self._server.serve([self._listener])

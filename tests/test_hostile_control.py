@@ -171,6 +171,27 @@ def test_control_body_of_just_two_mebibytes_is_read(calls: Calls) -> None:
     assert (answer.status_code, "unknown field x" in answer.text) == (400, True)
 
 
+def test_control_body_of_more_than_a_hundred_thousand_values_is_refused(calls: Calls) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", **JSON}
+    content = b'{"operation":"models.list","status":418,"body":[%b]}'
+    statuses = {
+        values: calls.client.post(
+            "/_fake/faults", headers=headers, content=content % b",".join([b"1"] * values)
+        ).status_code
+        for values in (99_000, 100_001)
+    }
+    assert statuses == {99_000: 200, 100_001: 400}
+    calls.client.post("/_fake/reset", headers=headers)
+
+
+@pytest.mark.parametrize("name", ["status", "delay", "times", "after"])
+@pytest.mark.parametrize("value", [b"true", b"false", b"1e400", b"NaN", b'"1"', b"[1]"])
+def test_number_of_a_rule_is_a_json_number(name: str, value: bytes, calls: Calls) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", **JSON}
+    content = b'{"operation":"models.list","error":"forbidden","%b":%b}' % (name.encode(), value)
+    assert calls.client.post("/_fake/faults", headers=headers, content=content).status_code == 400
+
+
 CUT = [
     b"Content-Length: 1000\r\n\r\n" + b'{"advance": 1}',
     b"Transfer-Encoding: chunked\r\n\r\n" + b'e\r\n{"advance": 1}\r\nzz\r\n',

@@ -10,8 +10,11 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from fake_apimart.common.held_bytes import held_bytes
+from fake_apimart.go.json import marshal
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart.worlds.journal import BODY_BYTES, MAX_ENTRIES, Entry, Journal
+from fake_apimart.worlds.entry import BODY_BYTES, MAX_NAMES, NAME_BYTES, TEXT_LENGTH, Entry
+from fake_apimart.worlds.journal import MAX_ENTRIES, Journal
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 
@@ -204,15 +207,75 @@ def test_entry_is_there_before_the_answer_is_sent(world: FakeAPIMart) -> None:
 LONG = "x" * 1_000_000
 
 
-@pytest.mark.parametrize("field", ["path", "query", "filename", "error", "part_headers"])
-def test_long_fields_count_towards_the_bytes_of_an_entry(field: str) -> None:
+def record_long(entry: Entry, part: str) -> None:
+    """Record something long as a part of an entry."""
+    raw = LONG.encode()
+    many = [b"%d" % number for number in range(100_000)]
+    recorders: dict[str, Callable[[], None]] = {
+        "body": lambda: entry.record_body(raw),
+        "headers": lambda: entry.record_headers([(b"x", raw)]),
+        "many headers": lambda: entry.record_headers([(each, b"") for each in many]),
+        "part headers": lambda: entry.record_part_headers({b"X": [raw]}),
+        "many part headers": lambda: entry.record_part_headers({b"X": many}),
+        "unread": lambda: entry.record_unread([LONG, "\U0001f408" * 100_000]),
+        "many unread": lambda: entry.record_unread(each.decode() for each in many),
+        "query": lambda: setattr(entry, "query", raw),
+        "many queries": lambda: setattr(entry, "query", b"&".join(many)),
+    }
+    recorders.get(part, lambda: setattr(entry, part, LONG))()
+
+
+PARTS = [
+    "body",
+    "content_type",
+    "error",
+    "file_key",
+    "filename",
+    "headers",
+    "many headers",
+    "many part headers",
+    "many queries",
+    "many unread",
+    "method",
+    "part headers",
+    "path",
+    "query",
+    "task_id",
+    "unread",
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_an_entry_is_bounded_and_counted(part: str) -> None:
     entry = Entry("uploads.create", "POST", "/v1/uploads/images")
-    long = {"query": LONG.encode(), "part_headers": {b"X": [LONG.encode()]}}
-    setattr(entry, field, long.get(field, LONG))
+    record_long(entry, part)
     journal = Journal()
-    assert journal.add(entry) > len(LONG)
-    assert journal.drop_oldest() > len(LONG)
+    grown = journal.add(entry)
+    assert grown >= held_bytes(entry)
+    assert grown < 2 * TEXT_LENGTH
+    assert len(marshal(entry.to_json())) < 4 * TEXT_LENGTH
+    assert journal.drop_oldest() == grown
     assert journal.bytes == 0
+
+
+def test_names_of_unread_fields_are_bounded_in_number_and_length(world: FakeAPIMart) -> None:
+    fields = {f"{number}{LONG[:1000]}": 1 for number in range(1000)}
+    create(world, **fields)
+    query = {name[:300]: 1 for name in [*fields][:50]}
+    httpx.get(f"{world.base_url}/v1/models", params=query, headers=authorized(world))
+    for entry, prefix in zip(world.requests, ("", "?"), strict=False):
+        assert len(entry.unread_fields) == MAX_NAMES
+        assert all(len(each) <= NAME_BYTES + len(prefix) for each in entry.unread_fields)
+
+
+def test_journal_says_what_memory_it_takes(world: FakeAPIMart) -> None:
+    fields = {f"{number}{LONG[:1000]}": 1 for number in range(1000)}
+    for _ in range(20):
+        create(world, **fields)
+    url = f"{world.base_url}/_fake/world"
+    said = httpx.get(url, headers=authorized(world)).json()["journal"]
+    assert said["entries"] == 20
+    assert 20 * BODY_BYTES < said["bytes"] < 20 * 2 * BODY_BYTES
 
 
 def test_latest_entries_are_kept(world: FakeAPIMart) -> None:

@@ -14,6 +14,7 @@ from fake_apimart.testing import ControlError, FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import StartServer
 from tests.harness import ServerThread, wait_until
 from tests.worlds import authorized, upload
 
@@ -255,3 +256,32 @@ def test_nan_in_a_body_is_refused(world: FakeAPIMart) -> None:
     headers = {**authorized(world), "Content-Type": "application/json"}
     answer = httpx.post(f"{world.base_url}/_fake/faults", content=json.dumps(rule), headers=headers)
     assert answer.status_code == 400
+
+
+def test_rules_of_all_worlds_together_are_bounded_in_bytes(start_server: StartServer) -> None:
+    server = start_server()
+    kept = []
+    with FakeAPIMart(server.url) as world:
+        worlds = [world, world.another(), world.another()]
+        with contextlib.suppress(ControlError):
+            for number in range(300):
+                at = worlds[number % len(worlds)]
+                kept.append(at.fail("models.list", status=418, body="x" * 1_000_000))
+        assert 5 < len(kept) <= 16
+        with pytest.raises(ControlError, match="the rules of all worlds take 16777216 bytes"):
+            world.fail("models.list", status=418, body="x" * 1_000_000)
+        world.fail("uploads.create", "rate_limited").remove()
+        worlds[1].reset()
+        kept.append(world.fail("models.list", status=418, body="x" * 1_000_000))
+        for each in worlds:
+            each.reset()
+
+
+def test_rule_counts_with_all_that_it_holds(start_server: StartServer) -> None:
+    world = FakeAPIMart(start_server().url)
+    headers = {**authorized(world), "Content-Type": "application/json"}
+    body = {"operation": "models.list", "status": 418, "body": [[]] * 90_000}
+    url = f"{world.base_url}/_fake/faults"
+    answers = [httpx.post(url, headers=headers, json=body, timeout=60) for _ in range(5)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 400, answers[-1].text

@@ -15,7 +15,7 @@ from fake_apimart.common.clock import SystemClock
 from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds import registry as worlds_module
-from fake_apimart.worlds.journal import Entry
+from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import name_of
 from fake_apimart_storage import ObjectInfo, Storage

@@ -7,6 +7,8 @@ from collections import deque
 
 LARGEST = 10**9
 """Of both the requests of a rate and the seconds of its window."""
+MAX_CHARACTERS = 100
+"""The longest text that is read as a rate."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -16,6 +18,8 @@ def parse_rate(text: str) -> tuple[int, int]:
 
     Raises ValueError.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"longer than {MAX_CHARACTERS} characters")
     # Imported here because it costs a tenth of a second, and most servers have no limit.
     from limits import parse_many
 
@@ -24,7 +28,7 @@ def parse_rate(text: str) -> tuple[int, int]:
         raise ValueError("not one rate")
     amount, seconds = rates[0].amount, rates[0].get_expiry()
     if not (1 <= amount <= LARGEST and 1 <= seconds <= LARGEST):
-        raise ValueError(f"not 1 to {LARGEST} requests in as many seconds")
+        raise ValueError(f"not a rate of 1 to {LARGEST} requests in as many seconds")
     return amount, seconds
 
 

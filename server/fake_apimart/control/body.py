@@ -63,23 +63,23 @@ def _shown(text: str) -> str:
 def is_text(value: Any) -> bool:
     """Return whether no string in a JSON value has a surrogate, which is half a character."""
     try:
-        "".join(_strings_in(value)).encode()
+        # A half at the end of one string makes no whole with one at the next one's beginning.
+        "\n".join(_strings_in(value)).encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
 def _strings_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        # A half at the end of one string makes no whole with one at the next one's beginning.
-        yield f"{value}\n"
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            yield f"{name}\n"
-            yield from _strings_in(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _strings_in(each)
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
 
 
 class ReadRequest(Request):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Response
@@ -21,6 +22,8 @@ router = APIRouter(prefix="/_fake/clock", tags=["control: clock"], route_class=C
 
 LATEST_SECONDS = 9_000_000_000
 """The latest time in Unix seconds; beyond it the digits of file URLs would run out."""
+MAX_DURATION_CHARACTERS = 100
+"""The longest text that is read as a duration."""
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -30,7 +33,7 @@ def _parse_duration(value: object) -> object:
     """Return a string such as `72h` or `1d12h` in seconds, and any other value unchanged."""
     if not isinstance(value, str):
         return value
-    parts = _PART.findall(value)
+    parts = _PART.findall(value) if len(value) <= MAX_DURATION_CHARACTERS else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError("expected seconds, or a duration such as 90s, 72h or 1d12h")
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
@@ -87,16 +90,12 @@ async def get_clock(target: TargetDep) -> Response:
 async def change_clock(change: ClockChange, target: TargetDep) -> Response:
     """Move, freeze or reset the clock; the server's clock moves those of all worlds with it."""
     world = target.world_or_server
-    before = world.clock.state
-    _apply(change, world)
-    if not 0 <= world.clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
-        world.clock.state = before
-        raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
-    await target.service.worlds.save(world)
+    await target.service.worlds.change(world, partial(_apply, change, world))
     return _answer(world)
 
 
 def _apply(change: ClockChange, world: World) -> None:
+    """Change the clock of a world. Raises `invalid_call` where it would leave its range."""
     clock = world.clock
     if change.reset:
         clock.state = ClockState()
@@ -108,6 +107,8 @@ def _apply(change: ClockChange, world: World) -> None:
         clock.freeze()
     if change.freeze is False and clock.is_frozen:
         clock.resume()
+    if not 0 <= clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
+        raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
 
 
 def _answer(world: World) -> Response:

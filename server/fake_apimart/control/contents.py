@@ -9,8 +9,9 @@ from fake_apimart_storage import InvalidKey, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
 from fake_apimart.common.redaction import redacted_urls
+from fake_apimart.common.waits import HEAVY_BATCH, pausing
 from fake_apimart.contract import file_url
-from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.contract.operations import FILE_PREFIXES
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
@@ -19,6 +20,7 @@ from fake_apimart.control.target import TargetDep
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.gateway.routes import ANYTHING
+from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import TaskState
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
@@ -31,7 +33,8 @@ async def list_uploads(target: TargetDep) -> Response:
     """List the world's files, oldest first; this is not journaled."""
     world = target.world_of_key
     files = await target.service.index.files_of(world.name)
-    return JSONResponse({"uploads": [_upload_to_json(stored, world) for stored in files]})
+    encoded = [marshal(_upload_to_json(each, world)) async for each in pausing(files)]
+    return JSONListResponse("uploads", encoded)
 
 
 def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
@@ -76,7 +79,8 @@ async def read_upload(
     async with stored:
         if StoredFile.from_info(stored.info).world != world.name:
             raise refusals.unknown(f"upload {name}")
-        content = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
+        chunks = pausing(stored.chunks(0, stored.size), HEAVY_BATCH)
+        content = b"".join([chunk async for chunk in chunks])
     return Response(content, media_type=stored.info.content_type)
 
 
@@ -86,8 +90,11 @@ async def list_tasks(target: TargetDep) -> Response:
     world, service = target.world_of_key, target.service
     tasks = [task async for task in service.task_store.all_of(world)]
     tasks.sort(key=lambda task: task.id)
-    content = [_task_to_json(task, await service.tasks.state(task, world)) for task in tasks]
-    return JSONResponse({"tasks": content})
+    encoded = [
+        marshal(_task_to_json(task, await service.tasks.state(task, world)))
+        async for task in pausing(tasks)
+    ]
+    return JSONListResponse("tasks", encoded)
 
 
 def _task_to_json(task: Task, state: TaskState) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fake_apimart.contract import errors
 from fake_apimart.contract.documentation import Refusal, answers_of, responses
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ADMIN_TOKEN_HEADER, CHANGING
+from fake_apimart.control.body import MAX_BODY_BYTES
 from fake_apimart.openapi.document import Group
 from fake_apimart.settings.names import variable_of
 
@@ -51,12 +52,15 @@ def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
         method,
         is_validated=answers.pop("422", None) is not None,
         may_be_unknown=answers.pop("404", None) is not None,
+        has_body=route.body_field is not None,
     )
     described = responses(answer for each in found for answer in answers_of(each))
     answers |= {str(status): response for status, response in described.items()}
 
 
-def _refusals(method: str, *, is_validated: bool, may_be_unknown: bool) -> list[Refusal]:
+def _refusals(
+    method: str, *, is_validated: bool, may_be_unknown: bool, has_body: bool
+) -> list[Refusal]:
     """Return what a call can be refused with."""
     found: list[Refusal] = [
         refusals.no_api_key,
@@ -73,6 +77,8 @@ def _refusals(method: str, *, is_validated: bool, may_be_unknown: bool) -> list[
         found.append(partial(refusals.invalid_call, "the body is not valid JSON: Expecting value"))
     if method in CHANGING:
         found.append(refusals.not_json)
+    if has_body:
+        found.append(partial(refusals.too_large, MAX_BODY_BYTES))
     if may_be_unknown:
         found.append(partial(refusals.unknown, "rule 7"))
     return found

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from fake_apimart.common.redaction import redacted_json
-from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.common.waits import HEAVY_BATCH, pausing
+from fake_apimart.contract.json_response import JSONListResponse, JSONResponse
 from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
@@ -19,7 +20,15 @@ from fake_apimart.control.target import TargetDep
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
-from fake_apimart.worlds.faults import ERRORS, MAX_RULES, Faults, RawAnswer, Rule, errors_of
+from fake_apimart.worlds.faults import (
+    ERRORS,
+    MAX_BYTES,
+    MAX_RULES,
+    Faults,
+    RawAnswer,
+    Rule,
+    errors_of,
+)
 
 router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
@@ -148,7 +157,7 @@ class RuleBody(Body):
 @router.get("", response_model=RulesAnswer)
 async def list_faults(target: TargetDep) -> Response:
     """List the rules in the order in which they fire."""
-    return _rules_response(target.world_or_server.faults)
+    return await _rules_response(target.world_or_server.faults)
 
 
 @router.post("", response_model=RuleAnswer)
@@ -156,10 +165,13 @@ async def add_fault(body: RuleBody, target: TargetDep, request: Request) -> Resp
     """Add a rule; rules fire in the order they were added, a world's own before the server's."""
     if body.socket is not None and exchange_of(request.scope).connection is None:
         raise refusals.needs_own_server(body.socket)
-    faults = target.world_or_server.faults
-    if len(faults.rules) >= MAX_RULES:
+    world = target.world_or_server
+    if len(world.faults.rules) >= MAX_RULES:
         raise refusals.invalid_call(f"there are {MAX_RULES} rules already")
-    return JSONResponse(_to_json(faults.add(body.to_rule())))
+    rule = body.to_rule()
+    if not target.service.worlds.add_rule(world, rule):
+        raise refusals.invalid_call(f"the rules of all worlds take {MAX_BYTES} bytes at the most")
+    return JSONResponse(_to_json(rule))
 
 
 @router.delete("", response_model=RulesAnswer, responses={404: {}})
@@ -173,11 +185,12 @@ async def remove_faults(
         faults.clear()
     elif not faults.remove(rule_id):
         raise refusals.unknown(f"rule {rule_id}")
-    return _rules_response(faults)
+    return await _rules_response(faults)
 
 
-def _rules_response(faults: Faults) -> Response:
-    return JSONResponse({"faults": [_to_json(rule) for rule in faults.rules]})
+async def _rules_response(faults: Faults) -> Response:
+    rules = pausing(faults.rules, HEAVY_BATCH)
+    return JSONListResponse("faults", [marshal(_to_json(rule)) async for rule in rules])
 
 
 def _to_json(rule: Rule) -> dict[str, Any]:

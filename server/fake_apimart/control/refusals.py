@@ -49,7 +49,7 @@ def unknown(what: str) -> ApiError:
 
 
 def storage_failed(cause: str) -> ApiError:
-    """Report a failure of the storage; the request may have been carried out in part."""
+    """Report a failure of the storage: nothing is changed, but a reset may have deleted a part."""
     return ApiError(503, f"the storage failed: {redacted_text(cause)}", "server_error")
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import heapq
-from typing import Annotated, Any
+from typing import Annotated
 
 from fake_apimart_storage import ObjectNotFound, StorageError
 from fastapi import APIRouter, Depends, Query, Response
 
-from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.common.waits import HEAVY_BATCH, pausing, wait_for_event
+from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TargetDep
+from fake_apimart.go.json import marshal
 from fake_apimart.service.service import Service
-from fake_apimart.worlds.journal import MAX_ENTRIES, Entry
+from fake_apimart.worlds.entry import Entry
+from fake_apimart.worlds.journal import MAX_ENTRIES
 
 router = APIRouter(prefix="/_fake/requests", tags=["control: requests"], route_class=ControlRoute)
 
@@ -32,7 +34,7 @@ class EntryFilter:
         status: Annotated[int | None, Query(description="The answer's status.")] = None,
         since: Annotated[int, Query(ge=0, description="Those with a greater id.")] = 0,
     ) -> None:
-        self._operation = operation
+        self.operation = operation
         self._status = status
         self._since = since
 
@@ -40,7 +42,7 @@ class EntryFilter:
         """Return whether `entry` is selected."""
         return (
             entry.id > self._since
-            and self._operation in (None, entry.operation)
+            and self.operation in (None, entry.operation)
             and self._status in (None, entry.status)
         )
 
@@ -55,10 +57,8 @@ async def list_requests(
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES, description="The latest.")] = MAX_ENTRIES,
 ) -> Response:
     """List the journal of the key's world, or of all worlds; newest last."""
-    entries = [
-        await _to_json(each, target.service) for each in _matching(entry_filter, target)[-limit:]
-    ]
-    return JSONResponse({"requests": entries})
+    found = await _matching(entry_filter, target)
+    return JSONListResponse("requests", await _encoded(found[-limit:], target.service))
 
 
 @router.get("/wait", response_model=WaitAnswer)
@@ -69,34 +69,52 @@ async def wait_for_requests(
     timeout: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds.")] = 5.0,  # noqa: ASYNC109
 ) -> Response:
     """Wait until `count` requests match or the timeout expires; `satisfied` tells which."""
-    stopping = target.service.stopping
     world = target.world_or_server
-    found = _matching(entry_filter, target)
     # Counts as a request in the world, so that the world is not evicted while a client waits.
     world.running += 1
     try:
         async with asyncio.timeout(timeout):
-            while len(found) < count and not stopping.is_set() and not world.gone:
-                await target.service.worlds.wait_for_change(stopping)
-                found = _matching(entry_filter, target)
+            await _wait(entry_filter, target, count)
     except TimeoutError:
         pass
     finally:
         world.running -= 1
-    entries = [await _to_json(entry, target.service) for entry in found]
-    return JSONResponse({"requests": entries, "satisfied": len(found) >= count})
+    found = await _matching(entry_filter, target)
+    entries = await _encoded(found, target.service)
+    return JSONListResponse("requests", entries, satisfied=len(found) >= count)
 
 
-def _matching(entry_filter: EntryFilter, target: Target) -> list[Entry]:
-    journals = (world.journal.matching(entry_filter.includes) for world in target.worlds)
-    return list(heapq.merge(*journals, key=lambda entry: entry.id))
+async def _wait(entry_filter: EntryFilter, target: Target, count: int) -> None:
+    """Wait until `count` entries match, the world is gone or the server stops."""
+    stopping, world = target.service.stopping, target.world_or_server
+    watches = target.service.worlds.watches
+    watched = watches.watching(target.world, entry_filter.operation, entry_filter.includes)
+    with watched as watch:
+        while not stopping.is_set() and not world.gone:
+            # Before the search, which entries may come during; one that is counted twice, by that
+            # and by the search, costs one more search.
+            watch.expect(count)
+            found = len(await _matching(entry_filter, target))
+            if found >= count:
+                return
+            watch.count(found)
+            await wait_for_event(watch.changed.wait(), stopping)
 
 
-async def _to_json(entry: Entry, service: Service) -> dict[str, Any]:
-    is_stored = entry.operation == "uploads.create" and entry.file_key is not None
-    if is_stored and entry.sha256 is None:
-        entry.sha256 = await _sha256(str(entry.file_key), service)
-    return entry.to_json()
+async def _matching(entry_filter: EntryFilter, target: Target) -> list[Entry]:
+    """Return the entries that match, oldest first."""
+    found: list[Entry] = []
+    async for world in pausing(target.worlds, HEAVY_BATCH):
+        found += world.journal.matching(entry_filter.includes)
+    found.sort(key=lambda entry: entry.id)
+    return found
+
+
+async def _encoded(entries: list[Entry], service: Service) -> list[bytes]:
+    async for entry in pausing(entries, HEAVY_BATCH):
+        if entry.operation == "uploads.create" and entry.sha256 is None and entry.file_key:
+            entry.sha256 = await _sha256(entry.file_key, service)
+    return [marshal(entry.to_json()) async for entry in pausing(entries, HEAVY_BATCH)]
 
 
 async def _sha256(key: str, service: Service) -> str | None:
@@ -107,6 +125,6 @@ async def _sha256(key: str, service: Service) -> str | None:
         return None
     digest = hashlib.sha256()
     async with stored:
-        async for chunk in stored.chunks(0, stored.size):
+        async for chunk in pausing(stored.chunks(0, stored.size), HEAVY_BATCH):
             digest.update(chunk)
     return digest.hexdigest()

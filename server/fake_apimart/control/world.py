@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.common.redaction import redacted_json
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
@@ -22,6 +23,8 @@ from fake_apimart.worlds.world import World
 
 router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
 
+MAX_TEXT_CHARACTERS = 8192
+"""The longest text that a world has as a setting of its own."""
 _SETTINGS = tuple(field.name for field in dataclasses.fields(WorldSettings))
 
 
@@ -35,6 +38,8 @@ def _check_rate(value: str) -> str:
 
 
 def _check_text(value: str) -> str:
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"expected at most {MAX_TEXT_CHARACTERS} characters")
     if not is_text(value):
         raise ValueError("a surrogate is no text")
     return value
@@ -90,9 +95,12 @@ def _answer(world: World, service: Service) -> Response:
 async def change_world(changes: WorldChanges, target: TargetDep) -> Response:
     """Set how the world's tasks proceed, its balance, and its rate limit."""
     world = target.world_or_server
-    merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
-    world.overrides = {name: value for name, value in merged.items() if value is not None}
-    await target.service.worlds.save(world)
+
+    def override() -> None:
+        merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
+        world.overrides = {name: value for name, value in merged.items() if value is not None}
+
+    await target.service.worlds.change(world, override)
     return _answer(world, target.service)
 
 
@@ -118,7 +126,7 @@ async def reset(target: TargetDep) -> Response:
 @router.post("/reset/journal", response_model=WorldAnswer)
 async def reset_journal(target: TargetDep) -> Response:
     """Clear the journal, and nothing else."""
-    for world in target.worlds:
+    async for world in pausing(target.worlds):
         target.service.worlds.clear_journal(world)
     return _answer(target.world_or_server, target.service)
 
@@ -126,6 +134,6 @@ async def reset_journal(target: TargetDep) -> Response:
 @router.post("/reset/faults", response_model=WorldAnswer)
 async def reset_faults(target: TargetDep) -> Response:
     """Remove the rules, except those that a key's name implies."""
-    for world in target.worlds:
+    async for world in pausing(target.worlds):
         world.faults.clear()
     return _answer(target.world_or_server, target.service)

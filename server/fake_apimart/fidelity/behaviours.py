@@ -169,11 +169,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour("the digits decrease with time, so the newest file sorts first", ("live",)),
         Behaviour("names are percent-encoded like Go's `url.PathEscape`", ("go",)),
         Behaviour("the names `/`, `.` and `..` become `file` in the URL", ("assumed",)),
-        Behaviour(
-            "the base is the host of the upload request, unless configured; what reverse proxies "
-            "state counts where they are trusted",
-            ("assumed",),
-        ),
+        Behaviour("the base is the upload's host, or as configured", ("assumed",)),
+        Behaviour("what reverse proxies state counts where they are trusted", ("assumed",)),
     ),
     "Files": (
         Behaviour("public, available immediately, exact bytes, detected type", ("page",)),

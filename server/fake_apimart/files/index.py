@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from fake_apimart_storage import ObjectNotFound, Storage, StoredObject
 
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.files.stored_file import StoredFile
 
@@ -43,7 +44,7 @@ class FileIndex:
         """Return a world's files that are still in the storage, all closed. Raises StorageError."""
         keys = (await self._load()).get(world, {})
         files = []
-        for key in tuple(keys):
+        async for key in pausing(tuple(keys)):
             try:
                 stored = await self._storage.get(key, with_bytes=False)
             except ObjectNotFound:
@@ -53,9 +54,12 @@ class FileIndex:
                 files.append(stored)
         return files
 
-    async def take(self, world: str) -> list[str]:
-        """Remove a world from the index and return the keys of its files. Raises StorageError."""
-        return list((await self._load()).pop(world, {}))
+    async def delete_files(self, world: str) -> None:
+        """Delete a world's files. Raises StorageError; the index then has those that are left."""
+        keys = (await self._load()).get(world, {})
+        async for key in pausing(tuple(keys)):
+            await self._storage.delete(key)
+            keys.pop(key, None)
 
     def clear(self) -> None:
         """Drop the index; the next query scans the storage again."""
@@ -80,7 +84,7 @@ class FileIndex:
             return keys
 
     async def _scan(self) -> AsyncIterator[_ScannedFile]:
-        async for info in self._storage.entries(file_url.KEY_PREFIX):
+        async for info in pausing(self._storage.entries(file_url.KEY_PREFIX)):
             file = StoredFile.from_info(info)
             if file.name is not None:
                 # Many files share few worlds: intern the name to save memory.

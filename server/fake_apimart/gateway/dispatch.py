@@ -20,8 +20,8 @@ from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
 from fake_apimart.observability.log import logger_of
+from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
-from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.registry import Worlds
 
 Handler = Callable[[Exchange], Awaitable[Response]]

@@ -18,8 +18,8 @@ from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import text_of
 from fake_apimart.http.transaction import EXTENSION, Transaction
 from fake_apimart.net_http.request import first_values
+from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import ERRORS, Rule, Step
-from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"

@@ -25,11 +25,6 @@ from fake_apimart.tasks.callbacks import Callbacks
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 
-MAX_UNREAD_FIELDS = 20
-"""How many unknown fields of a request the journal lists."""
-MAX_UNREAD_CHARACTERS = 200
-"""How much of each one's name."""
-
 
 class Generations:
     """The operation `generations.create`."""
@@ -78,9 +73,7 @@ class Generations:
             accepts_base64=self._settings.accept_base64,
             default_outcome=world.settings.outcome,
         )
-        exchange.entry.unread = [
-            name[:MAX_UNREAD_CHARACTERS] for name in parsed.unread[:MAX_UNREAD_FIELDS]
-        ]
+        exchange.entry.record_unread(parsed.unread)
         exchange.fire(Step.CHANNEL, model=parsed.model.id)
         task = await self._plan(exchange, parsed)
         await self._accounts.store(task, world)

@@ -13,6 +13,7 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal
@@ -88,9 +89,8 @@ class Idempotency:
 
     async def forget(self, world: str) -> None:
         """Delete all keys of a world. Raises StorageError."""
-        keys = [entry.key async for entry in self._storage.entries(f"{KEY_PREFIX}{world}/")]
-        for key in keys:
-            await self._storage.delete(key)
+        async for entry in pausing(self._storage.entries(f"{KEY_PREFIX}{world}/")):
+            await self._storage.delete(entry.key)
 
 
 async def digest_of(body: bytes) -> str:

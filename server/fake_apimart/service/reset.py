@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator
+
 from fake_apimart_storage import Storage
 
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.files.index import FileIndex
 from fake_apimart.generation import idempotency
 from fake_apimart.generation.idempotency import Idempotency
 from fake_apimart.tasks import store as task_store
+from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.worlds.registry import WORLD_PREFIX, Worlds
 from fake_apimart.worlds.world import World
 
-OURS = (
+CONTENTS = (
     file_url.KEY_PREFIX,
     task_store.TASK_PREFIX,
     task_store.POLLS_PREFIX,
     idempotency.KEY_PREFIX,
-    WORLD_PREFIX,
 )
+"""The prefixes of the keys of what worlds hold."""
+OURS = (*CONTENTS, WORLD_PREFIX)
 """The prefixes of all keys that a server writes to its storage."""
 
 
 class Reset:
     """Forgets what worlds hold, in memory and in the storage.
 
-    Requests that run during a reset leave nothing in the world that replaces theirs.
+    What worlds hold is deleted while they are still there, and again after they were replaced,
+    since requests may have stored something meanwhile. So a reset that fails loses nothing that it
+    could not delete: the worlds are as they were, but for what is deleted, and the next reset
+    deletes the rest. Requests that run during a reset leave nothing in the world that replaces
+    theirs.
     """
 
     def __init__(
@@ -35,41 +45,81 @@ class Reset:
         worlds: Worlds,
         index: FileIndex,
         tasks: TaskStore,
+        results: Results,
         idempotency: Idempotency,
     ) -> None:
         self._storage = storage
         self._worlds = worlds
         self._index = index
         self._tasks = tasks
+        self._results = results
         self._idempotency = idempotency
 
     async def world(self, world: World) -> World:
         """Replace `world` by a new one, set up as its key's name says. Raises StorageError."""
-        new = self._worlds.replace(world)
-        await self._forget(world)
-        return new
+        with _resetting([world]):
+            await self._delete_contents(world)
+            if world.gone:
+                # Another reset has replaced it meanwhile.
+                return world
+            new = self._worlds.replace(world)
+            async with self._ending([world]):
+                await self._delete_contents(world)
+                await self._worlds.forget(world.name)
+            return new
 
     async def remove(self, world: World) -> None:
         """Remove a world until its key is used again. Raises StorageError."""
-        self._worlds.remove(world)
-        await self._forget(world)
+        self._worlds.drop_idle(await self.world(world))
 
     async def everything(self) -> None:
         """Forget all worlds and the server's own clock, settings and rules. Raises StorageError."""
-        self._worlds.remove_all()
-        self._index.clear()
-        self._tasks.clear_cache()
-        for prefix in OURS:
-            for key in [info.key async for info in self._storage.entries(prefix)]:
-                await self._storage.delete(key)
+        with _resetting([*self._worlds]):
+            await self._delete_all(CONTENTS)
+            async with self._ending(self._worlds.replace_all()):
+                await self._delete_all(OURS)
 
-    async def _forget(self, world: World) -> None:
-        """Delete what the storage holds of a world that is gone."""
-        for key in await self._index.take(world.name):
-            await self._storage.delete(key)
-        tasks = [task async for task in self._tasks.all_of(world)]
-        for key in [key for task in tasks for key in task.image_keys]:
-            await self._storage.delete(key)
+    @contextlib.asynccontextmanager
+    async def _ending(self, gone: list[World]) -> AsyncIterator[None]:
+        """End worlds that were replaced after the block; where it fails, put them back."""
+        try:
+            yield
+        except BaseException:
+            self._worlds.put_back(gone)
+            raise
+        self._worlds.end(gone)
+
+    async def _delete_all(self, prefixes: Iterable[str]) -> None:
+        try:
+            for prefix in prefixes:
+                async for info in pausing(self._storage.entries(prefix)):
+                    await self._storage.delete(info.key)
+        finally:
+            self._index.clear()
+            self._tasks.clear_cache()
+            self._results.clear_cache()
+
+    async def _delete_contents(self, world: World) -> None:
+        """Delete what the storage holds of a world, but not the world's state."""
+        await self._index.delete_files(world.name)
+        # Before the task, which alone says where its results are.
+        async for task in self._tasks.all_of(world):
+            self._results.forget(task)
+            for key in task.image_keys:
+                await self._storage.delete(key)
         await self._tasks.forget(world)
         await self._idempotency.forget(world.name)
-        await self._worlds.forget(world.name)
+
+
+@contextlib.contextmanager
+def _resetting(worlds: list[World]) -> Iterator[None]:
+    """Let no results be drawn in worlds, and none of them be evicted, while the block runs."""
+    for world in worlds:
+        world.is_being_reset = True
+        world.running += 1
+    try:
+        yield
+    finally:
+        for world in worlds:
+            world.is_being_reset = False
+            world.running -= 1

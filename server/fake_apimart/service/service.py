@@ -55,7 +55,6 @@ class Service:
         self.index = FileIndex(storage)
         self.task_store = TaskStore(storage, clock)
         idempotency = Idempotency(storage, clock)
-        self.reset = Reset(storage, self.worlds, self.index, self.task_store, idempotency)
         self.accounts = Accounts(self.task_store, self.worlds)
         self._admission = Admission(
             self.worlds,
@@ -66,6 +65,7 @@ class Service:
         )
         references = ReferenceReader(storage, self.worlds, self._drawing)
         results = Results(storage, clock, self._drawing, references)
+        self.reset = Reset(storage, self.worlds, self.index, self.task_store, results, idempotency)
         self.tasks = Tasks(settings, self.task_store, self.accounts, results)
         self._callbacks = Callbacks(self.tasks.finished_data)
         self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)

@@ -48,7 +48,7 @@ class Results:
         `completed` is the time of completion in Unix seconds. Raises StorageError.
         """
         end_ns = (completed + LIFE_SECONDS) * _NANOSECONDS_PER_SECOND
-        if task.id in self._drawn or world.clock.time_ns() >= end_ns:
+        if task.id in self._drawn or world.clock.time_ns() >= end_ns or not world.keeps_results:
             return
         drawing = self._drawing.get(task.id)
         if drawing is None:
@@ -59,7 +59,16 @@ class Results:
         await asyncio.shield(drawing)
         if len(self._drawn) >= CACHED_TASKS:
             self._drawn.clear()
-        self._drawn.add(task.id)
+        if world.keeps_results:
+            self._drawn.add(task.id)
+
+    def forget(self, task: Task) -> None:
+        """Draw the results of a task again where a client asks for them."""
+        self._drawn.discard(task.id)
+
+    def clear_cache(self) -> None:
+        """Forget which results are drawn; those that are missing are drawn again."""
+        self._drawn.clear()
 
     async def _draw_all(self, task: Task, completed: int, world: World) -> None:
         missing = [
@@ -72,7 +81,8 @@ class Results:
         references = await self._thumbnails(task)
         for number, key in missing:
             await self._draw(task, number, key, references, completed)
-            await world.discard_if_gone(self._storage, key)
+            if not world.keeps_results:
+                await self._storage.delete(key)
 
     async def _thumbnails(self, task: Task) -> list[Image.Image]:
         """Decode the references that are shown, one after the other, for all pictures of a task.

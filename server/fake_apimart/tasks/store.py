@@ -16,6 +16,7 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import Polls
 from fake_apimart.tasks.task import Task
@@ -65,7 +66,7 @@ class TaskStore:
 
     async def all_of(self, world: World) -> AsyncIterator[Task]:
         """Yield every task of a world. Raises StorageError."""
-        async for entry in self._storage.entries(_key(world.name, "")):
+        async for entry in pausing(self._storage.entries(_key(world.name, ""))):
             task = await self.get(world, entry.key.rpartition("/")[2])
             if task is not None:
                 yield task
@@ -77,10 +78,9 @@ class TaskStore:
     async def forget(self, world: World) -> None:
         """Delete a world's tasks from cache and storage. Raises StorageError."""
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
-            keys = [entry.key async for entry in self._storage.entries(f"{prefix}{world.name}/")]
-            for key in keys:
-                self._cache.drop(key.rpartition("/")[2])
-                await self._storage.delete(key)
+            async for entry in pausing(self._storage.entries(f"{prefix}{world.name}/")):
+                self._cache.drop(entry.key.rpartition("/")[2])
+                await self._storage.delete(entry.key)
 
     def clear_cache(self) -> None:
         """Clear the cache, and leave the storage alone."""

@@ -23,8 +23,8 @@ from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
+from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Step
-from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.world import World
 
 FIELD = b"file"
@@ -97,8 +97,10 @@ class Uploads:
         finally:
             if form is not None:
                 form.close()
-                exchange.entry.part_headers = form.header
-                exchange.entry.unread = [name.decode("utf-8", "replace") for name in form.unread]
+                exchange.entry.record_part_headers(form.header)
+                exchange.entry.record_unread(
+                    name.decode("utf-8", "replace") for name in form.unread
+                )
         problem = query_error(exchange.query_string)
         if problem is None and not form.found:
             problem = NO_SUCH_FILE

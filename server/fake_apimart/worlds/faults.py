@@ -19,6 +19,8 @@ from fake_apimart.http.socket_faults import BEFORE, SOCKET_FAULTS
 
 MAX_RULES = 1000
 """Rules per world."""
+MAX_BYTES = 16 * 1024 * 1024
+"""Estimated size of the rules of all worlds of a server together."""
 _PAGE_EXCESS = 4 * 1024 * 1024
 """Bytes by which the file in the page's example of `file_too_large` exceeds the limit (page)."""
 _LIVE_REMAINING = 0.01357
@@ -100,6 +102,7 @@ class Rule:
 
     The first `after` requests pass; the next `times` get the fault, or all if that is None. At most
     one of `error`, `answer` and `socket` is set; a delay of `delay` seconds comes before it.
+    `bytes` is the estimated memory that it takes.
     `passed`, `reserved` and `used` count the requests that passed, are running and got the fault.
     """
 
@@ -111,6 +114,7 @@ class Rule:
     times: int | None = 1
     after: int = 0
     id: int = 0
+    bytes: int = 0
     used: int = 0
     passed: int = 0
     reserved: int = field(default=0, repr=False)
@@ -170,6 +174,11 @@ class Faults:
         rule.id = next(self._ids)
         self.rules.append(rule)
         return rule
+
+    @property
+    def bytes(self) -> int:
+        """The estimated size of the rules, without the permanent ones, which are few and small."""
+        return sum(rule.bytes for rule in self.rules)
 
     def remove(self, rule_id: int) -> bool:
         """Remove the rule with this id; return False if there is none."""

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.common.stored_json import read_json, write_json
-from fake_apimart.common.waits import wait_for_event
 from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
-from fake_apimart.worlds import journal, magic_keys
-from fake_apimart.worlds.journal import Entry
+from fake_apimart.worlds import faults, journal, magic_keys
+from fake_apimart.worlds.entry import Entry
+from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.world import World, name_of
+from fake_apimart.worlds.watches import Watches
+from fake_apimart.worlds.world import HAS_TASKS, World, name_of
 
 MAX_WORLDS = 10_000
 """Worlds in memory, without the server's own."""
@@ -46,8 +49,7 @@ class Worlds:
         self._control_enabled = control_enabled
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._journal_bytes = 0
-        self._changed = asyncio.Event()
-        self._waiters = 0
+        self.watches = Watches()
         self._save_lock = asyncio.Lock()
         self.server = self._create_server()
 
@@ -137,19 +139,9 @@ class Worlds:
             self._journal_bytes += world.journal.add(entry)
         else:
             self._journal_bytes += world.journal.update(entry)
-        if self._waiters:
-            self._changed.set()
+        self.watches.show(world, entry)
         if self._journal_bytes > journal.MAX_BYTES:
             self._trim_journals(world)
-
-    async def wait_for_change(self, stopping: asyncio.Event) -> None:
-        """Wait until any journal gets an entry, a world is removed, or `stopping` is set."""
-        self._changed.clear()
-        self._waiters += 1
-        try:
-            await wait_for_event(self._changed.wait(), stopping)
-        finally:
-            self._waiters -= 1
 
     def _trim_journals(self, last: World) -> None:
         """Evict entries: the server's first, then those of the longest idle worlds, last `last`."""
@@ -159,9 +151,20 @@ class Worlds:
             while world.journal.entries and self._journal_bytes > target:
                 self._journal_bytes -= world.journal.drop_oldest()
 
+    def add_rule(self, world: World, rule: Rule) -> bool:
+        """Add a rule to a world; return False if there is no room for it among those of all."""
+        others = sum(each.faults.bytes for each in (self.server, *self) if each.faults.rules)
+        rule.bytes = held_bytes(rule)
+        if others + rule.bytes > faults.MAX_BYTES:
+            return False
+        world.faults.add(rule)
+        return True
+
     def clear_journal(self, world: World) -> None:
         """Remove all entries of a world's journal."""
-        self._journal_bytes -= world.journal.clear()
+        freed = world.journal.clear()
+        if not world.gone:
+            self._journal_bytes -= freed
 
     async def note_tasks(self, world: World) -> None:
         """Persist that a world has tasks, before its first is stored. Raises StorageError.
@@ -170,26 +173,35 @@ class Worlds:
         """
         if world.has_tasks:
             return
-        world.has_tasks = True
-        try:
-            await self.save(world)
-        except BaseException:
-            world.has_tasks = False
-            raise
+        async with self._save_lock:
+            if not world.has_tasks:
+                await self._save(world, {**world.state(), HAS_TASKS: True})
+                world.has_tasks = True
 
-    async def save(self, world: World) -> None:
-        """Persist a world's state, unless it is gone. Raises StorageError."""
+    async def change(self, world: World, apply: Callable[[], None]) -> None:
+        """Change the clock or the settings of a world by `apply`, and persist that.
+
+        Where it cannot be persisted, it is taken back. Raises StorageError, and what `apply` does.
+        """
+        async with self._save_lock:
+            clock, overrides = world.clock.state, world.overrides
+            try:
+                apply()
+                await self._save(world, world.state())
+            except BaseException:
+                world.clock.state, world.overrides = clock, overrides
+                raise
+
+    async def _save(self, world: World, state: Mapping[str, Any]) -> None:
+        """Persist the state of a world, unless it is gone. Raises StorageError."""
         if world.gone:
             return
         key = _key(world.name)
-        async with self._save_lock:
-            state = world.state()
-            if not state:
-                await self._storage.delete(key)
-                return
-            text = marshal(state)
-            await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
-            await world.discard_if_gone(self._storage, key)
+        if not state:
+            await self._storage.delete(key)
+            return
+        await write_json(self._storage, key, marshal(state), self._clock.time_ns(), LIFE_SECONDS)
+        await world.discard_if_gone(self._storage, key)
 
     async def forget(self, name: str) -> None:
         """Delete the persisted state of a replaced world, unless its successor has state by now.
@@ -201,29 +213,65 @@ class Worlds:
             await self._storage.delete(_key(name))
 
     def replace(self, world: World) -> World:
-        """Replace `world`, which is gone from then on, by a new one and return that."""
-        self.remove(world)
-        if world is self.server:
-            new = self.server = self._create_server()
-            return new
+        """Replace `world`, which is gone from then on, by a new one and return that.
+
+        `end` or `put_back` must follow.
+        """
+        world.gone = True
+        self._detach(world)
         new = self._worlds[world.name] = self._create(world.name)
         new.is_restored = True
         if world.magic is not None:
             new.apply_magic(world.magic)
         return new
 
-    def remove(self, world: World) -> None:
-        """Remove a world, which is gone from then on."""
-        world.gone = True
-        self._changed.set()
-        self._worlds.pop(world.name, None)
-        self._journal_bytes -= world.journal.clear()
+    def replace_all(self) -> list[World]:
+        """Remove every world, replace the server's own, and return those that are gone.
 
-    def remove_all(self) -> None:
-        """Remove every world and replace the server's own."""
-        for world in self:
-            self.remove(world)
-        self.replace(self.server)
+        `end` or `put_back` must follow.
+        """
+        gone = [*self, self.server]
+        for world in gone:
+            world.gone = True
+            self._detach(world)
+        self.server = self._create_server()
+        return gone
+
+    def put_back(self, gone: Iterable[World]) -> None:
+        """Undo `replace` or `replace_all`; worlds that came meanwhile give way to those before."""
+        for world in gone:
+            if world.name == SERVER:
+                for each in self:
+                    self._detach(each)
+                self._detach(self.server)
+                self.server = world
+        for world in gone:
+            if world.name != SERVER:
+                if world.name in self._worlds:
+                    self._detach(self._worlds[world.name])
+                self._worlds[world.name] = world
+            world.gone = False
+            self._journal_bytes += world.journal.bytes
+
+    def _detach(self, world: World) -> None:
+        """Find a world no longer, nor count its journal."""
+        self._worlds.pop(world.name, None)
+        self._journal_bytes -= world.journal.bytes
+
+    def end(self, gone: Iterable[World]) -> None:
+        """Let go of worlds that were replaced, and wake who waits for requests in them."""
+        for world in gone:
+            world.journal.clear()
+            self.watches.end(world)
+
+    def drop_idle(self, world: World) -> None:
+        """Remove a world of which nothing is known; it is created anew when its key is used."""
+        if not (world.gone or world.running or world.state() or _holds_something(world)):
+            self._detach(world)
+
+
+def _holds_something(world: World) -> bool:
+    return bool(world.faults.bytes or world.journal.entries)
 
 
 def _key(name: str) -> str:

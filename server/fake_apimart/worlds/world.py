@@ -23,6 +23,8 @@ from fake_apimart.worlds.journal import Journal
 from fake_apimart.worlds.magic_keys import ORDINARY, Magic
 from fake_apimart.worlds.settings import WorldSettings
 
+HAS_TASKS = "has_tasks"
+"""Says in a persisted state that the world has tasks."""
 _TOKEN_ID_DIGITS = 7
 """How many hexadecimal digits of a world's name make the number of its key."""
 
@@ -49,6 +51,7 @@ class World:
         "faults",
         "gone",
         "has_tasks",
+        "is_being_reset",
         "is_restored",
         "journal",
         "magic",
@@ -68,6 +71,7 @@ class World:
         self.has_tasks = False
         self.running = 0
         self.gone = False
+        self.is_being_reset = False
         self._base = base
         self._rate_limit: RateLimit | None = None
 
@@ -102,6 +106,11 @@ class World:
         if wait:
             raise errors.rate_limited(wait)
 
+    @property
+    def keeps_results(self) -> bool:
+        """Whether results that are drawn now would stay: not where a reset deletes them."""
+        return not (self.gone or self.is_being_reset)
+
     async def discard_if_gone(self, storage: Storage, key: str) -> None:
         """Delete `key`, which a request has just written, if the world was replaced meanwhile."""
         if self.gone:
@@ -116,7 +125,7 @@ class World:
         if self.overrides:
             state["settings"] = self.overrides
         if self.has_tasks:
-            state["has_tasks"] = True
+            state[HAS_TASKS] = True
         return state
 
     def restore(self, text: bytes) -> None:
@@ -124,4 +133,4 @@ class World:
         state = json.loads(text)
         self.clock.state = ClockState(*state.get("clock", ()))
         self.overrides = state.get("settings", {})
-        self.has_tasks = state.get("has_tasks", False)
+        self.has_tasks = state.get(HAS_TASKS, False)

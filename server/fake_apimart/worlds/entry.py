@@ -1,0 +1,217 @@
+"""One request in the journal: what was sent and what was answered, each part within its bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+from fake_apimart.common.held_bytes import held_bytes
+from fake_apimart.common.redaction import (
+    redacted_broken_json,
+    redacted_header,
+    redacted_json,
+    redacted_text,
+    redacted_urls,
+)
+from fake_apimart.contract.api_key import QUERY, is_read_in_query
+from fake_apimart.contract.operations import BY_NAME
+from fake_apimart.go.json import marshal_exactly, unmarshal
+from fake_apimart.go.url import parse_query
+
+BODY_BYTES = 8 * 1024
+"""Prefix of a JSON body that is kept."""
+MAX_BODY_DEPTH = 100
+"""How deep a JSON body may be nested that is shown as JSON: parsers of clients have limits."""
+HEAD_BYTES = 8 * 1024
+"""Largest head, of a request or of a part of its form, that is kept."""
+TEXT_LENGTH = 8 * 1024
+"""Prefix of a path, a query, a file's name and the like that is kept."""
+NAME_BYTES = 100
+"""Prefix of a field's name that is kept."""
+MAX_NAMES = 20
+"""How many names of unread fields are kept, of the body and of the query each."""
+
+Pairs = Iterable[tuple[bytes, bytes]]
+
+_MAX_LENGTHS = {
+    "method": NAME_BYTES,
+    "task_id": NAME_BYTES,
+    "path": TEXT_LENGTH,
+    "query": TEXT_LENGTH,
+    "error": TEXT_LENGTH,
+    "file_key": TEXT_LENGTH,
+    "filename": TEXT_LENGTH,
+    "content_type": TEXT_LENGTH,
+}
+"""The parts that a client can make as long as it likes."""
+_FIXED_BYTES = 500
+"""What an entry takes without these, its body, headers and names."""
+# Measured apart from the rest, since each request is measured.
+_variable = attrgetter(*_MAX_LENGTHS, "body", "headers", "part_headers", "unread")
+_CUT_URL = re.compile(r"//[^/\s\"\\]*\Z")
+"""What may be a password without the host behind it, by which it is known."""
+_LINE_END = b"\r\n"
+_COLON = b": "
+
+
+class Entry:
+    """One request. None means unknown or not applicable.
+
+    Headers are kept in one piece: as many small objects they would take ten times the memory.
+    """
+
+    __slots__ = (
+        "body",
+        "body_bytes",
+        "bytes",
+        "content_type",
+        "duration_ns",
+        "error",
+        "fault",
+        "file_key",
+        "filename",
+        "headers",
+        "id",
+        "method",
+        "operation",
+        "part_headers",
+        "path",
+        "query",
+        "sha256",
+        "size",
+        "started_ns",
+        "status",
+        "task_id",
+        "time_ns",
+        "unread",
+    )
+
+    def __init__(self, operation: str | None, method: str, path: str, started_ns: int = 0) -> None:
+        self.id = 0
+        self.bytes = 0
+        self.started_ns = started_ns
+        self.operation = operation
+        self.method = method
+        self.path = path
+        self.query = b""
+        self.time_ns = 0
+        self.duration_ns = 0
+        self.status: int | None = None
+        self.error: str | None = None
+        self.fault: str | None = None
+        self.headers = b""
+        self.file_key: str | None = None
+        self.filename: str | None = None
+        self.content_type: str | None = None
+        self.size: int | None = None
+        self.sha256: str | None = None
+        self.part_headers = b""
+        self.task_id: str | None = None
+        self.body: bytes | None = None
+        self.body_bytes = 0
+        self.unread: Sequence[str] = ()
+
+    def record_body(self, body: bytes) -> None:
+        """Keep the first BODY_BYTES of a JSON body."""
+        self.body = body[:BODY_BYTES]
+        self.body_bytes = len(body)
+
+    def record_headers(self, headers: Pairs) -> None:
+        """Keep the headers, unless they are larger than HEAD_BYTES."""
+        self.headers = _lines(headers)
+
+    def record_part_headers(self, headers: Mapping[bytes, Sequence[bytes]]) -> None:
+        """Keep the headers of the form's part with the file, unless larger than HEAD_BYTES."""
+        self.part_headers = _lines((name, b", ".join(each)) for name, each in headers.items())
+
+    def record_unread(self, names: Iterable[str]) -> None:
+        """Keep the names of fields that nothing reads, the first MAX_NAMES of them."""
+        shown = (redacted_urls(name[:TEXT_LENGTH]) for name in islice(names, MAX_NAMES))
+        self.unread = tuple(map(_cut_name, shown))
+
+    def measure(self) -> None:
+        """Cut what is too long to be kept, and set `bytes` to the memory that the rest takes."""
+        for name, length in _MAX_LENGTHS.items():
+            value = getattr(self, name)
+            if value is not None and len(value) > length:
+                setattr(self, name, _cut(value, length))
+        self.bytes = _FIXED_BYTES + held_bytes(_variable(self))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry in the control API's form; times are Unix seconds, durations seconds."""
+        return {
+            "id": self.id,
+            "time": self.time_ns / 1e9,
+            "operation": self.operation,
+            "method": self.method,
+            "path": redacted_text(_printable(self.path)),
+            "status": self.status,
+            "duration": self.duration_ns / 1e9,
+            "error": self.error and redacted_text(self.error),
+            "fault": self.fault,
+            "task_id": self.task_id and redacted_text(_printable(self.task_id)),
+            "file": self.file_key and self.file_key.partition("/")[2],
+            "filename": self.filename and _printable(self.filename),
+            "content_type": self.content_type,
+            "size": self.size,
+            "sha256": self.sha256,
+            "headers": _decode(self.headers),
+            "part_headers": _decode(self.part_headers),
+            "body": self._body_to_json(),
+            "body_bytes": self.body_bytes,
+            "unread_fields": [*self.unread, *self._unread_queries()],
+        }
+
+    def _body_to_json(self) -> Any:
+        """Return the parsed body, or what is kept of it as text if clients could not read it back.
+
+        That is where it does not parse, is nested deeper than MAX_BODY_DEPTH, or holds numbers that
+        are too large for a float.
+        """
+        if self.body is None:
+            return None
+        try:
+            body = redacted_json(unmarshal(self.body, MAX_BODY_DEPTH))
+            return unmarshal(marshal_exactly(body), MAX_BODY_DEPTH)
+        except ValueError:
+            return redacted_broken_json(self.body.decode("utf-8", "replace"))
+
+    def _unread_queries(self) -> Iterator[str]:
+        read = BY_NAME[self.operation].queries if self.operation else ()
+        if is_read_in_query(self.path):
+            read = (*read, QUERY)
+        names = (name.decode("utf-8", "replace") for name, _ in parse_query(self.query))
+        for name in islice((name for name in names if name not in read), MAX_NAMES):
+            yield f"?{_cut_name(redacted_text(name))}"
+
+
+def _printable(text: str) -> str:
+    """Replace surrogate escapes, which stand for bytes that are not UTF-8, by U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _cut(text: str | bytes, length: int) -> str | bytes:
+    """Return the prefix of a text, without the part of a URL or a parameter that may be secret."""
+    if isinstance(text, str):
+        return _CUT_URL.sub("", text[:length])
+    whole, ampersand, cut = text[:length].rpartition(b"&")
+    return whole + ampersand + cut.partition(b"=")[0]
+
+
+def _cut_name(name: str) -> str:
+    """Return the prefix of a name in NAME_BYTES of UTF-8, with `?` for what is no text."""
+    return name[:NAME_BYTES].encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
+
+
+def _lines(headers: Pairs) -> bytes:
+    """Return headers as lines, or nothing if these are longer than HEAD_BYTES."""
+    lines = _LINE_END.join([name + _COLON + value for name, value in headers])
+    return lines if len(lines) <= HEAD_BYTES else b""
+
+
+def _decode(lines: bytes) -> dict[str, str]:
+    pairs = (line.decode("latin-1").partition(": ") for line in lines.split(_LINE_END) if line)
+    return {name: redacted_header(name, value) for name, _, value in pairs}
