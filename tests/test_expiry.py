@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fake_apimart.common.clock import SystemClock
 from fake_apimart.service.expiry import expire_files
-from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage import Listed, ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage
 
 
@@ -21,16 +21,16 @@ class UnreadableOnce(MemoryStorage):
         self.failed = False
         self.emptied = asyncio.Event()
 
-    async def delete(self, key: str) -> None:
-        await super().delete(key)
+    async def delete(self, key: str, *, durable: bool = False) -> None:
+        await super().delete(key, durable=durable)
         self.emptied.set()
 
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
         if not self.failed:
             self.failed = True
             raise StorageError("the disk went away")
-        async for entry in super().entries(prefix):
-            yield entry
+        async for listed in super().listing(prefix):
+            yield listed
 
 
 def test_storage_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from fake_apimart.contract import file_url
 from fake_apimart.files.index import FileIndex
 from fake_apimart.generation import idempotency
 from fake_apimart.generation.idempotency import Idempotency
+from fake_apimart.service.own_keys import is_own
 from fake_apimart.tasks import store as task_store
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.worlds.registry import WORLD_PREFIX, Worlds
@@ -55,13 +56,17 @@ class Reset:
         await self._forget(world)
 
     async def everything(self) -> None:
-        """Forget all worlds and the server's own clock, settings and rules. Raises StorageError."""
+        """Forget all worlds and the server's own clock, settings and rules. Raises StorageError.
+
+        What is damaged goes too; what other programs have put into the storage stays.
+        """
         self._worlds.remove_all()
         self._index.clear()
         self._tasks.clear_cache()
         for prefix in OURS:
-            for key in [info.key async for info in self._storage.entries(prefix)]:
-                await self._storage.delete(key)
+            async for listed in self._storage.listing(prefix):
+                if listed.info is not None or is_own(listed.key):
+                    await self._storage.delete(listed.key)
 
     async def _forget(self, world: World) -> None:
         """Delete what the storage holds of a world that is gone."""

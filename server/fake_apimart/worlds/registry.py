@@ -8,13 +8,14 @@ alone.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 
 from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.stored_json import read_record, write_json
 from fake_apimart.common.waits import wait_for_event
 from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
@@ -22,7 +23,7 @@ from fake_apimart.worlds import journal, magic_keys
 from fake_apimart.worlds.journal import Entry
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.world import World, name_of
+from fake_apimart.worlds.world import SAVED_STATE, World, name_of
 
 MAX_WORLDS = 10_000
 """Worlds in memory, without the server's own."""
@@ -30,6 +31,8 @@ WORLD_PREFIX = "world/"
 """Prefix of the storage keys of persisted states."""
 LIFE_SECONDS = 3650 * 86_400
 """Lifetime of a persisted state: the longest that a file can have."""
+OWN_KEY = re.compile(rf"{WORLD_PREFIX}(?:server|[0-9a-f]{{32}})")
+"""The keys under which states are persisted."""
 SERVER = "server"
 """Name of the server's own world; the names of all others are hashes."""
 
@@ -105,12 +108,13 @@ class Worlds:
         """Load the persisted state of a world, once. Raises StorageError."""
         if world.is_restored:
             return
-        text = await read_json(self._storage, _key(world.name), self._clock.time_ns())
+        key, now_ns = _key(world.name), self._clock.time_ns()
+        saved = await read_record(self._storage, key, now_ns, SAVED_STATE)
         # A concurrent request may have restored it while this one was reading.
         if not world.is_restored:
             world.is_restored = True
-            if text is not None:
-                world.restore(text)
+            if saved is not None:
+                world.restore(saved)
 
     def _evict(self) -> None:
         """Evict the least recently used world over the limit that has no request in flight."""
@@ -178,17 +182,21 @@ class Worlds:
             raise
 
     async def save(self, world: World) -> None:
-        """Persist a world's state, unless it is gone. Raises StorageError."""
+        """Persist a world's state, unless it is gone. Raises StorageError.
+
+        Settings and clocks, which are set rarely, outlive a power cut.
+        """
         if world.gone:
             return
         key = _key(world.name)
         async with self._save_lock:
             state = world.state()
             if not state:
-                await self._storage.delete(key)
+                await self._storage.delete(key, durable=True)
                 return
-            text = marshal(state)
-            await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
+            text, now_ns = marshal(state), self._clock.time_ns()
+            is_set = state.keys() != {"has_tasks"}
+            await write_json(self._storage, key, text, now_ns, LIFE_SECONDS, durable=is_set)
             await world.discard_if_gone(self._storage, key)
 
     async def forget(self, name: str) -> None:
@@ -198,7 +206,7 @@ class Worlds:
         """
         successor = self._worlds.get(name)
         if successor is None or not successor.state():
-            await self._storage.delete(_key(name))
+            await self._storage.delete(_key(name), durable=True)
 
     def replace(self, world: World) -> World:
         """Replace `world`, which is gone from then on, by a new one and return that."""
