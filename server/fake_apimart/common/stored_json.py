@@ -6,11 +6,12 @@ another shape than the server writes.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, TypeVar
 
 from fake_apimart_storage import ObjectInfo, ObjectNotFound, Storage
 from fake_apimart_storage.interface import check_key
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError
 
 _NANOSECONDS = 1_000_000_000
 LATEST_SECONDS = 20_000_000_000
@@ -24,6 +25,14 @@ def _check_key(key: str) -> str:
     return key
 
 
+def _check_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("should be a text")
+    return value
+
+
+Text = Annotated[str, PlainValidator(_check_text)]
+"""Whatever clients may send, half characters (lone surrogates) too."""
 StorageKey = Annotated[str, AfterValidator(_check_key)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -73,9 +82,11 @@ async def read_record(
             return None
         text = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
     try:
-        return shape.validate_json(text, strict=True)
+        return shape.validate_python(json.loads(text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        storage.note_damage(key, f"damaged record: {place}: {first['msg']}".replace(": : ", ": "))
-        return None
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    storage.note_damage(key, f"damaged record: {problem}")
+    return None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from fake_apimart.common.stored_json import Amount, Count, Milliseconds, StorageKey
+from fake_apimart.common.stored_json import Amount, Count, Milliseconds, StorageKey, Text
 from fake_apimart.go.json import marshal
 
 _MILLISECONDS_PER_SECOND = 1000
@@ -28,10 +28,10 @@ class Task:
     """In Unix milliseconds, by the world's clock."""
     seconds: Amount
     polls: Count
-    failure: str | None
+    failure: Text | None
     """The message of a task that fails, or None if it completes."""
-    model: str
-    prompt: str
+    model: Text
+    prompt: Text
     seed: int | None
     width: Side
     height: Side
@@ -43,8 +43,8 @@ class Task:
     cost: Amount
     estimated_time: Count
     """What polls state, in seconds."""
-    webhook: str | None = None
-    base_url: str = ""
+    webhook: Text | None = None
+    base_url: Text = ""
     """What URLs in the callback begin with."""
 
     @property
