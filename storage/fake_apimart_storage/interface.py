@@ -22,7 +22,7 @@ Chunk = bytes | memoryview
 _SEGMENT = re.compile(r"[!-.0-\[\]-~]+")
 
 MAX_NOTED = 1000
-"""How many problems are remembered, so that each is logged once."""
+"""How many keys are remembered of which a problem was logged."""
 
 MAX_FAILURES = 10
 """How many objects that cannot be deleted end a search for expired ones."""
@@ -125,15 +125,15 @@ class Storage(ABC):
     """The location in the form of the settings, without secrets."""
 
     def __init__(self) -> None:
-        self._noted: dict[tuple[str, str], None] = {}
+        self._noted: set[str] = set()
 
     def note_damage(self, key: str, problem: str) -> None:
-        """Log that what is under `key` cannot be used; the same problem is logged once."""
-        if (key, problem) in self._noted:
+        """Log once for each key that what is under it cannot be used."""
+        if key in self._noted:
             return
         if len(self._noted) >= MAX_NOTED:
             self._noted.clear()
-        self._noted[key, problem] = None
+        self._noted.add(key)
         logger.warning("%s is passed over: %s", key, problem)
 
     @abstractmethod
@@ -212,6 +212,8 @@ class Storage(ABC):
             for listed in batch:
                 if not _has_expired(listed, now, is_own):
                     continue
+                if listed.info is None:
+                    self.note_damage(listed.key, "damaged, and deleted therefore")
                 try:
                     await self.delete(listed.key)
                     deleted += 1
