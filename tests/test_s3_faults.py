@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import socketserver
@@ -105,13 +106,18 @@ def variables(endpoint: str) -> dict[str, str]:
 
 async def settled(attempt: Any) -> None:
     """Await a call of the storage, which may succeed, find nothing, or fail as storages fail."""
-    try:
-        await attempt
-    except (StorageError, ObjectNotFound) as error:
-        assert "\n" not in str(error)
-        assert len(str(error)) < 1000
+    problem = ""
+    with contextlib.suppress(ObjectNotFound):
+        try:
+            await attempt
+        except StorageError as error:
+            problem = str(error)
+    assert "\n" not in problem
+    assert len(problem) < 1000
 
 
+# boto3 leaves the connection of an answer open that it cannot read.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_call_of_a_store_that_answers_nonsense_fails_as_a_storage_does(
     name: str, nonsense: Nonsense, monkeypatch: pytest.MonkeyPatch
@@ -139,6 +145,8 @@ def test_call_of_a_store_that_answers_nonsense_fails_as_a_storage_does(
         asyncio.run(body())
 
 
+# boto3 leaves the connection of an answer open that it cannot read.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_start_with_a_store_that_answers_nonsense_is_refused_or_goes_on(
     name: str, nonsense: Nonsense, monkeypatch: pytest.MonkeyPatch
@@ -196,16 +204,19 @@ def test_upload_that_the_store_has_dropped_is_aborted_without_a_word(
         await drop_uploads(storage)
         return writer
 
+    async def write_on(writer: Writer) -> None:
+        for _ in range(5):
+            await writer.write([random.randbytes(9_000_000)])
+            await asyncio.sleep(0.2)
+        await writer.commit()
+
     async def body() -> None:
         storage = S3Storage(bucket, "")
         await storage.open()
         await (await begun(storage)).abort()
         writer = await begun(storage)
         with pytest.raises(StorageError):
-            for _ in range(5):
-                await writer.write([random.randbytes(9_000_000)])
-                await asyncio.sleep(0.2)
-            await writer.commit()
+            await write_on(writer)
         await writer.abort()
         await storage.close()
 

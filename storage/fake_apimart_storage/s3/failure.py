@@ -17,6 +17,7 @@ _GARBAGE = (
     HTTPError,
     AttributeError,
     KeyError,
+    RecursionError,
     TypeError,
     ValueError,
 )

@@ -125,7 +125,8 @@ class S3Storage(PresigningStorage):
         response: dict[str, Any] = dict(self.client.get_object(**target))
         if response["ContentLength"] <= READ_BYTES:
             # Read it here, which saves a thread switch and frees the connection.
-            response["Body"] = io.BytesIO(response["Body"].read())
+            with contextlib.closing(response["Body"]) as body:
+                response["Body"] = io.BytesIO(body.read())
         return response
 
     async def delete(self, key: str, *, durable: bool = False) -> None:
