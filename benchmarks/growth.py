@@ -76,7 +76,7 @@ def _files(count: int) -> Callable[[Path], None]:
             name = f"8200000000000-{number:08x}-a.jpg"
             metadata = {"name": "a.jpg", "world": f"{number % 100:032x}"}
             info = ObjectInfo(f"image/{name}", "image/jpeg", now, now + 259_200, metadata)
-            (images / name).write_bytes(loads.content(1000) + trailer(info))
+            (images / name).write_bytes(loads.content(1000) + trailer(info, 1000))
 
     return prepare
 

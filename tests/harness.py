@@ -59,7 +59,7 @@ class ServerThread:
         randomness: Randomness | None = None,
     ) -> None:
         self.settings = settings
-        self.storage = storage or storage_at(settings.storage)
+        self.storage = storage or storage_at(settings.storage, fsync=settings.fsync)
         self._clock = clock
         self._randomness = randomness
         self._listening = threading.Event()

@@ -22,7 +22,7 @@ from fake_apimart.go.json import fault_at_start, match_fields, unmarshal
 from fake_apimart.go.textproto import EOF
 from fake_apimart.go.url import MAX_PARAMETERS, TOO_MANY_PARAMETERS, parse_query, query_error
 from fake_apimart.pictures.references import MAX_URL_CHARACTERS
-from fake_apimart.tasks.task import Task
+from fake_apimart.tasks.task import TASK, Task
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.outcome import MARKED_CHARACTERS, MAX_MARKERS, Outcome, outcome_of
 from fake_apimart_storage import Chunk
@@ -317,7 +317,7 @@ async def _stored_task(server: ServerThread) -> Task:
     (key,) = [info.key async for info in server.storage.entries("task/")]
     stored = await server.storage.get(key)
     text = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
-    return Task.from_json(text)
+    return TASK.validate_python(json.loads(text))
 
 
 def test_any_byte_of_a_large_body_counts_for_its_idempotency_key(server: ServerThread) -> None:

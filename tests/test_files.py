@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import NoReturn
@@ -243,11 +245,15 @@ def test_download_that_the_client_gives_up_hurts_nobody(server: ServerThread) ->
     assert httpx.get(url, headers={"Range": "bytes=0-1"}).content == JPEG[:2]
 
 
-def test_file_that_cannot_be_read_is_unavailable(tmp_path: Path, start_server: StartServer) -> None:
+def test_file_that_cannot_be_read_is_unavailable(
+    tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
     server = start_server(storage=f"dir:{tmp_path}")
     url = upload(server, PNG)
-    (stored,) = (path for path in (tmp_path / "objects").rglob("*") if path.is_file())
-    stored.write_bytes(b"somebody wrote into it")
+    monkeypatch.setattr("fake_apimart_storage.folders.Folder.open_file", fail)
     answer = httpx.get(url)
     assert answer.status_code == 503
     assert "<Code>SlowDown</Code>" in answer.text

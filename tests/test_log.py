@@ -118,7 +118,7 @@ class BrokenStorage(MemoryStorage):
 
 
 class _BrokenWriter(MemoryWriter):
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = False) -> None:
         raise StorageError(HOSTILE)
 
 

@@ -17,7 +17,13 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart_storage import ObjectInfo, ObjectNotFound, StorageError, storage_at
+from fake_apimart_storage import (
+    DamagedObject,
+    ObjectInfo,
+    ObjectNotFound,
+    StorageError,
+    storage_at,
+)
 from fake_apimart_storage.s3.bucket import MAX_SKEW_SECONDS, check_clock
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import Calls
@@ -446,7 +452,7 @@ def test_foreign_object_is_an_error_to_read_and_is_not_listed(
 ) -> None:
     async def body(storage: S3Storage) -> None:
         minio_store.client().put_object(Bucket=bucket, Key="image/a", Body=b"x")
-        with pytest.raises(StorageError, match="none of this server's"):
+        with pytest.raises(DamagedObject, match="none of this server's"):
             await storage.get("image/a")
         assert await keys(storage) == []
 

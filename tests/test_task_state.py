@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
 from fake_apimart.tasks.state import STATES, TRANSITIONS, Polls, TaskState, state_of
-from fake_apimart.tasks.task import Task
+from fake_apimart.tasks.task import TASK, Task
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,5 +126,5 @@ def test_clock_before_the_creation_shows_a_pending_task() -> None:
 
 
 def test_task_is_the_same_when_it_was_stored() -> None:
-    planned = task(seconds=1.5, failure="照\ud800")
-    assert Task.from_json(planned.to_json()) == planned
+    planned = task(seconds=1.5, failure="照 <&>")
+    assert TASK.validate_python(json.loads(planned.to_json())) == planned

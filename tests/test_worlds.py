@@ -239,13 +239,13 @@ class SlowToCommit(MemoryStorage):
 
 
 class _SlowWriter(MemoryWriter):
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = False) -> None:
         storage = self._storage
         assert isinstance(storage, SlowToCommit)
         if self._info.key.startswith(storage.prefix):
             storage.committing.set()
             await asyncio.to_thread(storage.may_commit.wait)
-        await super().commit()
+        await super().commit(durable=durable)
 
 
 @pytest.mark.parametrize("prefix", ["image/", "task/", "idempotency/", "polls/", "world/"])

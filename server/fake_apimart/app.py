@@ -125,7 +125,9 @@ class Application(FastAPI):
 @contextlib.asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Storage]:
     """Open the storage that the settings name. Raises InvalidSettings."""
-    storage = storage_at(settings.storage, public_endpoint=settings.s3_public_endpoint)
+    storage = storage_at(
+        settings.storage, public_endpoint=settings.s3_public_endpoint, fsync=settings.fsync
+    )
     try:
         await storage.open(lifetimes(settings.url_ttl_seconds))
     except StorageError as error:

@@ -6,8 +6,10 @@ knows HTTP, the server, or what an object means to it.
 
 from fake_apimart_storage.interface import (
     Chunk,
+    DamagedObject,
     InvalidKey,
     InvalidLocation,
+    Listed,
     ObjectInfo,
     ObjectNotFound,
     PresigningStorage,
@@ -20,8 +22,10 @@ from fake_apimart_storage.location import is_text, storage_at
 
 __all__ = [
     "Chunk",
+    "DamagedObject",
     "InvalidKey",
     "InvalidLocation",
+    "Listed",
     "ObjectInfo",
     "ObjectNotFound",
     "PresigningStorage",

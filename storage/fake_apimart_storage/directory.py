@@ -6,32 +6,42 @@ Uploads in flight are in PATH/incoming until they are complete. Servers may shar
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from filelock import Timeout
-
 from fake_apimart_storage.directory_writer import INLINE_BYTES, DirectoryWriter
 from fake_apimart_storage.etag import etag
+from fake_apimart_storage.folders import ABSENT, Folder, folder_at
 from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.interface import (
+    DamagedObject,
+    InvalidKey,
+    Listed,
     ObjectInfo,
     ObjectNotFound,
     Storage,
     StorageError,
     StoredObject,
+    check_key,
 )
-from fake_apimart_storage.object_file import path_of, read_trailer
+from fake_apimart_storage.object_file import read_at, read_trailer
+from fake_apimart_storage.portable_name import portable_key
 
+OBJECTS = "objects"
+"""The folder of all object files."""
 READ_BYTES = 256 * 1024
 """Size of the chunks that a reader gets."""
 LIST_BATCH = 256
 """Files whose trailers are read in one job of a worker thread."""
 PAUSE_SECONDS = 0.25
 """Pause after each batch of the search for expired objects, about 20 times what a batch takes."""
+
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What a file that cannot be opened is not to blame for."""
 
 
 class DirectoryObject(StoredObject):
@@ -46,131 +56,193 @@ class DirectoryObject(StoredObject):
 
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         stop = min(stop, self.size)
-        try:
-            os.lseek(self._fd, start, os.SEEK_SET)
-            if stop - start <= INLINE_BYTES:
-                yield os.read(self._fd, stop - start)
-                return
-            loop = asyncio.get_running_loop()
-            while start < stop:
-                length = min(READ_BYTES, stop - start)
-                chunk = await loop.run_in_executor(self._pool, os.read, self._fd, length)
-                if not chunk:
-                    raise StorageError(f"{self.info.key} ends before its size")
-                start += len(chunk)
-                yield chunk
-        except OSError as error:
-            raise StorageError(str(error)) from error
+        loop = asyncio.get_running_loop()
+        is_small = stop - start <= INLINE_BYTES
+        while start < stop:
+            length = min(READ_BYTES, stop - start)
+            try:
+                if is_small:
+                    chunk = read_at(self._fd, start, length)
+                else:
+                    chunk = await loop.run_in_executor(self._pool, read_at, self._fd, start, length)
+            except (OSError, RuntimeError) as error:
+                # A RuntimeError of the pool, which is closed.
+                raise StorageError(str(error)) from error
+            if len(chunk) < length:
+                raise StorageError(f"{self.info.key} ends before its size")
+            start += length
+            yield chunk
 
     async def close(self) -> None:
         os.close(self._fd)
 
 
 class DirectoryStorage(Storage):
-    """Object files below `root`."""
+    """Object files below `root`. Where `sync`, every object outlives a power cut."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, sync: bool = False) -> None:
+        super().__init__()
         self.root = root
         self.location = f"dir:{root}"
-        self.objects = root / "objects"
         self.incoming = Incoming(root)
+        self._sync = sync
+        self._root = str(root)
 
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self.incoming.pool, self._prepare)
-        except (OSError, Timeout) as error:
+        except OSError as error:
             raise StorageError(f"cannot use {self.root}: {_cause(error)}") from error
 
     def _prepare(self) -> None:
-        self.objects.mkdir(parents=True, exist_ok=True)
-        self.incoming.open()
+        self.root.mkdir(parents=True, exist_ok=True)
+        with folder_at(self._root, [OBJECTS], create=True, sync=True):
+            self.incoming.open()
 
     async def close(self) -> None:
-        self.incoming.close()
+        await self.incoming.writers.close()
+        await asyncio.to_thread(self.incoming.close)
 
     def writer(self, info: ObjectInfo) -> DirectoryWriter:
-        return DirectoryWriter(info, path_of(self.objects, info.key), self.incoming)
+        return DirectoryWriter(info, self._root, _place(info.key), self.incoming, sync=self._sync)
 
     async def get(self, key: str, *, with_bytes: bool = True) -> DirectoryObject:
-        fd = self._open_object(path_of(self.objects, key))
         try:
-            info, size = read_trailer(fd, os.fstat(fd).st_size)
+            fd = self._open_object(key)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise ObjectNotFound(key) from None
+            raise StorageError(str(error)) from error
+        try:
+            info, size = read_trailer(fd)
             if info.key != key:
-                # On a case-insensitive file system two keys can share a file.
-                raise ObjectNotFound(key)
+                raise _other_key(info.key, key)
             return DirectoryObject(fd, info, size, self.incoming.pool)
         except BaseException as error:
             os.close(fd)
+            if isinstance(error, DamagedObject):
+                self.note_damage(key, str(error))
             if isinstance(error, OSError):
                 raise StorageError(str(error)) from error
             raise
 
-    @staticmethod
-    def _open_object(path: str) -> int:
-        try:
-            return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except (FileNotFoundError, NotADirectoryError):
-            raise ObjectNotFound(path) from None
-        except OSError as error:
-            raise StorageError(str(error)) from error
+    def _open_object(self, key: str) -> int:
+        *folders, name = _place(key)
+        with folder_at(self._root, folders) as folder:
+            return folder.open_file(name)
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, durable: bool = False) -> None:
         try:
-            os.unlink(path_of(self.objects, key))
-        except FileNotFoundError:
-            return
+            if durable:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self.incoming.pool, self._delete, key, True)
+            else:
+                self._delete(key, False)
         except OSError as error:
-            raise StorageError(str(error)) from error
+            if error.errno not in ABSENT:
+                raise StorageError(str(error)) from error
 
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    def _delete(self, key: str, sync: bool) -> None:
+        *folders, name = _place(key)
+        with folder_at(self._root, folders) as folder:
+            folder.delete(name)
+            if sync:
+                folder.sync()
+
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
         async for batch in self._batches(prefix.rpartition("/")[0]):
-            for info in batch:
-                if info.key.startswith(prefix):
-                    yield info
+            for listed in batch:
+                if listed.key.startswith(prefix):
+                    yield listed
 
-    async def delete_expired(self, now: float) -> int:
-        """Do as every storage, but with pauses.
+    async def delete_expired(
+        self, now: float, is_own: Callable[[str], bool] = lambda key: False
+    ) -> int:
+        """Do as every storage, but with longer pauses.
 
         Otherwise a scan of many files would take a large share of the server's capacity.
         """
-        deleted = 0
-        async for batch in self._batches(""):
-            for info in batch:
-                if info.expires_at <= now:
-                    await self.delete(info.key)
-                    deleted += 1
-            await asyncio.sleep(PAUSE_SECONDS)
-        return deleted
+        batches = self._batches("")
+        return await self._delete_expired_of(batches, now, is_own, pause=PAUSE_SECONDS)
 
-    async def _batches(self, folder: str) -> AsyncGenerator[list[ObjectInfo]]:
-        """Yield the objects in a folder, at any depth, in batches."""
+    async def _batches(self, folder: str) -> AsyncGenerator[list[Listed]]:
+        """Yield the objects in a folder, at any depth, in batches. Raises StorageError."""
         loop = asyncio.get_running_loop()
-        paths = self._object_files(folder)
+        files = self._files_below(folder)
         while True:
             # In a thread, since listing a large folder is slow too.
-            batch = await loop.run_in_executor(self.incoming.pool, self._describe, paths)
+            try:
+                batch = await loop.run_in_executor(self.incoming.pool, self._describe, files)
+            except (OSError, RuntimeError) as error:
+                # A RuntimeError of the pool, which is closed.
+                raise StorageError(str(error)) from error
             if not batch:
                 return
-            yield [info for info in batch if info is not None]
+            yield [listed for listed in batch if listed is not None]
 
-    def _object_files(self, folder: str) -> Iterator[Path]:
-        root = path_of(self.objects, folder) if folder else self.objects
-        for parent, _, names in os.walk(root):
-            for name in names:
-                yield Path(parent, name)
-
-    def _describe(self, paths: Iterator[Path]) -> list[ObjectInfo | None]:
-        return [self._info_of(path) for path in itertools.islice(paths, LIST_BATCH)]
-
-    @staticmethod
-    def _info_of(path: Path) -> ObjectInfo | None:
-        """Return a file's description, or None if it was deleted or is not an object file."""
+    def _files_below(self, folder: str) -> Iterator[tuple[Folder, str, str]]:
+        """Yield the folder and name of each file, and the key that its path stands for."""
         try:
-            with path.open("rb", buffering=0) as file:
-                return read_trailer(file.fileno(), os.fstat(file.fileno()).st_size)[0]
-        except (OSError, StorageError):
+            with folder_at(self._root, _place(folder) if folder else [OBJECTS]) as opened:
+                yield from _walk(opened, f"{folder}/" if folder else "")
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+
+    def _describe(self, files: Iterator[tuple[Folder, str, str]]) -> list[Listed | None]:
+        return [self._listed(*file) for file in itertools.islice(files, LIST_BATCH)]
+
+    def _listed(self, folder: Folder, name: str, key: str) -> Listed | None:
+        """Return a file as it is listed, or None if it is gone, no object, or cannot be read.
+
+        Raises OSError where the system is short of something.
+        """
+        try:
+            check_key(key)
+            fd = folder.open_file(name)
+            try:
+                info = read_trailer(fd)[0]
+            finally:
+                os.close(fd)
+        except (InvalidKey, FileNotFoundError):
             return None
+        except DamagedObject:
+            return Listed(key, None)
+        except OSError as error:
+            if error.errno in _SHORTAGES:
+                raise
+            self.note_damage(key, str(error))
+            return None
+        return Listed(info.key, info) if portable_key(info.key) == key else Listed(key, None)
+
+
+def _place(key: str) -> list[str]:
+    """Return the names that lead from the root to an object. Raises InvalidKey."""
+    return [OBJECTS, *portable_key(key).split("/")]
+
+
+def _other_key(found: str, key: str) -> ObjectNotFound:
+    """Return the error for a file that holds another object than `key`."""
+    if found.casefold() == key.casefold():
+        # On a case-insensitive file system two keys can share a file.
+        return ObjectNotFound(key)
+    return DamagedObject("damaged object file: it is named as another object")
+
+
+def _walk(folder: Folder, prefix: str) -> Iterator[tuple[Folder, str, str]]:
+    for name, is_folder in folder.contents():
+        if not is_folder:
+            yield folder, name, prefix + name
+            continue
+        try:
+            below = folder.below(name)
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+            continue
+        with below:
+            yield from _walk(below, f"{prefix}{name}/")
 
 
 def _cause(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return getattr(error, "strerror", None) or str(error)

@@ -3,7 +3,8 @@
 Up to INLINE_BYTES are buffered, and written when the object commits. More is written as it
 arrives: a copy to the page cache takes less time than a change of threads. Once a write was slow,
 batches go to a worker thread; at most one batch is being written while another is collected. Steps
-that may be slow on any disk (closing, publishing or deleting a large file) run in a thread too.
+that may be slow on any disk (closing, publishing or deleting a large file, and what waits for the
+disk itself) run in a thread too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 
-from fake_apimart_storage.incoming import Incoming
+from fake_apimart_storage.folders import Folder, folder_at
+from fake_apimart_storage.incoming import Incoming, Part
 from fake_apimart_storage.interface import Chunk, ObjectInfo, StorageError, Writer
 from fake_apimart_storage.object_file import trailer, write_all
 
@@ -25,23 +27,31 @@ MAX_INLINE_WRITE_BYTES = 2 * 1024 * 1024
 MAX_CHUNKS = 64
 """Pending chunks, beyond which they are joined."""
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
 
 class DirectoryWriter(Writer):
-    """Writes a temporary file, and renames it to `target` at the commit."""
+    """Writes a temporary file, and moves it to its place at the commit.
 
-    def __init__(self, info: ObjectInfo, target: str, incoming: Incoming) -> None:
+    `place` are the names that lead there from `root`. Where `sync`, every commit is durable.
+    """
+
+    def __init__(
+        self, info: ObjectInfo, root: str, place: list[str], incoming: Incoming, *, sync: bool
+    ) -> None:
         self._info = info
-        self._target = target
+        self._root = root
+        *self._folders, self._name = place
         self._incoming = incoming
+        self._sync = sync
+        self._size = 0
         self._pending: list[Chunk] = []
         self._pending_bytes = 0
-        self._temporary: str | None = None
+        self._part: Part | None = None
         self._fd = -1
         self._job: Future[None] | None = None
+        self._is_aborted = False
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
+        self._begin_step()
         for chunk in chunks:
             self._pending.append(chunk)
             self._pending_bytes += len(chunk)
@@ -56,6 +66,12 @@ class DirectoryWriter(Writer):
             self._write_now()
         else:
             await self._submit_pending()
+
+    def _begin_step(self) -> None:
+        """Raise StorageError where nothing may be written any more."""
+        if self._is_aborted:
+            raise StorageError("the upload was given up meanwhile")
+        self._incoming.writers.add(self)
 
     def _write_now(self) -> None:
         try:
@@ -72,6 +88,7 @@ class DirectoryWriter(Writer):
     async def _submit_pending(self) -> None:
         """Submit the pending chunks to a worker thread, after the batch before is written."""
         await self._wait_for_job()
+        self._begin_step()
         self._submit(self._append, self._take_pending())
 
     def _submit(self, step: Callable[..., None], *arguments: object) -> None:
@@ -87,10 +104,13 @@ class DirectoryWriter(Writer):
             except OSError as error:
                 raise StorageError(str(error)) from error
 
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = False) -> None:
+        self._begin_step()
+        self._sync |= durable
         try:
             await self._wait_for_job()
-            if self._is_buffered:
+            self._begin_step()
+            if self._is_buffered and not self._sync:
                 self._finish()
             else:
                 self._submit(self._finish)
@@ -101,6 +121,7 @@ class DirectoryWriter(Writer):
         self._release()
 
     async def abort(self) -> None:
+        self._is_aborted = True
         if self._is_buffered:
             self._discard()
         else:
@@ -111,37 +132,52 @@ class DirectoryWriter(Writer):
     @property
     def _is_buffered(self) -> bool:
         """Whether no byte has been written or submitted yet."""
-        return self._job is None and self._temporary is None
+        return self._job is None and self._part is None
 
     def _release(self) -> None:
+        self._incoming.writers.remove(self)
         if self._job is not None:
             self._job = None
             self._incoming.large_writers -= 1
 
     def _append(self, chunks: list[Chunk]) -> None:
-        if self._temporary is None:
-            self._fd, self._temporary = self._incoming.recreating_folder(self._create)
+        if self._part is None:
+            self._fd, self._part = self._incoming.create_part()
         write_all(self._fd, chunks)
-
-    def _create(self) -> tuple[int, str]:
-        path = self._incoming.temporary_path()
-        return os.open(path, _NEW_FILE, 0o644), path
+        self._size += sum(map(len, chunks))
 
     def _finish(self) -> None:
-        self._append([*self._pending, trailer(self._info)])
-        self._pending = []
-        os.close(self._fd)
-        self._fd = -1
-        self._incoming.recreating_folder(self._publish)
+        self._append(self._take_pending())
+        write_all(self._fd, [trailer(self._info, self._size)])
+        fd, self._fd = self._fd, -1
+        try:
+            if self._sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        try:
+            self._publish()
+        except FileNotFoundError:
+            # The folder was removed between its opening and the move.
+            if self._part is None or not self._part.folder.has(self._part.name):
+                raise
+            self._publish()
 
     def _publish(self) -> None:
-        assert self._temporary is not None
+        assert self._part is not None
+        with folder_at(self._root, self._folders, create=True, sync=self._sync) as folder:
+            self._part.folder.move(self._part.name, folder, self._name)
+            self._part = None
+            if self._sync:
+                self._sync_or_take_back(folder)
+
+    def _sync_or_take_back(self, folder: Folder) -> None:
         try:
-            os.replace(self._temporary, self._target)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(self._target), exist_ok=True)
-            os.replace(self._temporary, self._target)
-        self._temporary = None
+            folder.sync()
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.delete(self._name)
+            raise
 
     def _discard_after(self, job: Future[None] | None) -> None:
         if job is not None:
@@ -150,11 +186,12 @@ class DirectoryWriter(Writer):
         self._discard()
 
     def _discard(self) -> None:
-        self._pending = []
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        if self._temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(self._temporary)
-            self._temporary = None
+        self._take_pending()
+        fd, self._fd = self._fd, -1
+        part, self._part = self._part, None
+        with contextlib.suppress(OSError):
+            if fd >= 0:
+                os.close(fd)
+        with contextlib.suppress(OSError):
+            if part is not None:
+                part.folder.delete(part.name)

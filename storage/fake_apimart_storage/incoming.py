@@ -2,7 +2,8 @@
 
 PATH/incoming has one folder for each server that uses PATH. A server holds a file lock in its
 folder while it runs, and the operating system releases it however the server ends. A folder whose
-lock is free is therefore left from a crash, and is swept at the next start of any server.
+lock is free is therefore left from a crash, and is swept at the next start of any server. A server
+whose folder or lock is removed while it runs claims another folder.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import itertools
 import logging
 import os
 import shutil
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
+
+from fake_apimart_storage.folders import Folder, folder_at
+from fake_apimart_storage.open_writers import OpenWriters
 
 WORKER_THREADS = 4
 BATCH_BYTES = 1024 * 1024
@@ -29,14 +34,38 @@ BUFFER_BYTES = 24 * 1024 * 1024
 """Memory for the batches of all large writers together."""
 LOCK_SECONDS = 10
 """Timeout for a file lock at the start."""
+RECLAIM_SECONDS = 1
+"""The same while the server runs, and other requests wait."""
 SLOW_SECONDS = 0.03
 """A write that takes longer did not only copy to the page cache, and blocked the event loop."""
 SLOW_COOLDOWN_SECONDS = 10
 """How long writes go to threads after a slow one."""
 
-T = TypeVar("T")
+_FOLDER = "incoming"
+_START_LOCK = "incoming.lock"
+_LOCK = "lock"
 
 logger = logging.getLogger(__name__)
+
+
+class Part(NamedTuple):
+    """A temporary file: its folder, which stays open as long as this refers to it, and its name."""
+
+    folder: Folder
+    name: str
+
+
+class _Claim(NamedTuple):
+    """A folder of this server's own, with the lock in it and what identifies that file."""
+
+    folder: Folder
+    lock: FileLock
+    inode: int | None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the folder or the lock was removed, so that others may think it abandoned."""
+        return self.folder.inode(_LOCK) != self.inode
 
 
 class Incoming:
@@ -48,9 +77,10 @@ class Incoming:
     def __init__(self, root: Path) -> None:
         self.large_writers = 0
         self.pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="storage")
+        self.writers = OpenWriters()
         self._root = root
-        self._folder: Path | None = None
-        self._lock: FileLock | None = None
+        self._claim: _Claim | None = None
+        self._claiming = threading.Lock()
         self._numbers = itertools.count()
         self._slow_until = 0.0
 
@@ -75,56 +105,79 @@ class Incoming:
         return max(MIN_BATCH_BYTES, min(BATCH_BYTES, share))
 
     def open(self) -> None:
-        """Sweep what crashes left, and claim a folder. Raises OSError, filelock.Timeout."""
-        incoming = self._root / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        # Between creating its folder and locking it a server looks dead, so no other may sweep
-        # then.
-        with FileLock(self._root / "incoming.lock", timeout=LOCK_SECONDS):
-            for folder in incoming.iterdir():
+        """Sweep what crashes left, and claim a folder. Raises OSError."""
+        with self._starting(LOCK_SECONDS):
+            for folder in (self._root / _FOLDER).iterdir():
                 _sweep(folder)
-            numbers = (incoming / str(number) for number in itertools.count())
-            self._folder = next(path for path in numbers if not path.exists())
-            self._folder.mkdir()
-            self._lock = FileLock(self._folder / "lock")
-            self._lock.acquire(timeout=LOCK_SECONDS)
+            self._claim = self._new_claim()
+
+    @contextlib.contextmanager
+    def _starting(self, lock_seconds: float) -> Iterator[None]:
+        """Let no other server start meanwhile. Raises OSError.
+
+        Between creating its folder and locking it a server looks dead, so no other may sweep then.
+        """
+        # Not created by the lock: where the root is gone, so are the user's files.
+        with folder_at(str(self._root), [_FOLDER], create=True):
+            pass
+        with FileLock(self._root / _START_LOCK, timeout=lock_seconds):
+            yield
+
+    def _new_claim(self) -> _Claim:
+        with folder_at(str(self._root), [_FOLDER]) as incoming:
+            names = map(str, itertools.count())
+            name = next(name for name in names if not incoming.has(name))
+            incoming.create(name)
+            folder = incoming.below(name)
+        # A thread may close what another has opened.
+        lock = FileLock(f"{folder.path}{os.sep}{_LOCK}", thread_local=False)
+        lock.acquire(timeout=LOCK_SECONDS)
+        return _Claim(folder, lock, folder.inode(_LOCK))
 
     def close(self) -> None:
         """Wait for the threads, and remove the folder."""
         self.pool.shutdown()
-        if self._lock is not None and self._folder is not None:
-            self._lock.release()
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.lock.release(force=True)
             with contextlib.suppress(OSError):
-                shutil.rmtree(self._folder)
-            self._lock = None
+                shutil.rmtree(claim.folder.path)
+            claim.folder.close()
 
-    def temporary_path(self) -> str:
-        """Return a new path in this server's folder."""
-        assert self._folder is not None, "open the storage first"
-        return f"{self._folder}{os.sep}{next(self._numbers)}.part"
+    def create_part(self) -> tuple[int, Part]:
+        """Create a file and return a descriptor to write to it. Raises OSError."""
+        part = Part(self._own_folder(), f"{next(self._numbers)}.part")
+        return part.folder.create_file(part.name), part
 
-    def recreating_folder(self, action: Callable[[], T]) -> T:
-        """Run `action`; if this server's folder was removed, recreate it and retry once.
+    def _own_folder(self) -> Folder:
+        """Return this server's folder; a new one if it, or its lock, was removed meanwhile.
 
-        The root is never recreated: if it is gone, so are the user's files.
+        The root is never created again: if it is gone, so are the user's files.
         """
-        try:
-            return action()
-        except FileNotFoundError:
-            if self._folder is None or not self._root.is_dir() or self._folder.is_dir():
-                raise
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return action()
+        with self._claiming:
+            assert self._claim is not None, "open the storage first"
+            if self._claim.is_lost:
+                lost = self._claim
+                with self._starting(RECLAIM_SECONDS):
+                    self._claim = self._new_claim()
+                lost.lock.release(force=True)
+                logger.warning("claimed another folder for uploads: the one before was removed")
+            return self._claim.folder
 
 
 def _sweep(folder: Path) -> None:
-    lock = FileLock(folder / "lock")
+    """Remove the folder of a server that no longer runs; what is none of ours stays."""
+    if not folder.name.isdecimal() or folder.is_symlink() or not folder.is_dir():
+        return
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(folder / _LOCK, timeout=0)
+        with lock:
+            left = [path.name for path in folder.iterdir() if path.name != _LOCK]
+        shutil.rmtree(folder)
     except Timeout:
         return
-    lock.release()
-    left = [path.name for path in folder.iterdir() if path.name != "lock"]
-    shutil.rmtree(folder)
+    except OSError as error:
+        logger.warning("cannot sweep %s: %s", folder, error.strerror or error)
+        return
     if left:
         logger.info("swept %d unfinished upload(s) that a crash left", len(left))

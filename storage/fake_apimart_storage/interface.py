@@ -7,9 +7,11 @@ bytes.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -19,6 +21,14 @@ Chunk = bytes | memoryview
 # as a separator too.
 _SEGMENT = re.compile(r"[!-.0-\[\]-~]+")
 
+MAX_NOTED = 1000
+"""How many keys are remembered of which a problem was logged."""
+
+MAX_FAILURES = 10
+"""How many objects that cannot be deleted end a search for expired ones."""
+
+logger = logging.getLogger(__name__)
+
 
 class StorageError(Exception):
     """The store failed, such as by a full disk or a missing permission; the message says how."""
@@ -26,6 +36,10 @@ class StorageError(Exception):
 
 class ObjectNotFound(Exception):
     """No object has this key."""
+
+
+class DamagedObject(ObjectNotFound):
+    """An object has this key, but does not read, as after a power cut: it counts as absent."""
 
 
 class InvalidKey(ValueError):
@@ -47,6 +61,13 @@ class ObjectInfo(NamedTuple):
     created_at: int
     expires_at: int
     metadata: Mapping[str, str] = {}
+
+
+class Listed(NamedTuple):
+    """An object as a listing has it. `info` is None where it is damaged, or another program's."""
+
+    key: str
+    info: ObjectInfo | None
 
 
 class StoredObject(ABC):
@@ -86,8 +107,11 @@ class Writer(ABC):
         """
 
     @abstractmethod
-    async def commit(self) -> None:
-        """Make the object visible atomically. Raises StorageError, and then leaves nothing."""
+    async def commit(self, *, durable: bool = False) -> None:
+        """Make the object visible atomically. Raises StorageError, and then leaves nothing.
+
+        Where `durable`, it returns once the object outlives a power cut, if the store can tell.
+        """
 
     @abstractmethod
     async def abort(self) -> None:
@@ -100,6 +124,18 @@ class Storage(ABC):
     location: str
     """The location in the form of the settings, without secrets."""
 
+    def __init__(self) -> None:
+        self._noted: set[str] = set()
+
+    def note_damage(self, key: str, problem: str) -> None:
+        """Log once for each key that what is under it cannot be used."""
+        if key in self._noted:
+            return
+        if len(self._noted) >= MAX_NOTED:
+            self._noted.clear()
+        self._noted.add(key)
+        logger.warning("%s is passed over: %s", key, problem)
+
     @abstractmethod
     async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
         """Prepare the store and sweep what a crash left. Raises StorageError if it is unusable.
@@ -109,7 +145,8 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close the store, after the writers under way have ended, or have been aborted."""
 
     @abstractmethod
     def writer(self, info: ObjectInfo) -> Writer:
@@ -117,28 +154,84 @@ class Storage(ABC):
 
     @abstractmethod
     async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
-        """Open the object under `key`. Raises ObjectNotFound, StorageError.
+        """Open the object under `key`. Raises ObjectNotFound, DamagedObject, StorageError.
 
         Without `with_bytes` the caller reads no chunks, and a remote store need not send any.
         """
 
     @abstractmethod
-    async def delete(self, key: str) -> None:
-        """Delete the object under `key`, if it exists. Raises StorageError."""
+    async def delete(self, key: str, *, durable: bool = False) -> None:
+        """Delete the object under `key`, if it exists. Raises StorageError.
+
+        Where `durable`, it returns once no power cut brings it back, if the store can tell.
+        """
 
     @abstractmethod
-    def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        """Yield each visible object whose key has `prefix`, in any order. Raises StorageError."""
+    def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+        """Yield each object whose key has `prefix`, in any order, with pauses for other tasks.
 
-    async def delete_expired(self, now: float) -> int:
+        What is damaged and what other programs have put there is listed too. Raises StorageError.
+        """
+
+    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+        """Yield each visible object whose key has `prefix`, in any order. Raises StorageError."""
+        async for listed in self.listing(prefix):
+            if listed.info is not None:
+                yield listed.info
+
+    async def delete_expired(
+        self, now: float, is_own: Callable[[str], bool] = lambda key: False
+    ) -> int:
         """Delete the objects that have expired at `now` (Unix seconds) and return their number.
 
-        An object has expired at its `expires_at`. Raises StorageError.
+        An object has expired at its `expires_at`; a damaged one at once, if `is_own` says that its
+        key is one of the caller's. Raises StorageError.
         """
-        expired = [info.key async for info in self.entries() if info.expires_at <= now]
-        for key in expired:
-            await self.delete(key)
-        return len(expired)
+        return await self._delete_expired_of(self._listed_alone(), now, is_own)
+
+    async def _listed_alone(self) -> AsyncGenerator[list[Listed]]:
+        async for listed in self.listing():
+            yield [listed]
+
+    async def _delete_expired_of(
+        self,
+        batches: AsyncIterator[list[Listed]],
+        now: float,
+        is_own: Callable[[str], bool],
+        *,
+        pause: float | None = None,
+    ) -> int:
+        """Delete what has expired of `batches`, with a pause of so many seconds after each.
+
+        One that cannot be deleted does not keep the others. Raises StorageError, at the end or
+        after MAX_FAILURES.
+        """
+        deleted = 0
+        failures: list[StorageError] = []
+        async for batch in batches:
+            for listed in batch:
+                if not _has_expired(listed, now, is_own):
+                    continue
+                if listed.info is None:
+                    self.note_damage(listed.key, "damaged, and deleted therefore")
+                try:
+                    await self.delete(listed.key)
+                    deleted += 1
+                except StorageError as error:
+                    failures.append(error)
+                    if len(failures) >= MAX_FAILURES:
+                        raise
+            if pause is not None:
+                await asyncio.sleep(pause)
+        if failures:
+            raise failures[0]
+        return deleted
+
+
+def _has_expired(listed: Listed, now: float, is_own: Callable[[str], bool]) -> bool:
+    if listed.info is None:
+        return is_own(listed.key)
+    return listed.info.expires_at <= now
 
 
 class PresigningStorage(Storage):

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from fake_apimart_storage.interface import InvalidKey, InvalidLocation, Storage, check_key
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-def _memory(rest: str, public_endpoint: str) -> Storage:
+class Options(NamedTuple):
+    """What a storage is told beside its location; each kind passes over what is not for it."""
+
+    public_endpoint: str = ""
+    fsync: bool = False
+
+
+def _memory(rest: str, options: Options) -> Storage:
     from fake_apimart_storage.memory import MemoryStorage
 
     if rest:
@@ -19,13 +27,13 @@ def _memory(rest: str, public_endpoint: str) -> Storage:
     return MemoryStorage()
 
 
-def _directory(rest: str, public_endpoint: str) -> Storage:
+def _directory(rest: str, options: Options) -> Storage:
     from fake_apimart_storage.directory import DirectoryStorage
 
     if not rest:
         raise InvalidLocation("dir: needs a path, for example dir:./data")
     try:
-        return DirectoryStorage(Path(rest).expanduser().absolute())
+        return DirectoryStorage(Path(rest).expanduser().absolute(), sync=options.fsync)
     except RuntimeError:
         raise InvalidLocation(
             "no home directory that ~ could stand for; name a folder by its whole path"
@@ -35,7 +43,7 @@ def _directory(rest: str, public_endpoint: str) -> Storage:
         raise InvalidLocation(f"no path from the current directory: {reason}") from None
 
 
-def _s3(rest: str, public_endpoint: str) -> Storage:
+def _s3(rest: str, options: Options) -> Storage:
     bucket, _, prefix = rest.partition("/")
     prefix = prefix.strip("/")
     if not _BUCKET.fullmatch(bucket):
@@ -46,10 +54,10 @@ def _s3(rest: str, public_endpoint: str) -> Storage:
         raise InvalidLocation("the prefix must be printable ASCII without spaces") from None
     from fake_apimart_storage.s3.storage import S3Storage
 
-    return S3Storage(bucket, f"{prefix}/" if prefix else "", public_endpoint)
+    return S3Storage(bucket, f"{prefix}/" if prefix else "", options.public_endpoint)
 
 
-STORAGES: dict[str, Callable[[str, str], Storage]] = {
+STORAGES: dict[str, Callable[[str, Options], Storage]] = {
     "memory://": _memory,
     "dir:": _directory,
     "s3://": _s3,
@@ -66,15 +74,15 @@ def is_text(value: str) -> bool:
     return True
 
 
-def storage_at(location: str, *, public_endpoint: str = "") -> Storage:
+def storage_at(location: str, *, public_endpoint: str = "", fsync: bool = False) -> Storage:
     """Return the storage at `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`, not yet open.
 
     `public_endpoint` is the URL by which clients reach an S3 store, if the server uses another.
-    Raises InvalidLocation.
+    With `fsync` each object in a folder outlives a power cut. Raises InvalidLocation.
     """
     if not is_text(location):
         raise InvalidLocation("expected text in UTF-8")
     for prefix, factory in STORAGES.items():
         if location.startswith(prefix):
-            return factory(location.removeprefix(prefix), public_endpoint)
+            return factory(location.removeprefix(prefix), Options(public_endpoint, fsync))
     raise InvalidLocation("expected memory://, dir:PATH or s3://BUCKET/PREFIX")

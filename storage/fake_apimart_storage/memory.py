@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 
 from fake_apimart_storage.etag import etag
 from fake_apimart_storage.interface import (
     Chunk,
+    Listed,
     ObjectInfo,
     ObjectNotFound,
     Storage,
@@ -17,6 +19,8 @@ from fake_apimart_storage.interface import (
 
 CHUNK_BYTES = 256 * 1024
 """Size of the chunks that a reader gets."""
+LIST_BATCH = 256
+"""Objects that are listed before other tasks have their turn."""
 
 
 class MemoryObject(StoredObject):
@@ -49,7 +53,7 @@ class MemoryWriter(Writer):
         for chunk in chunks:
             self._data += chunk
 
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = False) -> None:
         self._storage.put(MemoryObject(self._info, self._data))
 
     async def abort(self) -> None:
@@ -62,6 +66,7 @@ class MemoryStorage(Storage):
     location = "memory://"
 
     def __init__(self) -> None:
+        super().__init__()
         self.objects: dict[str, MemoryObject] = {}
         self._keys_by_folder: dict[str, dict[str, None]] = {}
         """The keys below each folder, at any depth, to list one world's objects without a scan."""
@@ -89,7 +94,7 @@ class MemoryStorage(Storage):
         for folder in _folders(key):
             self._keys_by_folder.setdefault(folder, {})[key] = None
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, durable: bool = False) -> None:
         if self.objects.pop(key, None) is None:
             return
         for folder in _folders(key):
@@ -98,12 +103,15 @@ class MemoryStorage(Storage):
             if not keys:
                 del self._keys_by_folder[folder]
 
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
         folder = prefix[: prefix.rfind("/") + 1]
-        for key in tuple(self._keys_by_folder.get(folder, ()) if folder else self.objects):
+        keys = tuple(self._keys_by_folder.get(folder, ()) if folder else self.objects)
+        for number, key in enumerate(keys, 1):
             found = self.objects.get(key)
             if found is not None and key.startswith(prefix):
-                yield found.info
+                yield Listed(key, found.info)
+            if number % LIST_BATCH == 0:
+                await asyncio.sleep(0)
 
 
 def _folders(key: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
-from fake_apimart_storage import InvalidKey, ObjectNotFound, StoredObject
+from fake_apimart_storage import DamagedObject, InvalidKey, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
 from fake_apimart.common.redaction import redacted_urls
@@ -77,7 +77,11 @@ async def read_upload(
     except (ObjectNotFound, InvalidKey):
         raise refusals.unknown(f"upload {name}") from None
     async with stored:
-        if StoredFile.from_info(stored.info).world != world.name:
+        try:
+            owner = StoredFile.from_info(stored.info).world
+        except DamagedObject:
+            owner = None
+        if owner != world.name:
             raise refusals.unknown(f"upload {name}")
         chunks = pausing(stored.chunks(0, stored.size), HEAVY_BATCH)
         content = b"".join([chunk async for chunk in chunks])

@@ -190,7 +190,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour("the XML of that 412, as on S3", ("assumed",)),
         Behaviour("a request for several ranges gets the whole file, as on S3", ("assumed",)),
-        Behaviour("storage that cannot be read: 503 `SlowDown`", ("assumed",)),
+        Behaviour("disk that fails: 503 `SlowDown`; damaged file: 403, as if gone", ("assumed",)),
         Behaviour(
             "redirects to S3 only with `FAKE_APIMART_DELIVERY=redirect`", ("live", "assumed")
         ),

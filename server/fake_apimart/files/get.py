@@ -8,6 +8,7 @@ from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
 from fake_apimart_storage import (
+    DamagedObject,
     InvalidKey,
     ObjectNotFound,
     PresigningStorage,
@@ -56,9 +57,8 @@ class Files:
 
         Raises `access_denied`, `precondition_failed`, `invalid_range`, `file_unavailable`.
         """
-        stored = await self._open(exchange)
+        stored, file = await self._open(exchange)
         try:
-            file = StoredFile.from_info(stored.info)
             world = await self._worlds.by_name(file.world)
             await self._admission.enter(exchange, world)
             seconds = _remaining_seconds(file, world)
@@ -72,12 +72,17 @@ class Files:
             await stored.close()
             raise
 
-    async def _open(self, exchange: Exchange) -> StoredObject:
+    async def _open(self, exchange: Exchange) -> tuple[StoredObject, StoredFile]:
         key = file_url.key_at(unquote_to_bytes(exchange.paths.raw_path))
         exchange.entry.file_key = key
         with_bytes = exchange.method != "HEAD" and not self._redirects
         try:
-            return await self._storage.get(key, with_bytes=with_bytes)
+            stored = await self._storage.get(key, with_bytes=with_bytes)
+            try:
+                return stored, StoredFile.from_info(stored.info)
+            except DamagedObject:
+                await stored.close()
+                raise
         except (ObjectNotFound, InvalidKey):
             await self._admission.enter(exchange)
             raise errors.access_denied() from None

@@ -6,16 +6,21 @@ is set back sees its files again.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from fake_apimart_storage import ObjectInfo
+from fake_apimart_storage import DamagedObject, ObjectInfo
 
 NAME = "name"
 WORLD = "world"
 CREATED_AT = "created-at"
 EXPIRES_AT = "expires-at"
 
+LATEST_SECONDS = 20_000_000_000
+"""Later than any world's clock with any lifetime, in Unix seconds."""
+
 _NANOSECONDS_PER_SECOND = 1_000_000_000
+_SECONDS = re.compile(r"[0-9]{1,11}")
 
 
 class StoredFile(NamedTuple):
@@ -31,12 +36,12 @@ class StoredFile(NamedTuple):
 
     @classmethod
     def from_info(cls, info: ObjectInfo) -> StoredFile:
-        """Read a file's metadata from that of its stored object."""
+        """Read a file's metadata from that of its stored object. Raises DamagedObject."""
         metadata = info.metadata
         return cls(
             metadata.get(WORLD, ""),
-            int(metadata.get(CREATED_AT, info.created_at)),
-            int(metadata.get(EXPIRES_AT, info.expires_at)),
+            _seconds(info, CREATED_AT, info.created_at),
+            _seconds(info, EXPIRES_AT, info.expires_at),
             metadata.get(NAME),
         )
 
@@ -56,3 +61,10 @@ class StoredFile(NamedTuple):
     def is_alive(self, now_ns: int) -> bool:
         """Return whether the file has not expired at `now_ns`, by its world's clock."""
         return now_ns < self.expires_at * _NANOSECONDS_PER_SECOND
+
+
+def _seconds(info: ObjectInfo, name: str, default: int) -> int:
+    text = info.metadata.get(name, str(default))
+    if not _SECONDS.fullmatch(text) or int(text) > LATEST_SECONDS:
+        raise DamagedObject(f"{info.key}: its {name} is no Unix time")
+    return int(text)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from fake_apimart_storage import Storage
+from pydantic import TypeAdapter
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.stored_json import Nanoseconds, read_record, write_json
 from fake_apimart.common.waits import pausing
 from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
@@ -23,6 +24,8 @@ HEADER = "Idempotency-Key"
 _HEADER_NAME = HEADER.lower().encode()
 REPLAYED_HEADER = "Idempotency-Replayed"
 KEY_PREFIX = "idempotency/"
+OWN_KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{32}}/[0-9a-f]{{64}}")
+"""The keys of the storage under which uses are stored."""
 LIFE_SECONDS = 86_400
 """How long a key stands for its task, by the world's clock (docs)."""
 MAX_KEY_CHARACTERS = 191
@@ -31,6 +34,17 @@ INLINE_BYTES = 1024 * 1024
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _VALID_KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_CHARACTERS}}}")
+
+
+class _Use(NamedTuple):
+    """The use of a key: a hash of the body, the task that it made, and the world's time."""
+
+    digest: str
+    task_id: str
+    used_ns: Nanoseconds
+
+
+_USE = TypeAdapter(_Use)
 
 
 def idempotency_key_of(exchange: Exchange) -> str | None:
@@ -70,20 +84,20 @@ class Idempotency:
         `digest` is that of the request's body. Raises `idempotency_key_reused` if the key was used
         with another body, StorageError.
         """
-        text = await read_json(self._storage, _record_key(world, key), self._clock.time_ns())
-        if text is None:
+        name, now_ns = _record_key(world, key), self._clock.time_ns()
+        use = await read_record(self._storage, name, now_ns, _USE)
+        if use is None:
             return None
-        used_digest, task_id, used_ns = json.loads(text)
-        if world.clock.time_ns() >= used_ns + LIFE_SECONDS * _NANOSECONDS_PER_SECOND:
+        if world.clock.time_ns() >= use.used_ns + LIFE_SECONDS * _NANOSECONDS_PER_SECOND:
             return None
-        if digest != used_digest:
+        if digest != use.digest:
             raise errors.idempotency_key_reused()
-        return str(task_id)
+        return use.task_id
 
     async def save(self, world: World, key: str, digest: str, task_id: str) -> None:
         """Store that `key`, with a body of this `digest`, is `task_id`. Raises StorageError."""
         name = _record_key(world, key)
-        text = marshal([digest, task_id, world.clock.time_ns()])
+        text = marshal(_Use(digest, task_id, world.clock.time_ns()))
         await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
         await world.discard_if_gone(self._storage, name)
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from fake_apimart_storage import InvalidKey, ObjectNotFound, Storage, StoredObject
+from fake_apimart_storage import DamagedObject, InvalidKey, ObjectNotFound, Storage, StoredObject
 
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.texts import shortened
@@ -128,7 +128,11 @@ class ReferenceReader:
             if key is None or stored is None:
                 return _Check(problem=NOT_FOUND if own.has_host_of(parsed) else None)
             await stored.close()
-            if not await self._is_alive(stored):
+            try:
+                is_alive = await self._is_alive(stored)
+            except DamagedObject:
+                return _Check(problem=NOT_FOUND)
+            if not is_alive:
                 return _Check(problem=EXPIRED)
             return (await self._check_file(key))._replace(key=key)
 
@@ -156,7 +160,7 @@ class ReferenceReader:
         return _Check(size)
 
     async def _is_alive(self, stored: StoredObject) -> bool:
-        """Return whether a file has not expired by its world's clock."""
+        """Return whether a file has not expired by its world's clock. Raises DamagedObject."""
         file = StoredFile.from_info(stored.info)
         return file.is_alive((await self._worlds.by_name(file.world)).clock.time_ns())
 

@@ -10,12 +10,16 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
 from fake_apimart.observability.log import logger_of
+from fake_apimart.service.own_keys import is_own
 from fake_apimart.tasks import results
 from fake_apimart.tasks import store as task_store
 from fake_apimart.worlds import registry as worlds
 
 LONGEST_PAUSE = 600
 """Seconds between two looks at the storage, where files live long."""
+
+MAX_LOGGED = 20
+"""How many kinds of failures are logged before a round succeeds."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -37,17 +41,28 @@ def lifetimes(ttl: int) -> dict[str, int]:
 
 
 async def expire_files(storage: Storage, ttl: int, clock: Clock) -> None:
-    """Delete what has expired by `clock`, and again every so often, until cancelled.
+    """Delete what has expired by `clock`, and what is damaged, every so often, until cancelled.
 
-    `ttl` is how many seconds new files live.
+    `ttl` is how many seconds new files live. Whatever fails is logged once, until a round succeeds,
+    and tried again.
     """
     pause = max(1, min(LONGEST_PAUSE, ttl // 2))
+    logged: set[str] = set()
     while True:
         try:
-            deleted = await storage.delete_expired(clock.time_ns() / _NANOSECONDS)
-        except StorageError as error:
-            logger.error("cannot delete expired files: %s", error)
+            deleted = await storage.delete_expired(clock.time_ns() / _NANOSECONDS, is_own)
+        except Exception as error:  # noqa: BLE001
+            # Nobody awaits this job: without it the storage would fill up.
+            _log_once(error, logged)
         else:
+            logged.clear()
             if deleted:
                 logger.info("deleted %d expired file(s)", deleted)
         await asyncio.sleep(pause)
+
+
+def _log_once(error: Exception, logged: set[str]) -> None:
+    problem = str(error) if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
+    if problem not in logged and len(logged) < MAX_LOGGED:
+        logged.add(problem)
+        logger.error("cannot delete expired files: %s", problem)

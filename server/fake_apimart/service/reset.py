@@ -12,6 +12,7 @@ from fake_apimart.contract import file_url
 from fake_apimart.files.index import FileIndex
 from fake_apimart.generation import idempotency
 from fake_apimart.generation.idempotency import Idempotency
+from fake_apimart.service.own_keys import is_own
 from fake_apimart.tasks import store as task_store
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
@@ -73,7 +74,10 @@ class Reset:
         self._worlds.drop_idle(await self.world(world))
 
     async def everything(self) -> None:
-        """Forget all worlds and the server's own clock, settings and rules. Raises StorageError."""
+        """Forget all worlds and the server's own clock, settings and rules. Raises StorageError.
+
+        What is damaged goes too; what other programs have put into the storage stays.
+        """
         with _resetting([*self._worlds]):
             await self._delete_all(CONTENTS)
             async with self._ending(self._worlds.replace_all()):
@@ -92,8 +96,9 @@ class Reset:
     async def _delete_all(self, prefixes: Iterable[str]) -> None:
         try:
             for prefix in prefixes:
-                async for info in pausing(self._storage.entries(prefix)):
-                    await self._storage.delete(info.key)
+                async for listed in pausing(self._storage.listing(prefix)):
+                    if listed.info is not None or is_own(listed.key):
+                        await self._storage.delete(listed.key)
         finally:
             self._index.clear()
             self._tasks.clear_cache()

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
             "by default a folder of the user's."
         ),
     )
+    fsync: bool = Field(
+        default=False,
+        description="Sync each file and task of a folder to its disk, for the case of a power cut.",
+    )
     api_keys: Names = Field(
         default=frozenset(),
         repr=False,

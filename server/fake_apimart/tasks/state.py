@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
+from fake_apimart.common.stored_json import Count, Milliseconds
 from fake_apimart.tasks.task import Task
 
 STATES = {
@@ -41,8 +44,12 @@ class Polls(NamedTuple):
     `reached_ms` is when the first poll beyond that number came, in Unix milliseconds, or None.
     """
 
-    so_far: int = 0
-    reached_ms: int | None = None
+    so_far: Count = 0
+    reached_ms: Milliseconds | None = None
+
+
+POLLS = TypeAdapter(Polls)
+"""The shape of polls as they are stored."""
 
 
 class TaskState(NamedTuple):

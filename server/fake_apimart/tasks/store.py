@@ -7,7 +7,6 @@ memory.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator
 
@@ -15,11 +14,11 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.stored_json import read_record, write_json
 from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
-from fake_apimart.tasks.state import Polls
-from fake_apimart.tasks.task import Task
+from fake_apimart.tasks.state import POLLS, Polls
+from fake_apimart.tasks.task import TASK, Task
 from fake_apimart.worlds.world import World
 
 TASK_PREFIX = "task/"
@@ -30,6 +29,8 @@ CACHE_BYTES = 64 * 1024 * 1024
 """How much memory the cached tasks may take."""
 
 _ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
+OWN_KEY = re.compile(rf"(?:{TASK_PREFIX}|{POLLS_PREFIX})[0-9a-f]{{32}}/{_ID.pattern}")
+"""The keys under which tasks and their polls are stored."""
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
@@ -57,11 +58,10 @@ class TaskStore:
         task = self._cache.get(task_id)
         if task is not None:
             return task if task.world == world.name else None
-        text = await read_json(self._storage, _key(world.name, task_id), self._clock.time_ns())
-        if text is None:
-            return None
-        task = Task.from_json(text)
-        self._cache_task(task, world)
+        key, now_ns = _key(world.name, task_id), self._clock.time_ns()
+        task = await read_record(self._storage, key, now_ns, TASK)
+        if task is not None:
+            self._cache_task(task, world)
         return task
 
     async def all_of(self, world: World) -> AsyncIterator[Task]:
@@ -97,8 +97,8 @@ class TaskStore:
         return await self._read_polls(_polls_key(world.name, task_id))
 
     async def _read_polls(self, key: str) -> Polls:
-        text = await read_json(self._storage, key, self._clock.time_ns())
-        return Polls(*json.loads(text)) if text is not None else Polls()
+        polls = await read_record(self._storage, key, self._clock.time_ns(), POLLS)
+        return polls if polls is not None else Polls()
 
     async def count_poll(self, task: Task, world: World) -> Polls:
         """Count a poll of `task`, and return the polls before it. Raises StorageError."""

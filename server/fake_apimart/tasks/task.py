@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter
+
+from fake_apimart.common.stored_json import Amount, Count, Milliseconds, StorageKey, Text
 from fake_apimart.go.json import marshal
 
 _MILLISECONDS_PER_SECOND = 1000
+
+Side = Annotated[int, Field(ge=1, le=100_000)]
+"""In pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +24,27 @@ class Task:
     id: str
     world: str
     """The name of the world that it belongs to: a hash of the API key."""
-    created_ms: int
+    created_ms: Milliseconds
     """In Unix milliseconds, by the world's clock."""
-    seconds: float
-    polls: int
-    failure: str | None
+    seconds: Amount
+    polls: Count
+    failure: Text | None
     """The message of a task that fails, or None if it completes."""
-    model: str
-    prompt: str
+    model: Text
+    prompt: Text
     seed: int | None
-    width: int
-    height: int
+    width: Side
+    height: Side
     output_format: str
-    image_keys: tuple[str, ...]
+    image_keys: tuple[StorageKey, ...]
     """The storage keys of the results, drawn or not."""
-    reference_keys: tuple[str, ...]
+    reference_keys: tuple[StorageKey, ...]
     """The storage keys of the references that are our own files, in the request's order."""
-    cost: float
-    estimated_time: int
+    cost: Amount
+    estimated_time: Count
     """What polls state, in seconds."""
-    webhook: str | None = None
-    base_url: str = ""
+    webhook: Text | None = None
+    base_url: Text = ""
     """What URLs in the callback begin with."""
 
     @property
@@ -55,9 +60,6 @@ class Task:
     def to_json(self) -> bytes:
         return marshal(dataclasses.asdict(self))
 
-    @classmethod
-    def from_json(cls, text: bytes) -> Task:
-        fields: dict[str, Any] = json.loads(text)
-        fields["image_keys"] = tuple(fields["image_keys"])
-        fields["reference_keys"] = tuple(fields["reference_keys"])
-        return cls(**fields)
+
+TASK = TypeAdapter(Task)
+"""The shape of a task as it is stored."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.stored_json import LATEST_SECONDS, Nanoseconds
+
+_LATEST_NS = LATEST_SECONDS * 1_000_000_000
 
 
 class ClockState(NamedTuple):
@@ -14,8 +19,8 @@ class ClockState(NamedTuple):
     epoch at which it is frozen, or None while it runs.
     """
 
-    offset_ns: int = 0
-    frozen_ns: int | None = None
+    offset_ns: Annotated[int, Field(ge=-_LATEST_NS, le=_LATEST_NS)] = 0
+    frozen_ns: Nanoseconds | None = None
 
 
 class WorldClock:

@@ -8,6 +8,7 @@ alone.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.held_bytes import held_bytes
-from fake_apimart.common.stored_json import read_json, write_json
+from fake_apimart.common.stored_json import read_record, write_json
 from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import faults, journal, magic_keys
@@ -25,7 +26,7 @@ from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.watches import Watches
-from fake_apimart.worlds.world import HAS_TASKS, World, name_of
+from fake_apimart.worlds.world import HAS_TASKS, SAVED_STATE, World, name_of
 
 MAX_WORLDS = 10_000
 """Worlds in memory, without the server's own."""
@@ -33,6 +34,8 @@ WORLD_PREFIX = "world/"
 """Prefix of the storage keys of persisted states."""
 LIFE_SECONDS = 3650 * 86_400
 """Lifetime of a persisted state: the longest that a file can have."""
+OWN_KEY = re.compile(rf"{WORLD_PREFIX}(?:server|[0-9a-f]{{32}})")
+"""The keys under which states are persisted."""
 SERVER = "server"
 """Name of the server's own world; the names of all others are hashes."""
 
@@ -107,12 +110,13 @@ class Worlds:
         """Load the persisted state of a world, once. Raises StorageError."""
         if world.is_restored:
             return
-        text = await read_json(self._storage, _key(world.name), self._clock.time_ns())
+        key, now_ns = _key(world.name), self._clock.time_ns()
+        saved = await read_record(self._storage, key, now_ns, SAVED_STATE)
         # A concurrent request may have restored it while this one was reading.
         if not world.is_restored:
             world.is_restored = True
-            if text is not None:
-                world.restore(text)
+            if saved is not None:
+                world.restore(saved)
 
     def _evict(self) -> None:
         """Evict the least recently used world over the limit that has no request in flight."""
@@ -175,7 +179,8 @@ class Worlds:
             return
         async with self._save_lock:
             if not world.has_tasks:
-                await self._save(world, {**world.state(), HAS_TASKS: True})
+                state = {**world.state(), HAS_TASKS: True}
+                await self._save(world, state, durable=state.keys() != {HAS_TASKS})
                 world.has_tasks = True
 
     async def change(self, world: World, apply: Callable[[], None]) -> None:
@@ -187,20 +192,24 @@ class Worlds:
             clock, overrides = world.clock.state, world.overrides
             try:
                 apply()
-                await self._save(world, world.state())
+                await self._save(world, world.state(), durable=True)
             except BaseException:
                 world.clock.state, world.overrides = clock, overrides
                 raise
 
-    async def _save(self, world: World, state: Mapping[str, Any]) -> None:
-        """Persist the state of a world, unless it is gone. Raises StorageError."""
+    async def _save(self, world: World, state: Mapping[str, Any], *, durable: bool) -> None:
+        """Persist the state of a world, unless it is gone. Raises StorageError.
+
+        Settings and clocks, which are set rarely, outlive a power cut: they are `durable`.
+        """
         if world.gone:
             return
         key = _key(world.name)
         if not state:
-            await self._storage.delete(key)
+            await self._storage.delete(key, durable=durable)
             return
-        await write_json(self._storage, key, marshal(state), self._clock.time_ns(), LIFE_SECONDS)
+        text, now_ns = marshal(state), self._clock.time_ns()
+        await write_json(self._storage, key, text, now_ns, LIFE_SECONDS, durable=durable)
         await world.discard_if_gone(self._storage, key)
 
     async def forget(self, name: str) -> None:
@@ -210,7 +219,7 @@ class Worlds:
         """
         successor = self._worlds.get(name)
         if successor is None or not successor.state():
-            await self._storage.delete(_key(name))
+            await self._storage.delete(_key(name), durable=True)
 
     def replace(self, world: World) -> World:
         """Replace `world`, which is gone from then on, by a new one and return that.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, create_model
 
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.outcome import Outcome
@@ -36,3 +38,21 @@ class WorldSettings:
     def outcome(self) -> Outcome:
         """The outcome of tasks, unless a request asks for another."""
         return Outcome(self.task_seconds, self.task_polls, self.task_failure or None)
+
+
+def _type_of(name: str) -> Any:
+    field = Settings.model_fields[name]
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+
+
+_FIELDS: dict[str, Any] = {
+    field.name: (_type_of(field.name), None) for field in fields(WorldSettings)
+}
+_OverridesModel: type[BaseModel] = create_model(
+    "_OverridesModel", __config__=ConfigDict(extra="forbid", strict=True), **_FIELDS
+)
+
+
+def check_overrides(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return overrides as they are kept. Raises ValueError where one is no setting of a world."""
+    return _OverridesModel.model_validate(overrides).model_dump(exclude_unset=True)

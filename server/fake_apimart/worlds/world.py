@@ -7,11 +7,12 @@ A reset replaces a world by a new one. Requests in flight still hold the old one
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from fake_apimart_storage import Storage
+from pydantic import AfterValidator, TypeAdapter
 
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
@@ -21,7 +22,7 @@ from fake_apimart.worlds.clock import ClockState, WorldClock
 from fake_apimart.worlds.faults import Faults, Rule
 from fake_apimart.worlds.journal import Journal
 from fake_apimart.worlds.magic_keys import ORDINARY, Magic
-from fake_apimart.worlds.settings import WorldSettings
+from fake_apimart.worlds.settings import WorldSettings, check_overrides
 
 HAS_TASKS = "has_tasks"
 """Says in a persisted state that the world has tasks."""
@@ -33,6 +34,21 @@ _TOKEN_ID_DIGITS = 7
 def name_of(api_key: str) -> str:
     """Return the name of a key's world: a hash, since the key itself is never stored."""
     return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What of a world outlives a restart."""
+
+    clock: ClockState = ClockState()  # noqa: RUF009
+    settings: Annotated[dict[str, Any], AfterValidator(check_overrides)] = field(
+        default_factory=dict
+    )
+    has_tasks: bool = False
+
+
+SAVED_STATE = TypeAdapter(SavedState)
+"""The shape of a world's state as it is stored."""
 
 
 class World:
@@ -128,9 +144,8 @@ class World:
             state[HAS_TASKS] = True
         return state
 
-    def restore(self, text: bytes) -> None:
-        """Load the state that `state` returned, encoded as JSON."""
-        state = json.loads(text)
-        self.clock.state = ClockState(*state.get("clock", ()))
-        self.overrides = state.get("settings", {})
-        self.has_tasks = state.get(HAS_TASKS, False)
+    def restore(self, saved: SavedState) -> None:
+        """Load what `state` returned when it was saved."""
+        self.clock.state = saved.clock
+        self.overrides = saved.settings
+        self.has_tasks = saved.has_tasks

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from fake_apimart_storage.interface import StorageError
-from fake_apimart_storage.s3.calls import FAILURES
 from fake_apimart_storage.s3.client import Connection, is_amazon
-from fake_apimart_storage.s3.failure import cause_of, code_of
+from fake_apimart_storage.s3.failure import FAILURES, cause_of, code_of
 from fake_apimart_storage.s3.lifecycle import merge_rules
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def prepare_bucket(
             response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except FAILURES as error:
         raise StorageError(f"{connection.endpoint}: {cause_of(error)}") from error
-    check_clock(response["ResponseMetadata"]["HTTPHeaders"].get("date"))
+    check_clock(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
     _set_lifecycle(client, bucket, {prefix + each: life for each, life in lifetimes.items()})
     _sweep(client, bucket, prefix)
 
@@ -69,10 +68,14 @@ def _create(connection: Connection, bucket: str) -> None:
 
 
 def check_clock(date: str | None) -> None:
-    """Compare the clock with the `Date` of a response. Raises StorageError if the skew is large."""
-    if date is None:
+    """Compare the clock with the `Date` of a response, if it has one.
+
+    Raises StorageError if the skew is large.
+    """
+    try:
+        skew = time.time() - parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, TypeError, OverflowError):
         return
-    skew = time.time() - parsedate_to_datetime(date).timestamp()
     if abs(skew) > MAX_SKEW_SECONDS:
         direction = "fast" if skew > 0 else "slow"
         raise StorageError(
@@ -119,9 +122,18 @@ def _sweep(client: S3Client, bucket: str, prefix: str) -> None:
             for upload in page.get("Uploads", ()):
                 age = time.time() - upload["Initiated"].timestamp()
                 if upload["Key"].startswith(prefix) and age > ABANDONED_SECONDS:
-                    client.abort_multipart_upload(
-                        Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                    )
-                    logger.info("swept an unfinished upload of %s", upload["Key"])
+                    _abort(client, bucket, upload)
     except FAILURES as error:
         logger.warning("cannot look for unfinished uploads: %s", cause_of(error))
+
+
+def _abort(client: S3Client, bucket: str, upload: Any) -> None:
+    key = upload["Key"]
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
+    except ClientError as error:
+        if code_of(error) != "NoSuchUpload":
+            raise
+        # Another server, or the store, was faster.
+        return
+    logger.info("swept an unfinished upload of %s", key)

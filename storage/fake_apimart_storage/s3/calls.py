@@ -8,10 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-
 from fake_apimart_storage.interface import ObjectNotFound, StorageError
-from fake_apimart_storage.s3.failure import cause_of, code_of
+from fake_apimart_storage.s3.failure import FAILURES, cause_of, code_of
 
 CALL_SECONDS = 15
 """Timeout of a call, wherever it hangs."""
@@ -20,8 +18,8 @@ CALL_THREADS = 16
 PART_THREADS = 8
 """Threads for parts alone, so that slow uploads do not starve everything else."""
 
-FAILURES = (BotoCoreError, ClientError, HTTPClientError, OSError)
-"""What a call of boto3 raises if the store fails."""
+_MISSING = ("NoSuchKey", "NoSuchUpload")
+"""The error codes of S3 for what is not there."""
 
 T = TypeVar("T")
 
@@ -38,8 +36,11 @@ class Calls:
         return await self.result(self.start(function, **parameters))
 
     def start(self, function: Callable[..., T], **parameters: Any) -> Future[T]:
-        """Start a call; `result` waits for its end."""
-        return self._pool.submit(partial(function, **parameters))
+        """Start a call; `result` waits for its end. Raises StorageError once closed."""
+        try:
+            return self._pool.submit(partial(function, **parameters))
+        except RuntimeError as error:
+            raise StorageError("the storage is closed") from error
 
     async def result(self, job: Future[T]) -> T:
         """Wait for a call and return its result. Raises StorageError, ObjectNotFound.
@@ -54,7 +55,7 @@ class Calls:
                 return await asyncio.shield(future)
         except FAILURES as error:
             job.cancel()
-            if code_of(error) == "NoSuchKey":
+            if code_of(error) in _MISSING:
                 raise ObjectNotFound(str(error)) from error
             raise StorageError(cause_of(error)) from error
 

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from fake_apimart_storage.interface import StorageError
+
+_GARBAGE = (
+    ResponseParserError,
+    HTTPError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What boto3 raises where the answer is none of S3's."""
+FAILURES = (BotoCoreError, ClientError, HTTPClientError, OSError, *_GARBAGE)
+"""What a call of boto3 raises if the store fails."""
 
 # The messages of boto3 contain the endpoint, whose user info may hold a password.
 _USERINFO = re.compile(r"//\S*@")
+
+MAX_MESSAGE_CHARACTERS = 500
+"""How much is shown of a message, which may quote the store's whole answer."""
 
 _CAUSES = {
     "InvalidAccessKeyId": "the access key id is unknown there (AWS_ACCESS_KEY_ID)",
@@ -31,16 +53,31 @@ def without_user_info(text: str) -> str:
 
 def code_of(error: BaseException) -> str:
     """Return the error code of S3, or an empty string if the store sent no error."""
-    return error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
+    return str(error.response["Error"].get("Code") or "") if isinstance(error, ClientError) else ""
 
 
 def cause_of(error: BaseException) -> str:
     """Return the cause of a timeout or of an exception of boto3 in one line."""
     if isinstance(error, TimeoutError):
         return "the store did not answer in time"
+    if isinstance(error, _GARBAGE):
+        return f"the store's answer cannot be read: {_line_of(error)}"
     if not isinstance(error, ClientError):
-        return without_user_info(" ".join(str(error).split())) or type(error).__name__
+        return _line_of(error)
     code = code_of(error)
-    message = " ".join(error.response["Error"].get("Message", "").split())
+    message = " ".join(str(error.response["Error"].get("Message") or "").split())
     cause = _CAUSES.get(code)
     return f"{cause} ({code})" if cause else f"{code}: {message}"
+
+
+def _line_of(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:MAX_MESSAGE_CHARACTERS]
+    return without_user_info(text) or type(error).__name__
+
+
+def field_of(response: Mapping[str, Any], name: str) -> Any:
+    """Return a field of the store's answer. Raises StorageError where it is missing."""
+    try:
+        return response[name]
+    except KeyError:
+        raise StorageError(f"the store's answer has no {name}") from None

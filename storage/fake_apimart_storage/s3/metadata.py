@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_to_bytes
 
-from fake_apimart_storage.interface import ObjectInfo, StorageError
+from fake_apimart_storage.description import checked
+from fake_apimart_storage.interface import DamagedObject, ObjectInfo
 
 MAX_BYTES = 1024
 """Limit for names and values together; S3 itself allows twice that, some stores less."""
@@ -18,10 +19,6 @@ _OWN_PREFIX = "own-"
 _CUT_ESCAPE = re.compile(r"%[0-9A-F]?\Z")
 
 
-class ForeignObject(StorageError):
-    """The object lacks our description, so another program must have stored it."""
-
-
 def to_metadata(info: ObjectInfo) -> dict[str, str]:
     """Return the S3 metadata of an object; if it is too long, the longest values are truncated."""
     stored = {_CREATED_AT: str(info.created_at), _EXPIRES_AT: str(info.expires_at)}
@@ -30,8 +27,8 @@ def to_metadata(info: ObjectInfo) -> dict[str, str]:
         _OWN_PREFIX + name: quote(value, safe="", errors="surrogateescape")
         for name, value in info.metadata.items()
     }
+    left -= sum(map(len, encoded))
     for name, value in sorted(encoded.items(), key=lambda item: len(item[1])):
-        left -= len(name)
         stored[name] = _truncate(value, max(0, left))
         left -= len(stored[name])
     return stored
@@ -46,16 +43,30 @@ def _truncate(value: str, length: int) -> str:
 
 
 def from_metadata(key: str, content_type: str, stored: Mapping[str, str]) -> ObjectInfo:
-    """Return the description that `to_metadata` stored. Raises ForeignObject."""
+    """Return the description that `to_metadata` stored. Raises DamagedObject where there is none.
+
+    Such an object is damaged, or another program's.
+    """
     # Some stores change the case of the names.
     fields = {name.lower(): value for name, value in stored.items()}
     try:
-        times = int(fields[_CREATED_AT]), int(fields[_EXPIRES_AT])
-    except (KeyError, ValueError):
-        raise ForeignObject(f"{key} is none of this server's objects: it has no times") from None
-    own = {
+        return checked(
+            {
+                "key": key,
+                "content_type": content_type,
+                "created_at": int(fields[_CREATED_AT]),
+                "expires_at": int(fields[_EXPIRES_AT]),
+                "metadata": _own_of(fields),
+            }
+        )
+    except (KeyError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DamagedObject(f"none of this server's objects: {reason}") from None
+
+
+def _own_of(fields: Mapping[str, str]) -> dict[str, str]:
+    return {
         name.removeprefix(_OWN_PREFIX): unquote_to_bytes(value).decode("utf-8", "surrogateescape")
         for name, value in fields.items()
         if name.startswith(_OWN_PREFIX)
     }
-    return ObjectInfo(key, content_type, *times, own)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fake_apimart_storage.interface import ObjectInfo, ObjectNotFound, StorageError, StoredObject
 from fake_apimart_storage.s3.calls import Calls
+from fake_apimart_storage.s3.failure import field_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,15 +28,17 @@ class Store(Protocol):
 
 
 class S3Object(StoredObject):
-    """An object whose `response`, of a GET of all or of its first byte, is open."""
+    """An object whose `response`, of a GET of all or of its first byte, is open.
+
+    Raises StorageError where the response is none of S3's.
+    """
 
     def __init__(self, store: Store, info: ObjectInfo, response: dict[str, Any]) -> None:
         self.info = info
-        total = str(response.get("ContentRange", "")).rpartition("/")[2]
-        self.size = int(total or response["ContentLength"])
-        self.etag = response["ETag"]
+        self.size = _size_of(response)
+        self.etag = field_of(response, "ETag")
         self._store = store
-        self._body = response["Body"]
+        self._body = field_of(response, "Body")
         self._position = 0
 
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
@@ -65,7 +68,17 @@ class S3Object(StoredObject):
             )
         except ObjectNotFound as error:
             raise StorageError(f"{self.info.key} is gone meanwhile") from error
-        self._body, self._position = response["Body"], start
+        self._body, self._position = field_of(response, "Body"), start
+        if not str(response.get("ContentRange", "")).startswith(f"bytes {start}-"):
+            raise StorageError(f"the store answered with another range of {self.info.key}")
 
     async def close(self) -> None:
         self._body.close()
+
+
+def _size_of(response: dict[str, Any]) -> int:
+    total = str(response.get("ContentRange", "")).rpartition("/")[2]
+    total = total or str(field_of(response, "ContentLength"))
+    if not (total.isascii() and total.isdecimal()):
+        raise StorageError(f"the store's answer has no size, but {total[:100]}")
+    return int(total)

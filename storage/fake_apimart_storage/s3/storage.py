@@ -8,22 +8,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fake_apimart_storage.interface import (
+    DamagedObject,
+    InvalidKey,
+    Listed,
     ObjectInfo,
     ObjectNotFound,
     PresigningStorage,
     StorageError,
 )
+from fake_apimart_storage.open_writers import OpenWriters
 from fake_apimart_storage.portable_name import portable_key
 from fake_apimart_storage.s3.bucket import prepare_bucket
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import CALL_THREADS, PART_THREADS, Calls
 from fake_apimart_storage.s3.client import Connection
-from fake_apimart_storage.s3.failure import code_of
-from fake_apimart_storage.s3.metadata import ForeignObject, from_metadata
+from fake_apimart_storage.s3.failure import code_of, field_of
+from fake_apimart_storage.s3.metadata import from_metadata
 from fake_apimart_storage.s3.object import READ_BYTES, S3Object
 from fake_apimart_storage.s3.part import PART_BYTES
 from fake_apimart_storage.s3.writer import S3Writer
@@ -47,7 +51,9 @@ class S3Storage(PresigningStorage):
     client: S3Client
 
     def __init__(self, bucket: str, prefix: str, public_endpoint: str = "") -> None:
+        super().__init__()
         self.location = f"s3://{bucket}/{prefix}".rstrip("/")
+        self.writers = OpenWriters()
         self.calls = Calls(CALL_THREADS)
         self.part_calls = Calls(PART_THREADS)
         self.budget = Budget(BUDGET_BYTES, reserve=PART_BYTES)
@@ -68,6 +74,7 @@ class S3Storage(PresigningStorage):
         prepare_bucket(self._connection, self._bucket, self._prefix, self._lifetimes)
 
     async def close(self) -> None:
+        await self.writers.close()
         self._closing.set()
         while self._cleanups:
             await asyncio.wait(self._cleanups)
@@ -104,17 +111,25 @@ class S3Storage(PresigningStorage):
                 raise
             # The object is empty.
             return await self.get(key)
-        info = from_metadata(key, response.get("ContentType", ""), response["Metadata"])
-        return S3Object(self, info, response)
+        try:
+            info = from_metadata(key, response.get("ContentType", ""), response.get("Metadata", {}))
+            return S3Object(self, info, response)
+        except BaseException as error:
+            if "Body" in response:
+                response["Body"].close()
+            if isinstance(error, DamagedObject):
+                self.note_damage(key, str(error))
+            raise
 
     def _get(self, **target: Any) -> dict[str, Any]:
         response: dict[str, Any] = dict(self.client.get_object(**target))
         if response["ContentLength"] <= READ_BYTES:
             # Read it here, which saves a thread switch and frees the connection.
-            response["Body"] = io.BytesIO(response["Body"].read())
+            with contextlib.closing(response["Body"]) as body:
+                response["Body"] = io.BytesIO(body.read())
         return response
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, durable: bool = False) -> None:
         target: Any = self.target(key)
         await self.calls(self.client.delete_object, **target)
 
@@ -130,13 +145,18 @@ class S3Storage(PresigningStorage):
             _OPERATIONS[method], Params=self.target(key), ExpiresIn=seconds
         )
 
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
         async for page in self._pages(prefix):
-            for first in range(0, len(page), _LIST_BATCH):
-                keys = [_key(each, self._prefix) for each in page[first : first + _LIST_BATCH]]
-                for info in await asyncio.gather(*map(self._describe, keys)):
-                    if info is not None:
-                        yield info
+            keys = [_key(each, self._prefix) for each in page]
+            async for batch in self._described(keys):
+                for listed in batch:
+                    yield listed
+
+    async def _described(self, keys: list[str]) -> AsyncGenerator[list[Listed]]:
+        for first in range(0, len(keys), _LIST_BATCH):
+            batch = keys[first : first + _LIST_BATCH]
+            found = await asyncio.gather(*map(self._describe, batch))
+            yield [listed for listed in found if listed is not None]
 
     async def _pages(self, prefix: str) -> AsyncGenerator[list[Any]]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -146,27 +166,32 @@ class S3Storage(PresigningStorage):
         while (page := await self.calls(lambda: next(pending, None))) is not None:
             yield list(page.get("Contents", ()))
 
-    async def _describe(self, key: str) -> ObjectInfo | None:
-        """Return an object's description, or None if it was deleted or is foreign."""
+    async def _describe(self, key: str) -> Listed | None:
+        """Return an object as it is listed, or None if it was deleted or is no object of ours."""
         try:
             async with await self.get(key, with_bytes=False) as stored:
-                return stored.info
-        except (ObjectNotFound, ForeignObject):
+                return Listed(key, stored.info)
+        except DamagedObject:
+            return Listed(key, None)
+        except (ObjectNotFound, InvalidKey):
             return None
 
-    async def delete_expired(self, now: float) -> int:
+    async def delete_expired(
+        self, now: float, is_own: Callable[[str], bool] = lambda key: False
+    ) -> int:
         """Do as every storage, but read the descriptions of sufficiently old objects alone."""
-        deleted = 0
+        return await self._delete_expired_of(self._old(now), now, is_own)
+
+    async def _old(self, now: float) -> AsyncGenerator[list[Listed]]:
         async for page in self._pages(""):
             old = [_key(each, self._prefix) for each in page if self._may_have_expired(each, now)]
-            for info in await asyncio.gather(*map(self._describe, old)):
-                if info is not None and info.expires_at <= now:
-                    await self.delete(info.key)
-                    deleted += 1
-        return deleted
+            async for batch in self._described(old):
+                yield batch
 
     def _may_have_expired(self, listed: Any, now: float) -> bool:
         key = _key(listed, self._prefix)
+        if "LastModified" not in listed:
+            return True
         written = listed["LastModified"].timestamp()
         matching = (life for prefix, life in self._lifetimes.items() if key.startswith(prefix))
         lifetime = next(matching, None)
@@ -174,4 +199,4 @@ class S3Storage(PresigningStorage):
 
 
 def _key(listed: Any, prefix: str) -> str:
-    return str(listed["Key"]).removeprefix(prefix)
+    return str(field_of(listed, "Key")).removeprefix(prefix)

@@ -17,9 +17,10 @@ from fake_apimart_storage.interface import (
     StoredObject,
     Writer,
 )
+from fake_apimart_storage.open_writers import OpenWriters
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import Calls
-from fake_apimart_storage.s3.failure import cause_of
+from fake_apimart_storage.s3.failure import cause_of, field_of
 from fake_apimart_storage.s3.metadata import to_metadata
 from fake_apimart_storage.s3.part import Part
 
@@ -51,6 +52,7 @@ class Store(Protocol):
     calls: Calls
     part_calls: Calls
     budget: Budget
+    writers: OpenWriters
 
     def target(self, key: str) -> dict[str, str]:
         """Return bucket and key as parameters of a call."""
@@ -82,6 +84,7 @@ class S3Writer(Writer):
         self._ended = False
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
+        self._begin_step()
         self._raise_failure()
         for chunk in chunks:
             rest = memoryview(chunk)
@@ -92,6 +95,12 @@ class S3Writer(Writer):
                 await self._acquire(len(piece))
                 self._part.append(piece)
                 rest = rest[len(piece) :]
+
+    def _begin_step(self) -> None:
+        """Raise StorageError where nothing may be written any more."""
+        if self._ended:
+            raise StorageError("the upload was given up meanwhile")
+        self._store.writers.add(self)
 
     async def _acquire(self, size: int) -> None:
         """Wait for memory; all waits of an object, and its last calls, share one wait budget."""
@@ -125,13 +134,17 @@ class S3Writer(Writer):
     async def _upload_part(self, part: Part, number: int, creating: Future[Any]) -> str:
         try:
             created = await self._store.calls.result(creating)
+            upload_id = field_of(created, "UploadId")
         except BaseException:
             self._release(part)
             raise
         upload_part = self._store.client.upload_part
-        upload = {**self._target, "UploadId": created["UploadId"], "PartNumber": number}
+        upload = {**self._target, "UploadId": upload_id, "PartNumber": number}
         job = self._start(self._store.part_calls, upload_part, part, upload)
-        return str((await self._store.part_calls.result(job))["ETag"])
+        try:
+            return str(field_of(await self._store.part_calls.result(job), "ETag"))
+        except ObjectNotFound as error:
+            raise StorageError(str(error)) from error
 
     def _start(
         self, calls: Calls, function: Any, part: Part, parameters: dict[str, Any]
@@ -149,7 +162,8 @@ class S3Writer(Writer):
         part.release()
         self._store.budget.release(part, size)
 
-    async def commit(self) -> None:
+    async def commit(self, *, durable: bool = False) -> None:
+        self._begin_step()
         self._committing = True
         try:
             async with asyncio.timeout(max(MIN_COMMIT_SECONDS, self._wait_left)):
@@ -164,6 +178,7 @@ class S3Writer(Writer):
             await self.abort()
             raise
         self._ended = True
+        self._store.writers.remove(self)
 
     async def _put(self) -> None:
         part, self._part = self._part, Part()
@@ -180,7 +195,7 @@ class S3Writer(Writer):
         job = self._store.calls.start(
             complete,
             **self._target,
-            UploadId=creating.result()["UploadId"],
+            UploadId=field_of(creating.result(), "UploadId"),
             MultipartUpload={"Parts": parts},
         )
         self._jobs.append(job)
@@ -190,6 +205,7 @@ class S3Writer(Writer):
         if self._ended:
             return
         self._ended = True
+        self._store.writers.remove(self)
         self._release(self._part)
         if self._jobs:
             self._store.run_in_background(self._clean_up_after_calls())

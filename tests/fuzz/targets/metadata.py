@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from fake_apimart_storage import ObjectInfo
-from fake_apimart_storage.s3.metadata import ForeignObject, from_metadata, to_metadata
+from fake_apimart_storage import DamagedObject, ObjectInfo
+from fake_apimart_storage.s3.metadata import from_metadata, to_metadata
 
 MOST_BYTES = 2048
 """What S3 stores for one object."""
@@ -24,6 +24,6 @@ def run(data: bytes) -> None:
     assert set(read.metadata) == set(own)
     if sum(map(len, own.values())) <= 100:
         assert read == info
-    with contextlib.suppress(ForeignObject):
+    with contextlib.suppress(DamagedObject):
         foreign = data.decode("latin-1").split("\n")
         from_metadata("image/1", "image/png", dict(zip(foreign[::2], foreign[1::2], strict=False)))
