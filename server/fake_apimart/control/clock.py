@@ -92,6 +92,7 @@ async def change_clock(change: ClockChange, target: TargetDep) -> Response:
     if not 0 <= world.clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
         world.clock.state = before
         raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
+    target.service.callbacks.note_clock(world)
     await target.service.worlds.save(world)
     return _answer(world)
 

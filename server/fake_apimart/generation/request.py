@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fake_apimart.callbacks.target import target_of
 from fake_apimart.contract import errors
 from fake_apimart.gateway.json_body import parse_json
 from fake_apimart.generation.input_schema import (
@@ -18,7 +19,6 @@ from fake_apimart.generation.models import Model, find_model
 from fake_apimart.go.json import match_fields
 from fake_apimart.go.url import URLError
 from fake_apimart.pictures.references import check_url
-from fake_apimart.tasks.callbacks import callback_url
 from fake_apimart.worlds.outcome import Outcome, outcome_of
 
 SYNONYMS: Mapping[str, Mapping[str, str]] = {
@@ -119,7 +119,7 @@ def _webhook_of(fields: dict[str, Any]) -> str | None:
     webhook: str | None = fields.get("webhook")
     if webhook is not None:
         try:
-            callback_url(webhook)
+            target_of(webhook)
         except URLError:
             raise errors.invalid_parameter(
                 "webhook must be an http or https URL with a host and a valid port"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fake_apimart_storage import Storage
 
+from fake_apimart.callbacks import pending
+from fake_apimart.callbacks.callbacks import Callbacks
 from fake_apimart.contract import file_url
 from fake_apimart.files.index import FileIndex
 from fake_apimart.generation import idempotency
@@ -18,6 +20,7 @@ OURS = (
     task_store.TASK_PREFIX,
     task_store.POLLS_PREFIX,
     idempotency.KEY_PREFIX,
+    pending.KEY_PREFIX,
     WORLD_PREFIX,
 )
 """The prefixes of all keys that a server writes to its storage."""
@@ -36,12 +39,14 @@ class Reset:
         index: FileIndex,
         tasks: TaskStore,
         idempotency: Idempotency,
+        callbacks: Callbacks,
     ) -> None:
         self._storage = storage
         self._worlds = worlds
         self._index = index
         self._tasks = tasks
         self._idempotency = idempotency
+        self._callbacks = callbacks
 
     async def world(self, world: World) -> World:
         """Replace `world` by a new one, set up as its key's name says. Raises StorageError."""
@@ -59,12 +64,14 @@ class Reset:
         self._worlds.remove_all()
         self._index.clear()
         self._tasks.clear_cache()
+        self._callbacks.cancel_gone()
         for prefix in OURS:
             for key in [info.key async for info in self._storage.entries(prefix)]:
                 await self._storage.delete(key)
 
     async def _forget(self, world: World) -> None:
         """Delete what the storage holds of a world that is gone."""
+        await self._callbacks.forget(world)
         for key in await self._index.take(world.name):
             await self._storage.delete(key)
         tasks = [task async for task in self._tasks.all_of(world)]
