@@ -477,7 +477,7 @@ def test_start_is_not_delayed_by_many_records(start_server: StartServer, tmp_pat
         asked = time.monotonic()
         assert httpx.get(f"{again.url}/_fake/health").status_code == 200
         slowest = max(slowest, time.monotonic() - asked)
-    assert slowest < 0.5
+    assert slowest < 1
 
 
 def killed_and_started_again(

@@ -30,6 +30,8 @@ _LATEST_MS = 10**14
 """Beyond what any clock shows, in Unix milliseconds."""
 _BATCH = 32
 """How many records are read at once."""
+_BATCH_PAUSE_SECONDS = 0.01
+"""The pause after each batch, which takes about as long."""
 _KEY = re.compile(rf"{KEY_PREFIX}([0-9a-f]{{32}})/(task_[0-9A-HJKMNP-TV-Z]{{26}})")
 _NANOSECONDS = 1_000_000_000
 
@@ -140,7 +142,7 @@ class PendingRecords:
                     yield pending
                 batch.clear()
                 # Let requests in, also where the storage answers without a wait.
-                await asyncio.sleep(0)
+                await asyncio.sleep(_BATCH_PAUSE_SECONDS)
         for pending in await self._read(batch):
             yield pending
 

@@ -267,14 +267,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("live", "assumed"),
         ),
         Behaviour(
-            "callbacks: flat JSON, posted to `/callback`, retried on 5xx and without a response "
-            "within 10 seconds, after 10, 30 and 60 seconds",
+            "callbacks: flat JSON, posted to `/callback`, retried on 5xx and without a response",
             ("docs",),
         ),
         Behaviour(
-            "callbacks have the headers that Go's client sends, and `X-Fake-Callback`; redirects "
-            "are not followed; what is pending at a restart is sent by the next server, at least "
-            "once; 100 wait and 4 run per key",
+            "callbacks have the headers of Go's client; no redirect is followed; 100 wait per key",
             ("assumed",),
         ),
         Behaviour(
