@@ -19,7 +19,7 @@ import httpx
 import pytest
 from fake_apimart.callbacks import callbacks, delivery, resolver, world_queue
 from fake_apimart.callbacks.delivery import MARK
-from fake_apimart.server import LOGGING
+from fake_apimart.observability.standard_error import LOGGING
 from fake_apimart.testing import FakeAPIMart
 
 from tests.conftest import StartServer
