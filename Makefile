@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What says whether a dependency does what we use it for, and what these tests need beside it.
 LOWEST := .venv-lowest
-LOWEST_TOOLS := flask-cors hypothesis moto[s3] pytest pytest-asyncio pytest-xdist requests
+LOWEST_TOOLS := flask-cors httpx hypothesis moto[s3] pytest pytest-asyncio pytest-xdist requests
 LOWEST_TESTS := admission control decode_check directory_storage faults files form_cases gateway \
   generations images journal mime_samples pictures protocol rate_limit references \
   response_writer settings tasks uploads uvicorn_contract webhooks worlds

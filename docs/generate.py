@@ -89,6 +89,36 @@ rejected with a 400 that states what was expected. Markers are looked for in the
 characters of a prompt, and the first 100 of them count; the rest is text like any other. A task
 keeps the first 8 KB of its prompt and of its `fail=MESSAGE`.
 
+## Callbacks
+
+A task with a `webhook` posts its end, completed or failed, to that URL with `/callback` behind its
+path. The body is the `data` of a poll. It comes when the clock of the world reaches the end of the
+task, also when a test moves that clock, or when a poll has ended the task.
+
+| what the receiver does | what follows |
+|---|---|
+| answers 2xx, 3xx or 4xx | nothing: it counts as delivered, and redirects are not followed |
+| answers 5xx, or nothing within 10 seconds | other tries after 10, 30 and 60 seconds, not more |
+| cannot be reached, or sends no HTTP | the same |
+
+- The 10 seconds are for a whole try: looking up the name, connecting, sending, and reading the head
+  of the answer. Its body is never read. A head above 64 KiB is a try that failed.
+- The pauses end in real time, or earlier if the clock of the world is moved ahead.
+- For each API key 100 callbacks may wait, and 4 run at the same time. In the whole server 5,000 may
+  wait, and 64 be sent. A task beyond that is created without a callback, and the log says so. Two
+  days after its creation a task that has not ended loses its callback.
+- **At least once**: what is pending when the server ends, also by `kill -9`, is delivered by the
+  next one on the same folder or bucket, and the number of tries is kept. Where several servers
+  share a storage, each that starts also takes over what the others have pending, and a receiver may
+  get a callback twice. A reset deletes what is pending.
+- Callbacks are sent directly: variables such as `HTTP_PROXY` do not count for them. User and
+  password in the URL become `Authorization: Basic`. `https` needs a certificate that the system or
+  certifi knows, or that `SSL_CERT_FILE` names.
+- Each carries the header `X-Fake-Callback` with the task's id. The control API refuses requests
+  with this header, so that no webhook can reach it. Other services of the same machine can be
+  reached, as by any client that runs there.
+- The log shows scheme, host, port and path of a webhook, neither its user nor its query.
+
 ## What results look like
 
 | with a reference, 16:9 | 9:16 |
@@ -158,7 +188,9 @@ curl -s -X POST $fake/reset -H "$key" -H "$json"
 ```
 
 Calls that change something need `Content-Type: application/json`, even with an empty body, and
-calls with a foreign `Origin` are rejected, so no web page can use the control API. Unknown fields,
+calls with a foreign `Origin` are rejected, so no web page can use the control API. Requests with
+the header `X-Fake-Callback` are rejected too: the server's own callbacks carry it, and whoever
+creates a task chooses where these go. Unknown fields,
 unknown names and invalid combinations are rejected immediately, with a message that lists what is
 valid. Errors have the format of the upload API: `{"error": {"message", "type"}}`.
 `FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`, and `/docs` with its document.

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.common.addresses import comparable_host, host_of, is_loopback, is_within
 from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
@@ -53,8 +54,11 @@ class ControlRoute(APIRoute):
 
 
 def check(request: Request, settings: Settings) -> None:
-    """Raise `foreign_origin`, `not_json`, `no_api_key`, `admin_token_needed`."""
+    """Raise `callback`, `foreign_origin`, `not_json`, `no_api_key`, `admin_token_needed`."""
     headers = request.headers
+    if MARK in headers:
+        # Whoever has a key of the API chooses where these go, also to this very machine.
+        raise refusals.callback(MARK)
     for origin in headers.getlist("origin"):
         if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
             raise refusals.foreign_origin(origin)

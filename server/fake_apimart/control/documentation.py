@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
+from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.contract import errors
 from fake_apimart.contract.documentation import Refusal, answers_of, responses
 from fake_apimart.control import refusals
@@ -64,6 +65,7 @@ def _refusals(
     """Return what a call can be refused with."""
     found: list[Refusal] = [
         refusals.no_api_key,
+        partial(refusals.callback, MARK),
         partial(refusals.foreign_origin, "https://example.com"),
         partial(
             refusals.admin_token_needed,

@@ -28,6 +28,11 @@ def foreign_origin(origin: str) -> ApiError:
     return ApiError(403, f"calls from {redacted_urls(origin)} are refused", PERMISSION)
 
 
+def callback(header: str) -> ApiError:
+    """Refuse a request that a fake APIMart sent itself, to a webhook."""
+    return ApiError(403, f"calls with {header} are callbacks, and refused", PERMISSION)
+
+
 def no_api_key() -> ApiError:
     """Refuse a request about a world without a key that identifies the world."""
     message = "Authorization must be `Bearer KEY`, or KEY alone: that of the world to be reached"

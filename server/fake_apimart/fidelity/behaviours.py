@@ -268,8 +268,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             ("docs",),
         ),
         Behaviour(
-            "`/callback` is put behind the webhook's path, before a query; a webhook without a "
-            "host or with an invalid port is rejected when the task is created",
+            "`/callback` is put behind the path of a webhook, which needs a host and a valid port; "
+            "callbacks have the headers of Go's client; no redirect is followed; 100 wait per key",
             ("assumed",),
         ),
     ),

@@ -61,7 +61,6 @@ NOT_EMULATED = (
     "image generation by a model: results show the prompt, model and references on a background",
     "video, audio, chat and all other endpoints: their paths answer 404",
     "accounts, real prices, content moderation (only a prompt's marker simulates it), quotas",
-    "callbacks across restarts: those still pending when the server stops are not sent later",
     "one balance across servers on the same storage: each counts only the tasks that it accepted",
     "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` or `FAKE_APIMART_TRUSTED_PROXIES`",
     "HTTP/2 and HTTP/3: requests to upgrade are ignored, and the server speaks HTTP/1.1",

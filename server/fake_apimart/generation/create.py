@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from fake_apimart.callbacks.callbacks import Callbacks
 from fake_apimart.contract import response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
@@ -21,7 +22,6 @@ from fake_apimart.generation.request import GenerationRequest, parse_request
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.accounts import Accounts
-from fake_apimart.tasks.callbacks import Callbacks
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 
@@ -76,9 +76,8 @@ class Generations:
         exchange.entry.record_unread(parsed.unread)
         exchange.fire(Step.CHANNEL, model=parsed.model.id)
         task = await self._plan(exchange, parsed)
-        await self._accounts.store(task, world)
-        if task.webhook:
-            self._callbacks.schedule(task, world)
+        async with self._callbacks.booked(task, world):
+            await self._accounts.store(task, world)
         return task.id
 
     async def _plan(self, exchange: Exchange, parsed: GenerationRequest) -> Task:

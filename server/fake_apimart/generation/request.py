@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fake_apimart.callbacks.target import target_of
 from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.gateway.json_body import parse_json
@@ -19,7 +20,6 @@ from fake_apimart.generation.models import Model, find_model
 from fake_apimart.go.json import match_fields
 from fake_apimart.go.url import URLError
 from fake_apimart.pictures.references import MAX_URL_CHARACTERS, check_url
-from fake_apimart.tasks.callbacks import callback_url
 from fake_apimart.worlds.outcome import Outcome, outcome_of
 
 SYNONYMS: Mapping[str, Mapping[str, str]] = {
@@ -123,7 +123,7 @@ def _webhook_of(fields: dict[str, Any]) -> str | None:
         try:
             if len(webhook) > MAX_URL_CHARACTERS:
                 raise URLError("too long")
-            callback_url(webhook)
+            target_of(webhook)
         except URLError:
             raise errors.invalid_parameter(
                 "webhook must be an http or https URL with a host and a valid port"

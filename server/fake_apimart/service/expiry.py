@@ -6,6 +6,7 @@ import asyncio
 
 from fake_apimart_storage import Storage, StorageError
 
+from fake_apimart.callbacks import pending
 from fake_apimart.common.clock import Clock
 from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
@@ -36,6 +37,7 @@ def lifetimes(ttl: int) -> dict[str, int]:
         task_store.TASK_PREFIX: task_store.LIFE_SECONDS,
         task_store.POLLS_PREFIX: task_store.LIFE_SECONDS,
         idempotency.KEY_PREFIX: idempotency.LIFE_SECONDS,
+        pending.KEY_PREFIX: pending.LIFE_SECONDS,
         worlds.WORLD_PREFIX: worlds.LIFE_SECONDS,
     }
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 from fake_apimart_storage import Storage
 
+from fake_apimart.callbacks import pending
+from fake_apimart.callbacks.callbacks import Callbacks
 from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.files.index import FileIndex
@@ -24,6 +26,7 @@ CONTENTS = (
     task_store.TASK_PREFIX,
     task_store.POLLS_PREFIX,
     idempotency.KEY_PREFIX,
+    pending.KEY_PREFIX,
 )
 """The prefixes of the keys of what worlds hold."""
 OURS = (*CONTENTS, WORLD_PREFIX)
@@ -48,6 +51,7 @@ class Reset:
         tasks: TaskStore,
         results: Results,
         idempotency: Idempotency,
+        callbacks: Callbacks,
     ) -> None:
         self._storage = storage
         self._worlds = worlds
@@ -55,6 +59,7 @@ class Reset:
         self._tasks = tasks
         self._results = results
         self._idempotency = idempotency
+        self._callbacks = callbacks
 
     async def world(self, world: World) -> World:
         """Replace `world` by a new one, set up as its key's name says. Raises StorageError."""
@@ -67,6 +72,7 @@ class Reset:
             async with self._ending([world]):
                 await self._delete_contents(world)
                 await self._worlds.forget(world.name)
+            self._callbacks.cancel_gone()
             return new
 
     async def remove(self, world: World) -> None:
@@ -82,6 +88,7 @@ class Reset:
             await self._delete_all(CONTENTS)
             async with self._ending(self._worlds.replace_all()):
                 await self._delete_all(OURS)
+            self._callbacks.cancel_gone()
 
     @contextlib.asynccontextmanager
     async def _ending(self, gone: list[World]) -> AsyncIterator[None]:
@@ -114,6 +121,7 @@ class Reset:
                 await self._storage.delete(key)
         await self._tasks.forget(world)
         await self._idempotency.forget(world.name)
+        await self._callbacks.forget(world)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fake_apimart_storage import Storage
 
+from fake_apimart.callbacks.callbacks import Callbacks
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.files.get import Files
@@ -26,10 +27,10 @@ from fake_apimart.service.reset import Reset
 from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.balance import Balance
-from fake_apimart.tasks.callbacks import Callbacks
 from fake_apimart.tasks.polls import Tasks
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
+from fake_apimart.tasks.task import Task
 from fake_apimart.uploads.create import Uploads
 from fake_apimart.worlds.registry import Worlds
 
@@ -65,9 +66,19 @@ class Service:
         )
         references = ReferenceReader(storage, self.worlds, self._drawing)
         results = Results(storage, clock, self._drawing, references)
-        self.reset = Reset(storage, self.worlds, self.index, self.task_store, results, idempotency)
-        self.tasks = Tasks(settings, self.task_store, self.accounts, results)
-        self._callbacks = Callbacks(self.tasks.finished_data)
+        self.tasks = Tasks(settings, self.task_store, self.accounts, results, self._note_poll)
+        self.callbacks = Callbacks(
+            storage, clock, self.worlds, self.task_store, self.tasks.finished_data
+        )
+        self.reset = Reset(
+            storage,
+            self.worlds,
+            self.index,
+            self.task_store,
+            results,
+            idempotency,
+            self.callbacks,
+        )
         self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)
         self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
         self._health = Health(storage)
@@ -78,8 +89,11 @@ class Service:
             self.accounts,
             idempotency,
             Planner(settings, randomness, references),
-            self._callbacks,
+            self.callbacks,
         )
+
+    def _note_poll(self, task: Task) -> None:
+        self.callbacks.note_poll(task)
 
     def _handlers(self) -> dict[str, Handler]:
         """Return what answers each operation."""
@@ -108,6 +122,7 @@ class Service:
         expiring = asyncio.create_task(
             expire_files(self.storage, self.settings.url_ttl_seconds, self._clock)
         )
+        self.callbacks.start()
         try:
             yield Running(
                 self._handlers(), self.worlds, self._admission, self._clock, self.stopping
@@ -116,5 +131,5 @@ class Service:
             self.stopping.set()
             expiring.cancel()
             await asyncio.wait([expiring])
-            await self._callbacks.close()
+            await self.callbacks.close()
             self._drawing.shutdown(cancel_futures=True)

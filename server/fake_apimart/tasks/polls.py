@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -28,7 +29,10 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
 class Tasks:
-    """The operations `tasks.get` and `tasks.batch`."""
+    """The operations `tasks.get` and `tasks.batch`.
+
+    `note_poll` is told of polls that may end a task with a webhook.
+    """
 
     def __init__(
         self,
@@ -36,11 +40,13 @@ class Tasks:
         tasks: TaskStore,
         accounts: Accounts,
         results: Results,
+        note_poll: Callable[[Task], None],
     ) -> None:
         self._settings = settings
         self._tasks = tasks
         self._accounts = accounts
         self._results = results
+        self._note_poll = note_poll
 
     async def get(self, exchange: Exchange) -> Response:
         """`GET /v1/tasks/{task_id}`. Raises `invalid_task_id`, StorageError."""
@@ -77,6 +83,8 @@ class Tasks:
         if task is None:
             return None
         state = _state(task, world, await self._accounts.count_poll(task, world))
+        if task.polls and task.webhook:
+            self._note_poll(task)
         base_url = exchange.arrival.base_url(self._settings)
         return await self._data(task, state, world, base_url)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import re
 
-import httpx
+import h11
+from fake_apimart.callbacks.target import target_of
 from fake_apimart.go.url import URLError, parse, parse_query
-from fake_apimart.tasks.callbacks import callback_url
 
 
 def run(data: bytes) -> None:
@@ -16,8 +15,11 @@ def run(data: bytes) -> None:
     with contextlib.suppress(URLError):
         assert b"://" not in parse(data).scheme
     with contextlib.suppress(UnicodeDecodeError, URLError):
-        url = callback_url(data.decode())
-        assert url.startswith(("http://", "https://"))
-        assert "/callback" in url
-        # Nothing that would end the request line.
-        assert not re.search(rb"[^!-~]", httpx.URL(url).raw_path)
+        target = target_of(data.decode())
+        assert target.path.endswith("/callback")
+        assert target.shown.isascii()
+        assert target.shown.isprintable()
+        # Raises an error where anything would end the request line or the header.
+        h11.Request(
+            method="POST", target=target.request_target, headers=[("Host", target.authority)]
+        )

@@ -1,0 +1,277 @@
+"""The callbacks of a server: booked with their tasks, attempted when due, found after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from fake_apimart_storage import Storage, StorageError
+
+from fake_apimart.callbacks.delivery import Delivery, Undelivered
+from fake_apimart.callbacks.pending import Pending, PendingRecords
+from fake_apimart.callbacks.target import Target, target_of
+from fake_apimart.callbacks.world_queue import MAX_WAITING, WorldQueue
+from fake_apimart.common.clock import Clock
+from fake_apimart.go.json import marshal
+from fake_apimart.observability.log import logger_of
+from fake_apimart.tasks.store import TaskStore
+from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.registry import Worlds
+from fake_apimart.worlds.world import World
+
+MAX_PENDING = 5000
+"""How many callbacks a server keeps, of all worlds. Each takes less than 1 KB of memory."""
+MAX_SENDING = 64
+"""How many callbacks a server sends at the same time."""
+RETRY_SECONDS = (10.0, 30.0, 60.0)
+"""The pause before each retry (docs)."""
+TICK_SECONDS = 1.0
+"""How often clocks are looked at, which whoever made the application may move without a word."""
+RESTORE_PAUSE_SECONDS = 10.0
+"""The pause before the records are read once more, where the storage failed."""
+
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+_SERVER_ERRORS = range(500, 600)
+
+logger = logger_of(__name__)
+
+FinishedData = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
+"""Returns the `data` of a task that has ended, or None before its end. Raises StorageError."""
+
+
+class Callbacks:
+    """Delivers the end of each task that was booked, from `start` until `close`.
+
+    At least once: a server that was killed while it delivered one delivers it again.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        worlds: Worlds,
+        tasks: TaskStore,
+        finished_data: FinishedData,
+    ) -> None:
+        self._records = PendingRecords(storage, clock)
+        self._worlds = worlds
+        self._tasks = tasks
+        self._finished_data = finished_data
+        self._delivery = Delivery()
+        self._sending = asyncio.Semaphore(MAX_SENDING)
+        self._queues: dict[str, WorldQueue] = {}
+        """By the names of their worlds, as long as anything is pending."""
+        self._jobs: dict[WorldQueue, asyncio.Task[None]] = {}
+        self._restoring: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    def start(self) -> None:
+        """Read in the background what earlier servers left in the storage."""
+        self._restoring = asyncio.create_task(self._restore())
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            for queue in self._queues.values():
+                queue.notice_time()
+
+    async def close(self) -> None:
+        """Cancel what runs. The records stay, for the next server on the storage."""
+        if len(self):
+            logger.info("%d callback(s) still pending at the end", len(self))
+        jobs = (self._restoring, self._ticking, *self._jobs.values())
+        ending = [job for job in jobs if job is not None]
+        for job in ending:
+            job.cancel()
+        if ending:
+            await asyncio.wait(ending)
+
+    @contextlib.asynccontextmanager
+    async def booked(self, task: Task, world: World) -> AsyncIterator[None]:
+        """Deliver the end of `task`, if it has a webhook, once the block has stored it.
+
+        The record is written first, so that no stored task lacks one. Raises StorageError.
+        """
+        pending = self._hold(task, world) if task.webhook else None
+        if pending is None:
+            yield
+            return
+        queue = self._queues[world.name]
+        try:
+            await self._records.write(pending)
+            yield
+        except BaseException:
+            queue.remove(pending)
+            await self._records.delete(pending)
+            raise
+        if world.gone:
+            await self._records.delete(pending)
+        pending.is_held = False
+        queue.look_again(task.id)
+
+    def _hold(self, task: Task, world: World) -> Pending | None:
+        """Reserve a place for a callback; return None where there is none, or the world is gone."""
+        if world.gone:
+            return None
+        pending = self._records.new(world.name, task.id, task.planned_end_ms)
+        pending.is_held = True
+        return pending if self._add(pending, world) else None
+
+    def _add(self, pending: Pending, world: World, longest_pause: float = math.inf) -> bool:
+        """Add a callback to its world's queue, unless too many wait.
+
+        It is looked at within `longest_pause` seconds, and when its time is over.
+        """
+        queue = self._queues.get(world.name)
+        if len(self) >= MAX_PENDING or (queue is not None and queue.is_full):
+            limit = f"{MAX_WAITING} of its key, or {MAX_PENDING} in all,"
+            logger.warning("no callback of %s: %s are waiting already", pending.task_id, limit)
+            return False
+        if queue is None or queue.world is not world:
+            queue = self._open_queue(world)
+        longest = min(longest_pause, self._records.seconds_to_live(pending))
+        pending.at_latest = asyncio.get_running_loop().time() + longest
+        queue.add(pending)
+        return True
+
+    def _open_queue(self, world: World) -> WorldQueue:
+        """Begin a queue, and end that of a world which this one has replaced."""
+        self._cancel(self._queues.get(world.name))
+        queue = self._queues[world.name] = WorldQueue(world, self._attempt)
+        # As a request does: a world that is evicted would come back as another object.
+        world.running += 1
+        job = self._jobs[queue] = asyncio.create_task(self._run(queue))
+        job.add_done_callback(lambda _: self._leave(queue))
+        return queue
+
+    async def _run(self, queue: WorldQueue) -> None:
+        await queue.run()
+        # In the same step in which it has become empty, so that nothing is added to it any more.
+        if self._queues.get(queue.world.name) is queue:
+            del self._queues[queue.world.name]
+
+    def _leave(self, queue: WorldQueue) -> None:
+        queue.world.running -= 1
+        del self._jobs[queue]
+
+    def _cancel(self, queue: WorldQueue | None) -> None:
+        if queue is not None:
+            self._jobs[queue].cancel()
+            self._queues.pop(queue.world.name, None)
+
+    def note_poll(self, task: Task) -> None:
+        """Look at a task again, which a poll may have ended."""
+        queue = self._queues.get(task.world)
+        if queue is not None:
+            queue.look_again(task.id)
+
+    def note_clock(self, world: World) -> None:
+        """Look at all tasks again that go by a clock which was moved, the server's included."""
+        for queue in self._queues.values():
+            if world in (queue.world, self._worlds.server):
+                queue.look_again()
+
+    async def forget(self, world: World) -> None:
+        """Delete what is stored of the callbacks of a world. Raises StorageError."""
+        await self._records.forget(world.name)
+
+    def cancel_gone(self) -> None:
+        """Stop attempting the callbacks of worlds that are gone, and leave the storage alone."""
+        for queue in list(self._queues.values()):
+            if queue.world.gone:
+                self._cancel(queue)
+
+    async def _attempt(self, pending: Pending, world: World) -> bool:
+        """Attempt a callback that is due; return whether that was the last time."""
+        try:
+            if self._records.seconds_to_live(pending) <= 0:
+                logger.error("callback of %s given up: its task has not ended", pending.task_id)
+                await self._records.delete(pending)
+                return True
+            return await self._deliver(pending, world)
+        except StorageError as error:
+            logger.warning("callback of %s put off: %s", pending.task_id, error)
+            pending.look_later(asyncio.get_running_loop().time())
+            return False
+        except Exception as error:  # noqa: BLE001
+            # Nobody awaits this: whatever fails, log it here and keep the server running.
+            return await self._try_again(pending, world, "its webhook", type(error).__name__)
+
+    async def _deliver(self, pending: Pending, world: World) -> bool:
+        """Send what is to be sent, if the task has ended. Raises StorageError."""
+        if not await self._records.exists(pending):
+            # Another server has delivered it, a reset has deleted it, or its time is over.
+            await self._records.delete(pending)
+            return True
+        task = await self._tasks.get(world, pending.task_id)
+        if task is None or not task.webhook:
+            return True
+        data = await self._finished_data(task, world)
+        if data is None:
+            pending.look_later(asyncio.get_running_loop().time())
+            return False
+        target = target_of(task.webhook)
+        problem = await self._send(target, task.id, data)
+        if problem is not None:
+            return await self._try_again(pending, world, target.shown, problem)
+        await self._records.delete(pending)
+        return True
+
+    async def _send(self, target: Target, task_id: str, data: dict[str, Any]) -> str | None:
+        """Return what was wrong where another try may help, else None."""
+        async with self._sending:
+            try:
+                status = await self._delivery.post(target, task_id, marshal(data))
+            except Undelivered as problem:
+                return str(problem)
+        if status in _SERVER_ERRORS:
+            return f"status {status}"
+        logger.info("callback of %s to %s: status %d", task_id, target.shown, status)
+        return None
+
+    async def _try_again(self, pending: Pending, world: World, where: str, problem: str) -> bool:
+        """Put off the next try, or give up after the last; return whether it was the last."""
+        logger.warning("callback of %s to %s: %s", pending.task_id, where, problem)
+        if pending.tries >= len(RETRY_SECONDS):
+            logger.error("callback of %s to %s given up", pending.task_id, where)
+            await self._records.delete(pending)
+            return True
+        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+        now = asyncio.get_running_loop().time()
+        pending.try_again(RETRY_SECONDS[pending.tries], now_ms, now)
+        try:
+            await self._records.write(pending)
+        except StorageError as error:
+            logger.warning("a try of the callback of %s is not kept: %s", pending.task_id, error)
+        return False
+
+    async def _restore(self) -> None:
+        while True:
+            try:
+                found = [await self._take_over(each) async for each in self._records.all()]
+            except StorageError as error:
+                logger.error("cannot read the callbacks of earlier servers: %s", error)
+                await asyncio.sleep(RESTORE_PAUSE_SECONDS)
+            else:
+                if any(found):
+                    logger.info("%d callback(s) of earlier servers are pending", sum(found))
+                return
+
+    async def _take_over(self, pending: Pending) -> bool:
+        """Attempt a callback of an earlier server; return False where it is one of this server.
+
+        Raises StorageError.
+        """
+        world = await self._worlds.by_name(pending.world)
+        queue = self._queues.get(world.name)
+        if queue is not None and pending.task_id in queue:
+            return False
+        pause = RETRY_SECONDS[min(pending.tries, len(RETRY_SECONDS)) - 1]
+        return self._add(pending, world, pause if pending.tries else math.inf)
