@@ -90,6 +90,9 @@ def fill(url: str) -> Kept:
     world = FakeAPIMart(url, KEY)
     task_id = created(world, metadata={"fake_apimart": {"polls": 5, "seconds": 0}}, **IDEMPOTENT)
     poll(world, task_id)
+    # A callback that stays pending.
+    metadata = {"fake_apimart": {"seconds": 3600}}
+    created(world, webhook="http://127.0.0.1:1/hook", metadata=metadata)
     done = created(world, **AT_ONCE)
     poll(world, done)
     file_path = upload_url(world).removeprefix(url)
