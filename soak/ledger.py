@@ -1,0 +1,147 @@
+"""The ledger: what the server has acknowledged, and what it has refused, world by world.
+
+A request whose answer was lost is in doubt: it may have been carried out or not, until a later
+answer tells.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from soak.picture import Picture
+
+RANKS = {"submitted": 0, "pending": 1, "processing": 2, "completed": 3, "failed": 3}
+ENDED = RANKS["completed"]
+
+
+@dataclass
+class StoredFile:
+    """An upload that was answered 200."""
+
+    picture: Picture
+    path: str
+    created_at: int
+    etag: str | None = None
+
+
+@dataclass
+class Task:
+    """A task whose create was answered 200 or 202."""
+
+    id: str
+    prompt: str
+    failure: str | None
+    created_with: int
+    """The incarnation of the server that acknowledged it."""
+    webhook: str | None = None
+    rank: int = 0
+    final: Mapping[str, Any] | None = None
+    """What the task said of itself when it was first seen to have ended."""
+    results: dict[str, bytes] = field(default_factory=dict)
+    """The digests of its results, by path."""
+
+    def advance(self, data: Mapping[str, Any]) -> str | None:
+        """Take note of a poll; return what is wrong with it, if anything is."""
+        if data.get("id") != self.id:
+            return f"task {self.id} answers as {data.get('id')}"
+        status = str(data.get("status"))
+        rank = RANKS.get(status, -1)
+        if rank < self.rank:
+            return f"task {self.id} went back to {status}"
+        if rank == ENDED and status != ("failed" if self.failure else "completed"):
+            return f"task {self.id} is {status}: {data.get('error')}"
+        if self.final is not None and dict(data) != self.final:
+            return f"task {self.id} said {self.final}, now {dict(data)}"
+        self.rank = rank
+        if rank == ENDED:
+            self.final = dict(data)
+        return None
+
+    def result_paths(self) -> list[str]:
+        """Return the paths of the URLs of its results; none before it has completed."""
+        images = ((self.final or {}).get("result") or {}).get("images", ())
+        urls = [url for image in images for url in image["url"]]
+        return ["/" + url.split("/", 3)[3] for url in urls]
+
+
+@dataclass
+class IdempotentCreate:
+    """A create with an Idempotency-Key; `task_id` is None until one of its answers has come."""
+
+    key: str
+    body: bytes
+    task_id: str | None = None
+
+
+@dataclass
+class World:
+    """What is known of the world of one API key.
+
+    Of settings and clock all states are kept that are possible; a read leaves one.
+    """
+
+    key: str
+    files: list[StoredFile] = field(default_factory=list)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    creates: list[IdempotentCreate] = field(default_factory=list)
+    doubtful_names: set[str] = field(default_factory=set)
+    doubtful_prompts: set[str] = field(default_factory=set)
+    settings: list[dict[str, float]] = field(default_factory=lambda: [{}])
+    clocks_ahead: list[float] = field(default_factory=lambda: [0.0])
+    """By how many seconds its clock may be ahead of the real time."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """The bytes of all acknowledged uploads."""
+        return sum(each.picture.size for each in self.files)
+
+    def change_settings(self, change: dict[str, float], *, is_acknowledged: bool) -> None:
+        """Note a change of settings that was acknowledged, or one that is in doubt."""
+        changed = [{**each, **change} for each in self.settings]
+        self.settings = changed if is_acknowledged else self.settings + changed
+
+    def see_settings(self, seen: Mapping[str, float]) -> bool:
+        """Return whether these settings are possible; from now on only they are."""
+        is_possible = dict(seen) in self.settings
+        self.settings = [dict(seen)]
+        return is_possible
+
+    def advance_clock(self, seconds: float) -> None:
+        """Note that the clock was advanced."""
+        self.clocks_ahead = [each + seconds for each in self.clocks_ahead]
+
+    def doubt_advance(self, seconds: float) -> None:
+        """Note that the clock may have been advanced."""
+        self.clocks_ahead += [each + seconds for each in self.clocks_ahead]
+
+    def see_clock(self, now: float, tolerance: float) -> bool:
+        """Return whether the clock may show this; from now on it is as seen. All in seconds."""
+        ahead = now - time.time()
+        is_possible = any(abs(each - ahead) <= tolerance for each in self.clocks_ahead)
+        self.clocks_ahead = [ahead]
+        return is_possible
+
+    def problems_of_names(self, listed: list[str]) -> list[tuple[str, str]]:
+        """Compare the names of listed files; return (kind of finding, what is wrong)."""
+        expected = {each.picture.name for each in self.files}
+        return _compare("file", listed, expected, self.doubtful_names)
+
+    def problems_of_prompts(self, listed: list[str]) -> list[tuple[str, str]]:
+        """Compare the prompts of listed tasks, likewise."""
+        expected = {each.prompt for each in self.tasks.values()}
+        return _compare("task", listed, expected, self.doubtful_prompts)
+
+
+def _compare(
+    noun: str, listed: list[str], expected: set[str], doubtful: set[str]
+) -> list[tuple[str, str]]:
+    found = set(listed)
+    problems = [("lost", f"{noun} {name!r} is not listed") for name in sorted(expected - found)]
+    ghosts = sorted(found - expected - doubtful)
+    problems += [("ghost", f"{noun} {name!r} was refused, or never sent") for name in ghosts]
+    if len(listed) != len(found):
+        problems.append(("ghost", f"a {noun} is listed twice: {sorted(listed)}"))
+    return problems

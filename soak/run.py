@@ -1,0 +1,179 @@
+"""A run on one storage: a storm of disturbances, a calm time, and the verification at the end.
+
+The load goes on through storm and calm. Growth is measured in the calm time, in which no
+disturbance starts the server anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import tempfile
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from soak import gauges
+from soak.disturbances import disturb
+from soak.findings import Findings
+from soak.fuzzer import fuzz
+from soak.gauges import Gauges
+from soak.growth import MIN_SAMPLES, Growth, growth_of
+from soak.incidents import Incidents
+from soak.proxy import Proxy
+from soak.receiver import Receiver
+from soak.scene import Scene
+from soak.server_process import ServerProcess
+from soak.storages import StorageUnderTest, storage
+from soak.tally import Tally
+from soak.worker import work
+
+WORKERS = 8
+FUZZERS = 2
+ROOM_BYTES = {"memory": 25_000_000, "dir": 60_000_000, "s3": 40_000_000}
+"""What each worker may have stored at a time, by storage."""
+STORM_SHARE = 0.4
+CALM_SHARE = 0.45
+"""Of the time of a run; the rest is for the verification at its end."""
+SAMPLE_SECONDS = 0.25
+MEMORY_NOISE_BYTES = 6_000_000
+DESCRIPTORS_NOISE = 6
+_REST_SECONDS = 1.5
+_END_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run: for how many seconds, from which seed, and below which folder."""
+
+    seconds: float
+    seed: str
+    folder: Path | None = None
+    keeps_callbacks: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a run has seen. `start` and `end` are gauges of the server without load."""
+
+    storage: str
+    plan: Plan
+    findings: Findings = field(default_factory=Findings)
+    tally: Tally = field(default_factory=Tally)
+    incidents: Incidents = field(default_factory=Incidents)
+    seconds: float = 0.0
+    starts: int = 0
+    callbacks: int = 0
+    start: Gauges | None = None
+    end: Gauges | None = None
+    growth: list[Growth] = field(default_factory=list)
+    log_levels: dict[str, int] = field(default_factory=dict)
+
+
+async def run(name: str, plan: Plan) -> Outcome:
+    """Run on the storage called `name`."""
+    started = time.monotonic()
+    outcome = Outcome(name, plan)
+    rng = random.Random(f"{plan.seed}-{name}")
+    with tempfile.TemporaryDirectory(prefix="soak-", dir=plan.folder) as folder:
+        async with storage(name, Path(folder), rng) as under_test:
+            server = ServerProcess(under_test.location, under_test.env, outcome.findings)
+            try:
+                await server.start()
+                await _run_on(under_test, server, rng, outcome)
+            finally:
+                await server.end_quietly()
+            outcome.starts = server.incarnation
+            outcome.log_levels = dict(server.levels)
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+async def _run_on(
+    under_test: StorageUnderTest, server: ServerProcess, rng: random.Random, outcome: Outcome
+) -> None:
+    outcome.start = gauges.read(server.pid)
+    plan = outcome.plan
+    async with Proxy(server.address, rng, cuts=True) as cutting, Receiver(rng) as receiver:
+        scene = Scene(
+            server=server,
+            cutting=cutting,
+            incidents=outcome.incidents,
+            findings=outcome.findings,
+            tally=outcome.tally,
+            rng=rng,
+            seed=f"{plan.seed}-{under_test.name}",
+            keeps_callbacks=plan.keeps_callbacks and under_test.keeps_at_restart,
+        )
+        room = ROOM_BYTES[under_test.name]
+        workers = [work(scene, number, receiver, room) for number in range(WORKERS)]
+        workers += [fuzz(scene, number) for number in range(FUZZERS)]
+        async with _running(workers, scene):
+            await _storm(scene, under_test, plan.seconds * STORM_SHARE)
+            samples = await _calm(scene, under_test, plan.seconds * CALM_SHARE)
+        outcome.callbacks = receiver.count
+    _judge_growth(samples, outcome)
+    await asyncio.sleep(_REST_SECONDS)
+    outcome.end = gauges.read(server.pid)
+    status = await server.stop()
+    if status != 0:
+        outcome.findings.add("exit", f"the server stopped with status {status} at the end")
+
+
+@contextlib.asynccontextmanager
+async def _running(workers: list[Coroutine[Any, Any, None]], scene: Scene) -> Any:
+    """Run workers beside the block; then let them end, which verifies all that is left."""
+    tasks = [asyncio.create_task(each) for each in workers]
+    try:
+        yield
+        scene.ending.set()
+        _, late = await asyncio.wait(tasks, timeout=_END_SECONDS)
+        if late:
+            scene.findings.add("hang", f"{len(late)} workers do not come to an end")
+    finally:
+        for each in tasks:
+            each.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for failure in ended:
+        if isinstance(failure, Exception):
+            raise failure
+
+
+async def _storm(scene: Scene, under_test: StorageUnderTest, seconds: float) -> None:
+    is_over = asyncio.Event()
+    disturbing = asyncio.create_task(disturb(scene, under_test, is_over))
+    await asyncio.wait([disturbing], timeout=seconds)
+    is_over.set()
+    await disturbing
+
+
+async def _calm(
+    scene: Scene, under_test: StorageUnderTest, seconds: float
+) -> list[tuple[float, int]]:
+    """Return samples of memory (without uploads held there, in bytes) and of descriptors."""
+    samples = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        read = await asyncio.to_thread(gauges.read, scene.server.pid)
+        if read is not None:
+            held = sum(each.stored_bytes for each in scene.worlds.values())
+            beside = read.memory - (held if under_test.name == "memory" else 0)
+            samples.append((float(beside), read.descriptors))
+        await asyncio.sleep(SAMPLE_SECONDS)
+    return samples
+
+
+def _judge_growth(samples: list[tuple[float, int]], outcome: Outcome) -> None:
+    if len(samples) < MIN_SAMPLES:
+        return
+    memory, descriptors = zip(*samples, strict=True)
+    outcome.growth = [
+        growth_of("memory", memory, MEMORY_NOISE_BYTES),
+        growth_of("descriptors", descriptors, DESCRIPTORS_NOISE),
+    ]
+    for each in outcome.growth:
+        if each.is_too_much:
+            outcome.findings.add("growth", f"{each.name}: medians of thirds {each.thirds}")
