@@ -72,6 +72,7 @@ class IdempotentCreate:
     """A create with an Idempotency-Key; `task_id` is None until one of its answers has come."""
 
     key: str
+    prompt: str
     body: bytes
     task_id: str | None = None
 
@@ -142,6 +143,6 @@ def _compare(
     problems = [("lost", f"{noun} {name!r} is not listed") for name in sorted(expected - found)]
     ghosts = sorted(found - expected - doubtful)
     problems += [("ghost", f"{noun} {name!r} was refused, or never sent") for name in ghosts]
-    if len(listed) != len(found):
-        problems.append(("ghost", f"a {noun} is listed twice: {sorted(listed)}"))
+    twice = sorted(name for name in found - doubtful if listed.count(name) > 1)
+    problems += [("ghost", f"{noun} {name!r} is listed twice") for name in twice]
     return problems

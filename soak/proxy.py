@@ -109,7 +109,8 @@ class Proxy:
         is_upwards: bool,
     ) -> None:
         forwarded = 0
-        with contextlib.suppress(OSError):
+        # uvloop says RuntimeError where a connection was reset meanwhile.
+        with contextlib.suppress(OSError, RuntimeError):
             while data := await source.read(_READ_BYTES):
                 await self._flowing.wait()
                 if is_upwards and self._error:

@@ -1,4 +1,4 @@
-"""The receiver of callbacks: an HTTP server that now and then answers 503."""
+"""The receiver of callbacks: an HTTP server that refuses the first try of some."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import random
 from typing import Any, Self
 
-REFUSED = 0.03
+REFUSED = 0.05
 _LIMIT_BYTES = 1 << 20
 
 
@@ -20,7 +20,9 @@ class Receiver:
         self._server: asyncio.Server | None = None
         self.received: dict[str, list[dict[str, Any]]] = {}
         self.refused: set[str] = set()
+        self.is_refusing = True
         self.count = 0
+        self._came = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LIMIT_BYTES)
@@ -35,6 +37,14 @@ class Receiver:
         """The webhook to give to the server."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/hooks"
+
+    async def wait_for(self, task_id: str, seconds: float) -> None:
+        """Wait until a callback of the task has come, for at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while task_id not in self.received:
+                    self._came.clear()
+                    await self._came.wait()
 
     def forget(self, task_id: str) -> None:
         """Drop what has come for a task."""
@@ -54,8 +64,10 @@ class Receiver:
     def _take(self, task: dict[str, Any]) -> bytes:
         self.count += 1
         task_id = str(task.get("id"))
-        if self._random.random() < REFUSED:
+        is_first = task_id not in self.refused and task_id not in self.received
+        if self.is_refusing and is_first and self._random.random() < REFUSED:
             self.refused.add(task_id)
             return b"503 Service Unavailable"
         self.received.setdefault(task_id, []).append(task)
+        self._came.set()
         return b"200 OK"

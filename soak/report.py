@@ -17,16 +17,14 @@ def summary(outcome: Outcome) -> str:
     """Return what a run has sent, seen and compared, as lines of text."""
     tally = outcome.tally
     lines = [
-        f"{outcome.storage}: {outcome.seconds:.0f} s, {tally.sent} requests, "
-        f"{tally.bytes_sent / _MEGABYTE:.0f} MB sent, "
-        f"{tally.bytes_compared / _MEGABYTE:.0f} MB compared, {outcome.callbacks} callbacks",
+        _first_line(outcome),
         f"  disturbances: {_counts(outcome.incidents.counts)}; {outcome.starts} starts",
         f"  acknowledged: {_counts(tally.acknowledged)}",
         f"  verified:     {_counts(tally.verified)}",
         *(f"  {each:<20} {_counts(counts)}" for each, counts in tally.by_operation().items()),
         f"  log lines:    {_counts(outcome.log_levels)}",
-        f"  memory, descriptors, threads: at start {_gauges(outcome.start)}, "
-        f"at the end {_gauges(outcome.end)}",
+        f"  memory, descriptors, threads at start: {_gauges(outcome.start)}",
+        f"  memory, descriptors, threads at the end: {_gauges(outcome.end)}",
     ]
     for each in outcome.growth:
         unit = _MEGABYTE if each.name == "memory" else 1
@@ -34,6 +32,15 @@ def summary(outcome: Outcome) -> str:
         lines.append(f"  {each.name} in the thirds of the calm time: {shown}")
     lines.append(f"  found: {_counts(outcome.findings.counts)}")
     return "\n".join(lines)
+
+
+def _first_line(outcome: Outcome) -> str:
+    tally = outcome.tally
+    return (
+        f"{outcome.storage}: {outcome.seconds:.0f} s, {tally.sent} requests, "
+        f"{tally.bytes_sent / _MEGABYTE:.0f} MB sent, "
+        f"{tally.bytes_compared / _MEGABYTE:.0f} MB compared, {outcome.callbacks} callbacks"
+    )
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -86,6 +93,7 @@ def _one_as_json(outcome: Outcome) -> dict[str, Any]:
         "log_levels": outcome.log_levels,
         "start": outcome.start and dataclasses.asdict(outcome.start),
         "end": outcome.end and dataclasses.asdict(outcome.end),
+        "samples": outcome.samples,
         "growth": [dataclasses.asdict(each) for each in outcome.growth],
         "findings": outcome.findings.counts,
         "texts": outcome.findings.texts,

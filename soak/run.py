@@ -29,15 +29,17 @@ from soak.scene import Scene
 from soak.server_process import ServerProcess
 from soak.storages import StorageUnderTest, storage
 from soak.tally import Tally
+from soak.warm_up import warm_up
 from soak.worker import work
 
 WORKERS = 8
 FUZZERS = 2
 ROOM_BYTES = {"memory": 25_000_000, "dir": 60_000_000, "s3": 40_000_000}
 """What each worker may have stored at a time, by storage."""
-STORM_SHARE = 0.4
-CALM_SHARE = 0.45
-"""Of the time of a run; the rest is for the verification at its end."""
+STORM_ENDS = 0.35
+CALM_ENDS = 0.8
+"""Shares of the time of a run; what is left is for the verification at its end."""
+MIN_CALM_SECONDS = 6.0
 SAMPLE_SECONDS = 0.25
 MEMORY_NOISE_BYTES = 6_000_000
 DESCRIPTORS_NOISE = 6
@@ -69,6 +71,8 @@ class Outcome:
     callbacks: int = 0
     start: Gauges | None = None
     end: Gauges | None = None
+    samples: list[tuple[float, int]] = field(default_factory=list)
+    """Of memory, in bytes, and of descriptors, in the calm time."""
     growth: list[Growth] = field(default_factory=list)
     log_levels: dict[str, int] = field(default_factory=dict)
 
@@ -95,6 +99,7 @@ async def run(name: str, plan: Plan) -> Outcome:
 async def _run_on(
     under_test: StorageUnderTest, server: ServerProcess, rng: random.Random, outcome: Outcome
 ) -> None:
+    started = time.monotonic()
     outcome.start = gauges.read(server.pid)
     plan = outcome.plan
     async with Proxy(server.address, rng, cuts=True) as cutting, Receiver(rng) as receiver:
@@ -112,10 +117,14 @@ async def _run_on(
         workers = [work(scene, number, receiver, room) for number in range(WORKERS)]
         workers += [fuzz(scene, number) for number in range(FUZZERS)]
         async with _running(workers, scene):
-            await _storm(scene, under_test, plan.seconds * STORM_SHARE)
-            samples = await _calm(scene, under_test, plan.seconds * CALM_SHARE)
+            await _storm(scene, under_test, plan.seconds * STORM_ENDS)
+            # From here on, so that the end of the run need not wait for the pause before a retry.
+            receiver.is_refusing = False
+            await warm_up(scene)
+            left = plan.seconds * CALM_ENDS - (time.monotonic() - started)
+            outcome.samples = await _calm(scene, under_test, max(left, MIN_CALM_SECONDS))
         outcome.callbacks = receiver.count
-    _judge_growth(samples, outcome)
+    _judge_growth(outcome)
     await asyncio.sleep(_REST_SECONDS)
     outcome.end = gauges.read(server.pid)
     status = await server.stop()
@@ -166,10 +175,10 @@ async def _calm(
     return samples
 
 
-def _judge_growth(samples: list[tuple[float, int]], outcome: Outcome) -> None:
-    if len(samples) < MIN_SAMPLES:
+def _judge_growth(outcome: Outcome) -> None:
+    if len(outcome.samples) < MIN_SAMPLES:
         return
-    memory, descriptors = zip(*samples, strict=True)
+    memory, descriptors = zip(*outcome.samples, strict=True)
     outcome.growth = [
         growth_of("memory", memory, MEMORY_NOISE_BYTES),
         growth_of("descriptors", descriptors, DESCRIPTORS_NOISE),

@@ -26,7 +26,7 @@ class ServerProcess:
 
     def __init__(self, location: str, env: Mapping[str, str], findings: Findings) -> None:
         self._arguments = ("--storage", location, "--task-seconds", "1")
-        self._env = {**os.environ, **env}
+        self._env = {**_own_environment(), **env}
         self._findings = findings
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -141,3 +141,8 @@ class ServerProcess:
         self.levels[level] += 1
         if level != "INFO":
             self.errors.append(line)
+
+
+def _own_environment() -> dict[str, str]:
+    """Return our environment without the user's configuration of AWS and of the server."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "FAKE_APIMART_"))}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -83,7 +82,7 @@ async def _s3(folder: Path, rng: random.Random) -> AsyncIterator[StorageUnderTes
         parts = urlsplit(store.store.endpoint)
         async with Proxy((str(parts.hostname), parts.port or 0), rng) as proxy:
             host, port = proxy.address
-            env = {**_without_aws(), **Store(f"http://{host}:{port}").env}
+            env = Store(f"http://{host}:{port}").env
             yield StorageUnderTest(
                 "s3",
                 f"s3://{_BUCKET}/run",
@@ -95,8 +94,3 @@ async def _s3(folder: Path, rng: random.Random) -> AsyncIterator[StorageUnderTes
             )
     finally:
         store.stop()
-
-
-def _without_aws() -> dict[str, str]:
-    """Return the variables of the user's own AWS configuration, emptied."""
-    return {name: "" for name in os.environ if name.startswith("AWS_")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -96,7 +97,7 @@ async def create_once(tenant: Tenant) -> None:
     number = next(tenant.scene.numbers)
     prompt = f"once {number} [fake: seconds=1]"
     body = json.dumps({"model": "gpt-image-2", "prompt": prompt}).encode()
-    record = IdempotentCreate(f"soak-{number}", body)
+    record = IdempotentCreate(f"soak-{number}", prompt, body)
     tenant.world.creates.append(record)
     tenant.world.doubtful_prompts.add(prompt)
     with client_of(tenant.scene, tenant.world.key) as other:
@@ -105,9 +106,11 @@ async def create_once(tenant: Tenant) -> None:
             *(each.ask("generations.create", request) for each in (tenant.client, other)),
             return_exceptions=True,
         )
+    if all(isinstance(answer, Answer) for answer in answers):
+        tenant.world.doubtful_prompts.discard(prompt)
     for answer in answers:
         if isinstance(answer, Answer):
-            check_replay(tenant, record, answer, prompt)
+            check_replay(tenant, record, answer)
         elif not isinstance(answer, NoAnswer):
             raise answer
 
@@ -116,14 +119,14 @@ def _idempotent(record: IdempotentCreate) -> Request:
     return json_request("POST", PATH, record.body, **{"Idempotency-Key": record.key})
 
 
-def check_replay(tenant: Tenant, record: IdempotentCreate, answer: Answer, prompt: str) -> None:
+def check_replay(tenant: Tenant, record: IdempotentCreate, answer: Answer) -> None:
     """Take note of an answer to an idempotent create: the first names the task, the rest it."""
     task_id = _task_id(answer)
     if not tenant.expect(answer.status == 200 and task_id != "", f"idempotent create: {answer}"):
         return
     if record.task_id is None:
         record.task_id = task_id
-        _note(tenant, Task(task_id, prompt, None, tenant.scene.server.incarnation))
+        _note(tenant, Task(task_id, record.prompt, None, tenant.scene.server.incarnation))
     text = f"{record.key} made {record.task_id}, and then {task_id}"
     tenant.expect(record.task_id == task_id, text, "lost")
 
@@ -134,12 +137,12 @@ async def replay(tenant: Tenant) -> None:
         return
     record = tenant.rng.choice(tenant.world.creates)
     if record.task_id is not None and tenant.rng.random() < 0.2:
-        other = IdempotentCreate(record.key, record.body.replace(b"once", b"twice"))
+        other = dataclasses.replace(record, body=record.body.replace(b"once", b"twice"))
         await tenant.ask("generations.create", _idempotent(other), 409)
         return
     was_known = record.task_id is not None
     answer = await tenant.client.ask("generations.create", _idempotent(record))
-    check_replay(tenant, record, answer, json.loads(record.body)["prompt"])
+    check_replay(tenant, record, answer)
     is_marked = answer.headers.get(REPLAYED) == "true"
     tenant.expect(is_marked or not was_known, f"{record.key}: not marked as replayed", "lost")
     tenant.scene.tally.verified["replays"] += 1

@@ -76,8 +76,7 @@ async def _await_callbacks(tenant: Tenant) -> None:
     deadline = time.monotonic() + CALLBACK_SECONDS
     due = [each for each in tenant.world.tasks.values() if _is_due(tenant, each)]
     for task in due:
-        while task.id not in tenant.receiver.received and time.monotonic() < deadline:
-            await asyncio.sleep(_PAUSE_SECONDS)
+        await tenant.receiver.wait_for(task.id, deadline - time.monotonic())
         said = tenant.receiver.received.get(task.id, ())
         if not _is_due(tenant, task):
             continue
