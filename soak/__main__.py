@@ -16,11 +16,13 @@ from pathlib import Path
 
 import uvloop
 
-from soak import report
-from soak.run import Outcome, Plan, run
+from soak.record import report
+from soak.record.outcome import Outcome, Plan
+from soak.run import run
 from soak.storages import NAMES
 
 ALL = "all"
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -35,13 +37,17 @@ def main() -> int:
         seed=arguments.seed or f"{random.SystemRandom().getrandbits(32):08x}",
         folder=arguments.folder,
         keeps_callbacks=arguments.keeps_callbacks,
+        ends_at_finding=arguments.fail_fast,
     )
     print(f"seed {plan.seed}", flush=True)
     # As Ctrl+C does: what was started is ended, and what was written removed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     outcomes = []
     for name in names:
-        outcomes.append(_run(name, plan))
+        try:
+            outcomes.append(_run(name, plan))
+        except KeyboardInterrupt:
+            return INTERRUPTED
         print(report.summary(outcomes[-1]), flush=True)
     print(f"\n{report.table(outcomes)}")
     if arguments.output:
@@ -61,6 +67,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", help="what all randomness comes from; printed at the start")
     parser.add_argument("--folder", type=Path, help="where the data lies while it runs")
     parser.add_argument("--output", type=Path, help="a file for the outcomes, as JSON")
+    parser.add_argument("--fail-fast", action="store_true", help="end at the first finding")
     parser.add_argument(
         "--keeps-callbacks",
         action="store_true",

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from soak.scene import Scene
+from soak.load.scene import Scene
 from soak.storages import StorageUnderTest
 
 FAILURES = frozenset({500, 503})

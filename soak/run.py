@@ -12,25 +12,21 @@ import random
 import tempfile
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from soak import gauges
 from soak.disturbances import disturb
-from soak.findings import Findings
-from soak.fuzzer import fuzz
-from soak.gauges import Gauges
-from soak.growth import MIN_SAMPLES, Growth, growth_of
-from soak.incidents import Incidents
+from soak.load.fuzzer import fuzz
+from soak.load.receiver import Receiver
+from soak.load.scene import Scene
+from soak.load.warm_up import warm_up
+from soak.load.worker import work
 from soak.proxy import Proxy
-from soak.receiver import Receiver
-from soak.scene import Scene
+from soak.record import gauges
+from soak.record.growth import MIN_SAMPLES, growth_of
+from soak.record.outcome import Outcome, Plan
 from soak.server_process import ServerProcess
 from soak.storages import StorageUnderTest, storage
-from soak.tally import Tally
-from soak.warm_up import warm_up
-from soak.worker import work
 
 WORKERS = 8
 FUZZERS = 2
@@ -47,36 +43,6 @@ _REST_SECONDS = 1.5
 _END_SECONDS = 180.0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is run: for how many seconds, from which seed, and below which folder."""
-
-    seconds: float
-    seed: str
-    folder: Path | None = None
-    keeps_callbacks: bool = False
-
-
-@dataclass
-class Outcome:
-    """What a run has seen. `start` and `end` are gauges of the server without load."""
-
-    storage: str
-    plan: Plan
-    findings: Findings = field(default_factory=Findings)
-    tally: Tally = field(default_factory=Tally)
-    incidents: Incidents = field(default_factory=Incidents)
-    seconds: float = 0.0
-    starts: int = 0
-    callbacks: int = 0
-    start: Gauges | None = None
-    end: Gauges | None = None
-    samples: list[tuple[float, int]] = field(default_factory=list)
-    """Of memory, in bytes, and of descriptors, in the calm time."""
-    growth: list[Growth] = field(default_factory=list)
-    log_levels: dict[str, int] = field(default_factory=dict)
-
-
 async def run(name: str, plan: Plan) -> Outcome:
     """Run on the storage called `name`."""
     started = time.monotonic()
@@ -87,13 +53,28 @@ async def run(name: str, plan: Plan) -> Outcome:
             server = ServerProcess(under_test.location, under_test.env, outcome.findings)
             try:
                 await server.start()
-                await _run_on(under_test, server, rng, outcome)
+                await _run_or_end(_run_on(under_test, server, rng, outcome), outcome)
             finally:
                 await server.end_quietly()
             outcome.starts = server.incarnation
             outcome.log_levels = dict(server.levels)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+async def _run_or_end(running: Coroutine[Any, Any, None], outcome: Outcome) -> None:
+    """Run to the end, or to the first finding where the plan says so."""
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(running)]
+    if outcome.plan.ends_at_finding:
+        tasks.append(asyncio.create_task(outcome.findings.made.wait()))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in tasks:
+            each.cancel()
+        run_, *_ = await asyncio.gather(*tasks, return_exceptions=True)
+    if isinstance(run_, Exception):
+        raise run_
 
 
 async def _run_on(
@@ -154,9 +135,12 @@ async def _running(workers: list[Coroutine[Any, Any, None]], scene: Scene) -> An
 async def _storm(scene: Scene, under_test: StorageUnderTest, seconds: float) -> None:
     is_over = asyncio.Event()
     disturbing = asyncio.create_task(disturb(scene, under_test, is_over))
-    await asyncio.wait([disturbing], timeout=seconds)
-    is_over.set()
-    await disturbing
+    try:
+        await asyncio.wait([disturbing], timeout=seconds)
+        is_over.set()
+        await disturbing
+    finally:
+        disturbing.cancel()
 
 
 async def _calm(

@@ -11,8 +11,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
-from soak.findings import Findings
 from soak.http_client import Address
+from soak.record.findings import Findings
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from soak.http_client import BrokenConnection, Connection
-from soak.scene import FIRST_SERVER_ERROR, NoAnswer, Scene, client_of
-from soak.tenant import json_request
+from soak.load.scene import FIRST_SERVER_ERROR, NoAnswer, Scene, client_of
+from soak.load.tenant import json_request
 from tests.harness import DATA
 
 KEYS = ("sk-goodkey", "sk-go-cases-valid-token")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 from soak.http_client import Request
-from soak.ledger import StoredFile
-from soak.picture import BOUNDARY, KINDS, MAX_BYTES, Picture, form
-from soak.scene import NoAnswer
-from soak.tenant import Tenant
+from soak.load.picture import BOUNDARY, KINDS, MAX_BYTES, Picture, form
+from soak.load.scene import NoAnswer
+from soak.load.tenant import Tenant
+from soak.record.ledger import StoredFile
 
 PATH = "/v1/uploads/images"
 FORM_TYPE = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -85,7 +85,8 @@ async def download_part(tenant: Tenant) -> None:
     file = tenant.rng.choice(tenant.world.files)
     content = file.picture.content()
     for headers, status, body in _conditional_cases(file, content, tenant.rng):
-        answer = await tenant.ask("files.get", Request("GET", file.path, headers=headers), status)
+        request = Request("GET", file.path, headers=headers)
+        answer = await tenant.ask("files.get", request, status, "lost")
         if answer is not None and body is not None:
             text = f"{file.path} with {headers}: {len(answer.body)} bytes are not its own"
             tenant.expect(answer.body == body, text, "lost")

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from soak.findings import KINDS
-from soak.run import Outcome
-from soak.tally import BROKEN
+from soak.record.findings import KINDS
+from soak.record.outcome import Outcome
+from soak.record.tally import BROKEN
 
 _MEGABYTE = 1_000_000
 

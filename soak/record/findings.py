@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from dataclasses import dataclass, field
@@ -27,10 +28,12 @@ class Findings:
     started: float = field(default_factory=time.monotonic)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     texts: list[str] = field(default_factory=list)
+    made: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, kind: str, text: str) -> None:
         """Note a finding."""
         self.counts[kind] += 1
+        self.made.set()
         if self.counts[kind] > _SHOWN_OF_A_KIND:
             return
         at = time.monotonic() - self.started

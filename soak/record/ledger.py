@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from soak.picture import Picture
+from soak.load.picture import Picture
 
 RANKS = {"submitted": 0, "pending": 1, "processing": 2, "completed": 3, "failed": 3}
 ENDED = RANKS["completed"]

@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 from soak.http_client import Answer, Request
-from soak.ledger import ENDED, IdempotentCreate, Task
-from soak.scene import NoAnswer, client_of
-from soak.tenant import Tenant, data_of, json_request
+from soak.load.scene import NoAnswer, client_of
+from soak.load.tenant import Tenant, data_of, json_request
+from soak.record.ledger import ENDED, IdempotentCreate, Task
 
 PATH = "/v1/images/generations"
 VERSION = {"X-APIMart-Response-Version": "2026-07-27"}

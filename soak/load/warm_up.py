@@ -10,10 +10,10 @@ import asyncio
 import json
 
 from soak.http_client import Request
-from soak.picture import MAX_BYTES, Picture, form
-from soak.scene import Client, NoAnswer, Scene, client_of
-from soak.tenant import json_request
-from soak.upload_actions import FORM_TYPE, PATH
+from soak.load.picture import MAX_BYTES, Picture, form
+from soak.load.scene import Client, NoAnswer, Scene, client_of
+from soak.load.tenant import json_request
+from soak.load.upload_actions import FORM_TYPE, PATH
 
 CLIENTS = 8
 _TASK = {"model": "gpt-image-2", "prompt": "warm [fake: seconds=0]", "n": 2}

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from soak.http_client import Answer, BrokenConnection, Connection, Request
-from soak.scene import NoAnswer, client_of
-from soak.tenant import Tenant, json_request
-from soak.upload_actions import download_part
+from soak.load.scene import NoAnswer, client_of
+from soak.load.tenant import Tenant, json_request
+from soak.load.upload_actions import download_part
 
 WAIT_SECONDS = 5
 CLOCK_TOLERANCE_SECONDS = 2.0

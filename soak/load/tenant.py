@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from soak.http_client import Answer, Request
-from soak.ledger import World
-from soak.receiver import Receiver
-from soak.scene import Client, NoAnswer, Scene, client_of
+from soak.load.receiver import Receiver
+from soak.load.scene import Client, NoAnswer, Scene, client_of
+from soak.record.ledger import World
 
 JSON_TYPE = {"Content-Type": "application/json"}
 
@@ -31,14 +31,16 @@ class Tenant:
             self.scene.findings.add(kind, f"{what} (world {self.world.key})")
         return is_as_expected
 
-    async def ask(self, operation: str, request: Request, status: int = 200) -> Answer | None:
+    async def ask(
+        self, operation: str, request: Request, status: int = 200, kind: str = "wrong"
+    ) -> Answer | None:
         """Ask directly; return the answer if it has the status, and note a finding if not.
 
         Raises NoAnswer.
         """
         answer = await self.client.ask(operation, request, frozenset({status}))
         text = f"{operation} {request.path}: {answer.status} {answer.body[:200]!r}, not {status}"
-        return answer if self.expect(answer.status == status, text) else None
+        return answer if self.expect(answer.status == status, text, kind) else None
 
     async def ask_perhaps_cut(self, operation: str, request: Request) -> Answer:
         """Ask directly, or now and then through the cutting proxy. Raises NoAnswer.

@@ -6,12 +6,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from soak import control_actions, task_actions, upload_actions
-from soak.ledger import World
-from soak.receiver import Receiver
-from soak.scene import NoAnswer, Scene, client_of
-from soak.tenant import Tenant
-from soak.verification import finish_tasks, verify, verify_expiry, verify_lists, verify_reset
+from soak.load import control_actions, task_actions, upload_actions
+from soak.load.receiver import Receiver
+from soak.load.scene import NoAnswer, Scene, client_of
+from soak.load.tenant import Tenant
+from soak.load.verification import finish_tasks, verify, verify_expiry, verify_lists, verify_reset
+from soak.record.ledger import World
 
 Action = Callable[[Tenant], Awaitable[None]]
 

@@ -6,11 +6,11 @@ import asyncio
 import json
 import time
 
-from soak.control_actions import check_balance, check_clock, check_settings
 from soak.http_client import Request
-from soak.ledger import ENDED, StoredFile, Task
-from soak.task_actions import check_task, unfinished
-from soak.tenant import Tenant, json_request
+from soak.load.control_actions import check_balance, check_clock, check_settings
+from soak.load.task_actions import check_task, unfinished
+from soak.load.tenant import Tenant, json_request
+from soak.record.ledger import ENDED, StoredFile, Task
 
 CALLBACK_SECONDS = 25.0
 """How long a callback may take behind its task's end: the pause before a retry, and a busy time."""

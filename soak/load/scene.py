@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from soak.findings import Findings
 from soak.http_client import Address, Answer, BrokenConnection, Connection, Request
-from soak.incidents import Incidents
-from soak.ledger import World
 from soak.proxy import Proxy
+from soak.record.findings import Findings
+from soak.record.incidents import Incidents
+from soak.record.ledger import World
+from soak.record.tally import BROKEN, Tally
 from soak.server_process import ServerProcess
-from soak.tally import BROKEN, Tally
 
 HANG_SECONDS = 60.0
 PERSISTENCE_SECONDS = 90.0
