@@ -105,11 +105,16 @@ class Connection:
         received = bytearray()
         try:
             self._writer.write(sent)
-            while chunk := await asyncio.wait_for(self._reader.read(CHUNK_BYTES), idle_seconds):
+            while chunk := await self._read_within(idle_seconds):
                 received += chunk
         except (OSError, TimeoutError):
             pass
         return bytes(received)
+
+    async def _read_within(self, seconds: float) -> bytes:
+        # Not wait_for, which may swallow a cancellation before Python 3.12.
+        async with asyncio.timeout(seconds):
+            return await self._reader.read(CHUNK_BYTES)
 
     async def _send(self, request: Request) -> None:
         with contextlib.suppress(OSError):

@@ -124,6 +124,7 @@ async def _running(workers: list[Coroutine[Any, Any, None]], scene: Scene) -> An
         if late:
             scene.findings.add("hang", f"{len(late)} workers do not come to an end")
     finally:
+        scene.ending.set()
         for each in tasks:
             each.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -137,10 +138,11 @@ async def _storm(scene: Scene, under_test: StorageUnderTest, seconds: float) -> 
     disturbing = asyncio.create_task(disturb(scene, under_test, is_over))
     try:
         await asyncio.wait([disturbing], timeout=seconds)
-        is_over.set()
-        await disturbing
     finally:
-        disturbing.cancel()
+        # To its end, also where the run ends early: it may be about to start a process.
+        is_over.set()
+        await asyncio.wait([disturbing])
+    disturbing.result()
 
 
 async def _calm(

@@ -61,7 +61,8 @@ class ServerProcess:
         self._is_expected_to_end = False
         self._reading = asyncio.create_task(self._read_log(self._process))
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
+        async with asyncio.timeout(START_SECONDS):
+            line = await self._process.stdout.readline()
         if b"listening on " not in line:
             raise RuntimeError(f"the server did not start: {list(self.errors)}")
         self.port = int(line.split(b"listening on ")[1].split(b" ")[0].rpartition(b":")[2])
@@ -102,11 +103,12 @@ class ServerProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(sig)
         try:
-            await asyncio.wait_for(self._process.wait(), 2 * STOP_SECONDS)
+            async with asyncio.timeout(2 * STOP_SECONDS):
+                await self._process.wait()
         except TimeoutError:
             self._process.kill()
         status = await self._process.wait()
-        await self._reading
+        await asyncio.wait([self._reading])
         return status
 
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:

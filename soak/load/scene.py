@@ -104,7 +104,8 @@ class Client:
     async def _ask(
         self, operation: str, requests: Sequence[Request], expected: frozenset[int]
     ) -> list[Answer]:
-        await asyncio.wait_for(self._scene.server.up.wait(), HANG_SECONDS)
+        async with asyncio.timeout(HANG_SECONDS):
+            await self._scene.server.up.wait()
         start = time.monotonic()
         try:
             async with asyncio.timeout(HANG_SECONDS):
