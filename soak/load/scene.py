@@ -104,8 +104,7 @@ class Client:
     async def _ask(
         self, operation: str, requests: Sequence[Request], expected: frozenset[int]
     ) -> list[Answer]:
-        async with asyncio.timeout(HANG_SECONDS):
-            await self._scene.server.up.wait()
+        await self._wait_for_server()
         start = time.monotonic()
         try:
             async with asyncio.timeout(HANG_SECONDS):
@@ -124,6 +123,14 @@ class Client:
             if answer.status >= FIRST_SERVER_ERROR and answer.status not in expected:
                 self._judge_status(operation, answer, start)
         return answers
+
+    async def _wait_for_server(self) -> None:
+        try:
+            async with asyncio.timeout(HANG_SECONDS):
+                await self._scene.server.up.wait()
+        except TimeoutError:
+            self._scene.findings.add("hang", f"no server for {HANG_SECONDS:g} s")
+            raise NoAnswer(None, may_be_done=False) from None
 
     async def _exchange(self, requests: Sequence[Request]) -> list[Answer]:
         requests = [self._authorized(each) for each in requests]
