@@ -59,7 +59,7 @@ async def _stall(scene: Scene, storage: StorageUnderTest) -> None:
 
 
 async def _fill_disk(scene: Scene, storage: StorageUnderTest) -> None:
-    filling = _full(storage.disk) if storage.disk else _limited(scene.server.pid)
+    filling = _full(storage.disk) if storage.disk else limited(scene.server.pid)
     with scene.incidents.during("full disk", FAILURES), filling:
         await _last(scene)
 
@@ -89,7 +89,7 @@ def _write(descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def _limited(pid: int) -> Iterator[None]:
+def limited(pid: int) -> Iterator[None]:
     """Let a process write nothing to files: what a user without mounts can do."""
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))

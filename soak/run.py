@@ -57,7 +57,7 @@ async def run(name: str, plan: Plan) -> Outcome:
             finally:
                 await server.end_quietly()
             outcome.starts = server.incarnation
-            outcome.log_levels = dict(server.levels)
+            outcome.log_levels = dict(server.log.levels)
     outcome.seconds = time.monotonic() - started
     return outcome
 

@@ -8,17 +8,16 @@ import os
 import signal
 import sys
 import time
-from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
 from soak.http_client import Address
 from soak.record.findings import Findings
+from soak.server_log import ServerLog
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 """The server promises 8; the rest is for a busy machine."""
 _LINE_LIMIT = 1 << 20
-_TRACEBACK_LINES = 40
 
 
 class ServerProcess:
@@ -34,8 +33,7 @@ class ServerProcess:
         self.port = 0
         self.incarnation = 0
         self.up = asyncio.Event()
-        self.levels: Counter[str] = Counter()
-        self.errors: deque[str] = deque(maxlen=20)
+        self.log = ServerLog(findings)
 
     @property
     def pid(self) -> int:
@@ -64,7 +62,7 @@ class ServerProcess:
         async with asyncio.timeout(START_SECONDS):
             line = await self._process.stdout.readline()
         if b"listening on " not in line:
-            raise RuntimeError(f"the server did not start: {list(self.errors)}")
+            raise RuntimeError(f"the server did not start: {list(self.log.errors)}")
         self.port = int(line.split(b"listening on ")[1].split(b" ")[0].rpartition(b":")[2])
         self.incarnation += 1
         self.up.set()
@@ -112,37 +110,16 @@ class ServerProcess:
         return status
 
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:
-        """Read standard error to its end; note tracebacks and lines of errors."""
+        """Read standard error to its end; note an end that nobody asked for."""
         assert process.stderr is not None
-        traceback: list[str] = []
-        async for raw in process.stderr:
-            line = raw.decode("utf-8", "replace").rstrip()
-            if traceback and line.startswith((" ", "\t", "Traceback")):
-                traceback.append(line)
-            elif traceback:
-                self._end_traceback([*traceback, line])
-                traceback = []
-            elif line.startswith(("Traceback", "Exception ", "Fatal ")):
-                traceback = [line]
-            else:
-                self._note(line)
-        if traceback:
-            self._end_traceback(traceback)
+        async for line in process.stderr:
+            self.log.take(line.decode("utf-8", "replace").rstrip())
+        self.log.end()
         await process.wait()
         if not self._is_expected_to_end:
             self.up.clear()
-            self._findings.add("exit", f"by itself, with {process.returncode}: {self.errors}")
-
-    def _end_traceback(self, lines: list[str]) -> None:
-        shown = [line.strip() for line in lines[-_TRACEBACK_LINES:]]
-        self._findings.add("traceback", " | ".join([*reversed(shown)]))
-
-    def _note(self, line: str) -> None:
-        parts = line.split(" ", 3)
-        level = parts[2] if len(parts) > 2 else ""
-        self.levels[level] += 1
-        if level != "INFO":
-            self.errors.append(line)
+            text = f"by itself, with {process.returncode}: {list(self.log.errors)}"
+            self._findings.add("exit", text)
 
 
 def _own_environment() -> dict[str, str]:

@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from soak.disturbances import limited
 from soak.load.fuzzer import mutated, recorded_requests
 from soak.load.picture import KINDS, Picture
+from soak.record import gauges
+from soak.record.findings import Findings
 from soak.record.growth import growth_of
 from soak.record.incidents import AFTERMATH_SECONDS, Incidents
 from soak.record.ledger import StoredFile, Task, World
+from soak.server_log import ServerLog
 from tests.harness import DEADLINE_SECONDS, wait_until
 
 RUN_SECONDS = 60
@@ -119,15 +123,25 @@ def test_task_that_moves_ahead_is_well() -> None:
 
 def test_settings_are_those_acknowledged_last() -> None:
     world = _world()
-    world.change_settings({"balance": 5.0}, is_acknowledged=True)
+    world.change_settings({"balance": 5.0})
     assert world.see_settings({"balance": 5.0})
     assert not world.see_settings({})
 
 
 def test_settings_in_doubt_are_the_old_or_the_new_until_they_are_read() -> None:
     world = _world()
-    world.change_settings({"balance": 5.0}, is_acknowledged=False)
+    world.doubt_settings({"balance": 5.0})
     assert world.see_settings({})
+    assert not world.see_settings({"balance": 5.0})
+
+
+def test_doubt_of_the_store_lasts_until_the_next_change() -> None:
+    world = _world()
+    world.doubt_settings({"balance": 5.0}, of_store=True)
+    assert world.see_settings({})
+    assert world.see_settings({"balance": 5.0})
+    world.change_settings({"balance": 6.0})
+    assert world.see_settings({"balance": 6.0})
     assert not world.see_settings({"balance": 5.0})
 
 
@@ -178,6 +192,71 @@ def test_fuzzer_keeps_the_keys_of_recorded_requests() -> None:
     for request in keyed:
         line = request[request.index(b"Authorization") :].split(b"\n")[0]
         assert all(line in mutated(request, rng) for _ in range(20))
+
+
+@pytest.mark.parametrize(
+    ("lines", "tracebacks"),
+    [
+        (['2026-11-26 16:56:44,632 INFO 127.0.0.1:1 - "GET / HTTP/1.1" 404'], 0),
+        (["2026-11-26 16:56:44,632 ERROR the store is away"], 0),
+        (["Traceback (most recent call last):", "  File x", "ValueError: y"], 1),
+        (["Traceback (most recent call last):", "  File x"], 1),
+        (["Traceback (most recent call last):", "  x", "A: y", "", "Traceback (most recent"], 1),
+        (["2026-11-26 16:56:44,632 ERROR x\\nTraceback (most recent call last):\\n File"], 1),
+        (["Exception ignored in: <function f>", "OSError: z"], 1),
+    ],
+)
+def test_tracebacks_on_standard_error_are_counted(lines: list[str], tracebacks: int) -> None:
+    findings = Findings()
+    log = ServerLog(findings)
+    for line in lines:
+        log.take(line)
+    log.end()
+    assert findings.counts["traceback"] == tracebacks
+    assert findings.total == tracebacks
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(sys.platform != "linux", reason="the soak reads /proc")
+def test_gauges_count_a_process_and_its_children() -> None:
+    code = "import subprocess,sys; subprocess.run(['sleep', '60'])"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            wait_until(lambda: (read := gauges.read(process.pid)) and read.threads == 2, "a child")
+            read = gauges.read(process.pid)
+        finally:
+            subprocess.run(["pkill", "-P", str(process.pid)], check=True)
+            process.kill()
+    assert read is not None
+    assert read.memory > 1_000_000
+    assert read.descriptors >= 6
+    assert gauges.read(process.pid) is None
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's")
+def test_limited_process_writes_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for line in sys.stdin:\n"
+        "  try: open(sys.argv[1], 'ab', 0).write(b'x'); print('written', flush=True)\n"
+        "  except OSError: print('refused', flush=True)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "file")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def write() -> str:
+            print(file=process.stdin, flush=True)
+            return str(process.stdout and process.stdout.readline()).strip()
+
+        before = write()
+        with limited(process.pid):
+            during = write()
+        assert [before, during, write()] == ["written", "refused", "written"]
+        process.stdin.close()
 
 
 @pytest.fixture

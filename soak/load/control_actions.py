@@ -29,10 +29,10 @@ async def change_settings(tenant: Tenant) -> None:
         answer = await tenant.ask("control.world", json_request("PATCH", "/_fake/world", body))
     except NoAnswer as unknown:
         if unknown.may_be_done:
-            tenant.world.change_settings(change, is_acknowledged=False)
+            tenant.world.doubt_settings(change, of_store=unknown.status is not None)
         return
     if answer is not None:
-        tenant.world.change_settings(change, is_acknowledged=True)
+        tenant.world.change_settings(change)
         tenant.scene.tally.acknowledged["settings"] += 1
 
 
@@ -54,7 +54,7 @@ async def advance_clock(tenant: Tenant) -> None:
         answer = await tenant.ask("control.clock", json_request("POST", "/_fake/clock", body))
     except NoAnswer as unknown:
         if unknown.may_be_done:
-            tenant.world.doubt_advance(seconds)
+            tenant.world.doubt_advance(seconds, of_store=unknown.status is not None)
         return
     if answer is not None:
         tenant.world.advance_clock(seconds)

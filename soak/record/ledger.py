@@ -14,6 +14,7 @@ from typing import Any
 from soak.load.picture import Picture
 
 RANKS = {"submitted": 0, "pending": 1, "processing": 2, "completed": 3, "failed": 3}
+SETTINGS, CLOCK = "settings", "clock"
 ENDED = RANKS["completed"]
 
 
@@ -81,7 +82,8 @@ class IdempotentCreate:
 class World:
     """What is known of the world of one API key.
 
-    Of settings and clock all states are kept that are possible; a read leaves one.
+    Of settings and clock all states are kept that are possible. A read leaves one, but not where the
+    doubt is the store's: it may have what the server was not told of, until the next change.
     """
 
     key: str
@@ -93,36 +95,47 @@ class World:
     settings: list[dict[str, float]] = field(default_factory=lambda: [{}])
     clocks_ahead: list[float] = field(default_factory=lambda: [0.0])
     """By how many seconds its clock may be ahead of the real time."""
+    doubts_of_store: set[str] = field(default_factory=set)
+    """Which of the two the store may have in another state than the server."""
 
     @property
     def stored_bytes(self) -> int:
         """The bytes of all acknowledged uploads."""
         return sum(each.picture.size for each in self.files)
 
-    def change_settings(self, change: dict[str, float], *, is_acknowledged: bool) -> None:
-        """Note a change of settings that was acknowledged, or one that is in doubt."""
-        changed = [{**each, **change} for each in self.settings]
-        self.settings = changed if is_acknowledged else self.settings + changed
+    def change_settings(self, change: Mapping[str, float]) -> None:
+        """Note a change of settings that was acknowledged."""
+        self.settings = [{**each, **change} for each in self.settings]
+        self.doubts_of_store.discard(SETTINGS)
+
+    def doubt_settings(self, change: Mapping[str, float], *, of_store: bool = False) -> None:
+        """Note that settings may have been changed."""
+        self.settings += [{**each, **change} for each in self.settings]
+        self.doubts_of_store |= {SETTINGS} if of_store else set()
 
     def see_settings(self, seen: Mapping[str, float]) -> bool:
-        """Return whether these settings are possible; from now on only they are."""
+        """Return whether these settings are possible, and note them."""
         is_possible = dict(seen) in self.settings
-        self.settings = [dict(seen)]
+        if not is_possible or SETTINGS not in self.doubts_of_store:
+            self.settings = [dict(seen)]
         return is_possible
 
     def advance_clock(self, seconds: float) -> None:
         """Note that the clock was advanced."""
         self.clocks_ahead = [each + seconds for each in self.clocks_ahead]
+        self.doubts_of_store.discard(CLOCK)
 
-    def doubt_advance(self, seconds: float) -> None:
+    def doubt_advance(self, seconds: float, *, of_store: bool = False) -> None:
         """Note that the clock may have been advanced."""
         self.clocks_ahead += [each + seconds for each in self.clocks_ahead]
+        self.doubts_of_store |= {CLOCK} if of_store else set()
 
     def see_clock(self, now: float, tolerance: float) -> bool:
-        """Return whether the clock may show this; from now on it is as seen. All in seconds."""
+        """Return whether the clock may show this, and note it. All in seconds."""
         ahead = now - time.time()
         is_possible = any(abs(each - ahead) <= tolerance for each in self.clocks_ahead)
-        self.clocks_ahead = [ahead]
+        if not is_possible or CLOCK not in self.doubts_of_store:
+            self.clocks_ahead = [ahead]
         return is_possible
 
     def problems_of_names(self, listed: list[str]) -> list[tuple[str, str]]:
