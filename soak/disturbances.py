@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import resource
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -91,6 +90,9 @@ def _write(descriptor: int) -> None:
 @contextlib.contextmanager
 def limited(pid: int) -> Iterator[None]:
     """Let a process write nothing to files: what a user without mounts can do."""
+    # Here, since Windows does not have it, and tests import this module everywhere.
+    import resource
+
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -220,13 +222,13 @@ def test_tracebacks_on_standard_error_are_counted(lines: list[str], tracebacks: 
 @pytest.mark.skipif(sys.platform != "linux", reason="the soak reads /proc")
 def test_gauges_count_a_process_and_its_children() -> None:
     code = "import subprocess,sys; subprocess.run(['sleep', '60'])"
-    with subprocess.Popen([sys.executable, "-c", code]) as process:
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, start_new_session=True) as process:
         try:
             wait_until(lambda: (read := gauges.read(process.pid)) and read.threads == 2, "a child")
             read = gauges.read(process.pid)
         finally:
-            subprocess.run(["pkill", "-P", str(process.pid)], check=True)
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
     assert read is not None
     assert read.memory > 1_000_000
     assert read.descriptors >= 6

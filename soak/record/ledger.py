@@ -82,8 +82,8 @@ class IdempotentCreate:
 class World:
     """What is known of the world of one API key.
 
-    Of settings and clock all states are kept that are possible. A read leaves one, but not where the
-    doubt is the store's: it may have what the server was not told of, until the next change.
+    Of settings and clock all states are kept that are possible. A read leaves one, but not where
+    the doubt is the store's: it may have what the server was not told of, until the next change.
     """
 
     key: str
