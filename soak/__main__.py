@@ -41,6 +41,8 @@ def main() -> int:
     )
     print(f"seed {plan.seed}", flush=True)
     # As Ctrl+C does: what was started is ended, and what was written removed.
+    # A shell lets what it starts in the background ignore Ctrl+C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     outcomes = []
     for name in names:
