@@ -16,7 +16,7 @@ from soak.storages import StorageUnderTest
 FAILURES = frozenset({500, 503})
 """What an operation may answer while the storage fails."""
 STOPPING = frozenset({503})
-_PAUSE_SECONDS = (0.5, 3.0)
+_PAUSE_SECONDS = (0.3, 2.0)
 _LASTS_SECONDS = (0.3, 2.5)
 _FILLER_BYTES = 1 << 20
 
@@ -26,7 +26,10 @@ Disturbance = Callable[[Scene, StorageUnderTest], Awaitable[None]]
 async def disturb(scene: Scene, storage: StorageUnderTest, until: asyncio.Event) -> None:
     """Disturb the server in one way after another, at random, until the event."""
     possible = [each for each, is_possible in _POSSIBLE.items() if is_possible(storage)]
-    order: list[Disturbance] = []
+    order = scene.rng.sample(possible, len(possible))
+    if _kill in order:
+        # First, for runs so short that not all have their turn.
+        order.append(order.pop(order.index(_kill)))
     while not until.is_set():
         # Each once before any comes again: a short run sees them all.
         order = order or scene.rng.sample(possible, len(possible))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import tempfile
 import time
@@ -38,6 +39,9 @@ CALM_ENDS = 0.8
 MIN_CALM_SECONDS = 6.0
 SAMPLE_SECONDS = 0.25
 MEMORY_NOISE_BYTES = 6_000_000
+HELD_NOISE_BYTES = 150_000_000
+"""On `memory://`, by the root of the seconds of a third: uploads that come and go leave holes."""
+MAX_HELD_NOISE_BYTES = 60_000_000
 DESCRIPTORS_NOISE = 6
 _REST_SECONDS = 1.5
 _END_SECONDS = 180.0
@@ -166,9 +170,17 @@ def _judge_growth(outcome: Outcome) -> None:
         return
     memory, descriptors = zip(*outcome.samples, strict=True)
     outcome.growth = [
-        growth_of("memory", memory, MEMORY_NOISE_BYTES),
+        growth_of("memory", memory, _memory_noise(outcome)),
         growth_of("descriptors", descriptors, DESCRIPTORS_NOISE),
     ]
     for each in outcome.growth:
         if each.is_too_much:
             outcome.findings.add("growth", f"{each.name}: medians of thirds {each.thirds}")
+
+
+def _memory_noise(outcome: Outcome) -> float:
+    """Return by how much the median of a third of the samples moves without growth, in bytes."""
+    if outcome.storage != "memory":
+        return MEMORY_NOISE_BYTES
+    seconds = len(outcome.samples) * SAMPLE_SECONDS / 3
+    return min(MAX_HELD_NOISE_BYTES, HELD_NOISE_BYTES / math.sqrt(seconds))
