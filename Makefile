@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+MINUTES ?= 2
 # Most tests wait for something: on two cores, five workers take 15 % less time than three.
 WORKERS ?= 5
 # No test needs schemathesis's plugin, which takes most of a second to import, in each worker.
@@ -28,8 +29,8 @@ TOOL = $(UV) tool run --quiet
 # Licences that ask no more of who passes the package on than to name them.
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
 
-.PHONY: run test test-fast test-lowest test-latest coverage check format docs bench wheel-test \
-  docker-test openapi-test fuzz audit licences sbom constraints clean
+.PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
+  wheel-test docker-test openapi-test fuzz audit licences sbom constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -66,6 +67,7 @@ check: $(VENV)/installed-dev
 	PYTHONPATH=server:storage $(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/mypy -p benchmarks
+	$(BIN)/mypy -p soak
 	$(BIN)/mypy examples/pytest
 	$(BIN)/mypy tools
 
@@ -102,6 +104,10 @@ licences: $(PLAIN)/installed
 sbom: $(PLAIN)/installed
 	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py environment $(PLAIN)/bin/python \
 	  --pyproject pyproject.toml --output-reproducible --output-file sbom.json
+
+# Load, kills, full disks and odd requests for so long, on each storage, and what came of it.
+soak: $(VENV)/installed-dev
+	$(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
 
 # The wheel, in an environment that has nothing else, serves an upload.
 wheel-test: $(VENV)/installed-dev

@@ -111,6 +111,11 @@ class StoreProcess:
             return httpx.get(self.store.endpoint + self._path).status_code == httpx.codes.OK
         return False
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         assert self._process is not None
         self._process.kill()
