@@ -36,7 +36,6 @@ def main() -> int:
         seconds=arguments.minutes * 60 / len(names),
         seed=arguments.seed or f"{random.SystemRandom().getrandbits(32):08x}",
         folder=arguments.folder,
-        keeps_callbacks=arguments.keeps_callbacks,
         ends_at_finding=arguments.fail_fast,
     )
     print(f"seed {plan.seed}", flush=True)
@@ -70,11 +69,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where the data lies while it runs")
     parser.add_argument("--output", type=Path, help="a file for the outcomes, as JSON")
     parser.add_argument("--fail-fast", action="store_true", help="end at the first finding")
-    parser.add_argument(
-        "--keeps-callbacks",
-        action="store_true",
-        help="expect callbacks also where the server was ended before they came",
-    )
     return parser.parse_args()
 
 

@@ -96,7 +96,6 @@ async def _run_on(
             tally=outcome.tally,
             rng=rng,
             seed=f"{plan.seed}-{under_test.name}",
-            keeps_callbacks=plan.keeps_callbacks and under_test.keeps_at_restart,
         )
         room = ROOM_BYTES[under_test.name]
         workers = [work(scene, number, receiver, room) for number in range(WORKERS)]

@@ -35,7 +35,7 @@ COMPLETED: dict[str, object] = {
 
 
 def _world() -> World:
-    task = Task("t", "a cat", None, created_with=1)
+    task = Task("t", "a cat", None)
     return World("key", files=[StoredFile(PICTURE, "/f/image/x", 1)], tasks={"t": task})
 
 
@@ -105,14 +105,14 @@ def test_list_of_tasks_is_what_was_acknowledged(listed: list[str], kinds: list[s
     ],
 )
 def test_task_that_goes_back_or_changes_is_noticed(polls: list[dict[str, object]]) -> None:
-    task = Task("t", "a cat", None, created_with=1)
+    task = Task("t", "a cat", None)
     *before, last = polls
     assert all(task.advance(each) is None for each in before)
     assert task.advance(last) is not None
 
 
 def test_task_that_moves_ahead_is_well() -> None:
-    task = Task("t", "a cat", None, created_with=1)
+    task = Task("t", "a cat", None)
     polls: list[dict[str, object]] = [
         {"id": "t", "status": "pending"},
         {"id": "t", "status": "processing"},

@@ -48,8 +48,6 @@ class Scene:
     tally: Tally
     rng: random.Random
     seed: str
-    keeps_callbacks: bool
-    """Whether callbacks that wait survive an end of the server."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     worlds: dict[str, World] = field(default_factory=dict)
     """The worlds that are lived in, by key."""

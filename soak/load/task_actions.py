@@ -39,7 +39,7 @@ async def create(tenant: Tenant) -> None:
     task_id = _task_id(answer)
     status = 202 if headers else 200
     if tenant.expect(answer.status == status and task_id != "", f"create: {answer}"):
-        _note(tenant, Task(task_id, prompt, failure, tenant.scene.server.incarnation, webhook))
+        _note(tenant, Task(task_id, prompt, failure, webhook))
 
 
 def _body(tenant: Tenant) -> tuple[bytes, str, str | None, str | None]:
@@ -126,7 +126,7 @@ def check_replay(tenant: Tenant, record: IdempotentCreate, answer: Answer) -> No
         return
     if record.task_id is None:
         record.task_id = task_id
-        _note(tenant, Task(task_id, record.prompt, None, tenant.scene.server.incarnation))
+        _note(tenant, Task(task_id, record.prompt, None))
     text = f"{record.key} made {record.task_id}, and then {task_id}"
     tenant.expect(record.task_id == task_id, text, "lost")
 

@@ -10,7 +10,7 @@ from soak.http_client import Request
 from soak.load.control_actions import check_balance, check_clock, check_settings
 from soak.load.task_actions import check_task, unfinished
 from soak.load.tenant import Tenant, json_request
-from soak.record.ledger import ENDED, StoredFile, Task
+from soak.record.ledger import ENDED, StoredFile
 
 CALLBACK_SECONDS = 25.0
 """How long a callback may take behind its task's end: the pause before a retry, and a busy time."""
@@ -74,22 +74,15 @@ async def finish_tasks(tenant: Tenant) -> None:
 
 async def _await_callbacks(tenant: Tenant) -> None:
     deadline = time.monotonic() + CALLBACK_SECONDS
-    due = [each for each in tenant.world.tasks.values() if _is_due(tenant, each)]
+    ended = [each for each in tenant.world.tasks.values() if each.rank == ENDED]
+    due = [each for each in ended if each.webhook is not None]
     for task in due:
         await tenant.receiver.wait_for(task.id, deadline - time.monotonic())
         said = tenant.receiver.received.get(task.id, ())
-        if not _is_due(tenant, task):
-            continue
         if tenant.expect(bool(said), f"no callback of task {task.id}", "lost"):
             is_same = all(each == dict(task.final or {}) for each in said)
             tenant.expect(is_same, f"a callback says {said}, the task {task.final}")
             tenant.scene.tally.verified["callbacks"] += 1
-
-
-def _is_due(tenant: Tenant, task: Task) -> bool:
-    """Return whether a callback must come: not where it was pending at an end of the server."""
-    is_kept = tenant.scene.keeps_callbacks or (task.created_with == tenant.scene.server.incarnation)
-    return task.webhook is not None and task.rank == ENDED and is_kept
 
 
 async def verify_expiry(tenant: Tenant) -> None:

@@ -35,8 +35,6 @@ class Task:
     id: str
     prompt: str
     failure: str | None
-    created_with: int
-    """The incarnation of the server that acknowledged it."""
     webhook: str | None = None
     rank: int = 0
     final: Mapping[str, Any] | None = None

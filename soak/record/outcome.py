@@ -19,8 +19,6 @@ class Plan:
     seconds: float
     seed: str
     folder: Path | None = None
-    keeps_callbacks: bool = False
-    """Whether callbacks are expected that the server was ended before."""
     ends_at_finding: bool = False
 
 
