@@ -8,6 +8,8 @@ import struct
 import zlib
 from typing import Any
 
+from fake_apimart.images.decoding import TooManyPixels, decode
+from fake_apimart.images.picture_file import BrokenPicture, Size
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -16,6 +18,28 @@ from tests.harness import DATA
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, TRUE_COLOUR, PALETTE, GREY_ALPHA, TRUE_COLOUR_ALPHA = 0, 2, 3, 4, 6
 SIDE = 8
+
+
+def upright_size(content: bytes) -> Size:
+    """Decode a picture, and return its size as EXIF says to turn it."""
+    return decode(content).size
+
+
+def thumbnail(content: bytes, side: int) -> Image.Image:
+    """Decode a picture to a thumbnail in a square of `side` pixels."""
+    decoded = decode(content, side)
+    return Image.frombytes("RGB", decoded.size, decoded.pixels)
+
+
+def decodes(content: bytes) -> bool:
+    """Return whether a picture decodes, or is too large for that."""
+    try:
+        decode(content)
+    except BrokenPicture:
+        return False
+    except TooManyPixels:
+        pass
+    return True
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.shortage import Shortage
 from fake_apimart.contract import errors, response_version
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import KEY, Operation
@@ -102,6 +103,9 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         response = _raw(instead)
     except StorageError as error:
         logger.error("the storage failed: %s", error)
+        response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
+    except Shortage as error:
+        logger.error("not done: %s", error)
         response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
     except ClientDisconnect:
         running.worlds.record(exchange.world, exchange.entry, error="the client went away")

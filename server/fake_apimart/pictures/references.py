@@ -11,8 +11,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fake_apimart_storage import DamagedObject, InvalidKey, ObjectNotFound, Storage, StoredObject
 
@@ -21,13 +20,18 @@ from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.go.url import URLError
-from fake_apimart.images.decoding import MAX_PIXELS, TooManyPixels, upright_size
+from fake_apimart.image_workers.decoders import Decoders
+from fake_apimart.images.decoding import TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Size
+from fake_apimart.images.pillow import MAX_PIXELS
 from fake_apimart.pictures.own_urls import OwnUrls, parse_http_url
 from fake_apimart.worlds.registry import Worlds
 
-MAX_CONCURRENT_CHECKS = 4
-"""How many references all requests together read and decode at the same time."""
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_CONCURRENT_READS = 4
+"""How many references all requests together hold in memory at the same time, to decode them."""
 CACHE_BYTES = 8 * 1024 * 1024
 """How much memory the cached checks of files may take."""
 MAX_URL_CHARACTERS = 8192
@@ -87,22 +91,22 @@ class _Check(NamedTuple):
 
 
 class ReferenceReader:
-    """Reads references from the storage and decodes them in worker threads.
+    """Reads references from the storage and has them decoded.
 
     Files are immutable, so the check of each is cached; the oldest entries are evicted.
     """
 
-    def __init__(self, storage: Storage, worlds: Worlds, executor: Executor) -> None:
+    def __init__(self, storage: Storage, worlds: Worlds, decoders: Decoders) -> None:
         self._storage = storage
         self._worlds = worlds
-        self._executor = executor
+        self._decoders = decoders
         self._checks: ByteCache[_Check] = ByteCache(CACHE_BYTES)
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
 
     async def read(self, urls: Sequence[str], mask: str | None, own: OwnUrls) -> References:
         """Check the images at `urls` and the `mask`; a failure names the first that is not good.
 
-        Raises StorageError.
+        Raises StorageError, Shortage.
         """
         named = {f"image_urls[{number}]": url for number, url in enumerate(urls)}
         if mask is not None:
@@ -140,7 +144,7 @@ class ReferenceReader:
         known = self._checks.get(key)
         if known is not None:
             return known
-        content = await self.content(key)
+        content = await self._content(key)
         check = await self._decode(content)
         if content is not None:
             self._checks.put(key, check)
@@ -149,9 +153,8 @@ class ReferenceReader:
     async def _decode(self, content: bytes | None) -> _Check:
         if content is None:
             return _Check(problem=UNREADABLE)
-        loop = asyncio.get_running_loop()
         try:
-            size = await loop.run_in_executor(self._executor, upright_size, content)
+            size = await self._decoders.upright_size(content)
         except BrokenPicture:
             return _Check(problem=UNDECODABLE)
         except TooManyPixels as error:
@@ -170,8 +173,21 @@ class ReferenceReader:
         except (ObjectNotFound, InvalidKey):
             return None
 
-    async def content(self, key: str) -> bytes | None:
-        """Return the bytes stored under `key`, or None if there are none. Raises StorageError."""
+    async def thumbnail(self, key: str, side: int) -> Image.Image | None:
+        """Return the picture stored under `key`, in a square of `side` pixels.
+
+        It is None if there is none that decodes. Raises StorageError, Shortage.
+        """
+        async with self._slots:
+            content = await self._content(key)
+            if content is None:
+                return None
+            try:
+                return await self._decoders.thumbnail(content, side)
+            except (BrokenPicture, TooManyPixels):
+                return None
+
+    async def _content(self, key: str) -> bytes | None:
         stored = await self._open(key)
         if stored is None:
             return None
