@@ -147,3 +147,25 @@ def damaged(draw: st.DrawFn) -> bytes:
         content[at:until] = draw(st.binary(max_size=6))
     result = bytes(content)
     return checked(result) if draw(st.booleans()) else result
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """Return a small file of many pixels of one bit, all black; above 200 megapixels, of few."""
+    if width * height > 200_000_000:
+        content = png(1, GREY, b"\0")
+        size = struct.pack(">IIBBBBB", width, height, 1, GREY, 0, 0, 0)
+        return content.replace(content[8:33], chunk(b"IHDR", size))
+    return png(1, GREY, b"\0" * -(-width // 8), size=(width, height))
+
+
+@functools.cache
+def jpeg_of_scans(scans: int, side: int = 64) -> bytes:
+    """Return a progressive JPEG of one grey, with so many scans; the last is repeated."""
+    content = saved(Image.new("L", (side, side), 90), "JPEG", progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + last * (scans - content.count(b"\xff\xda")) + b"\xff\xd9"
+
+
+def slow_jpeg() -> bytes:
+    """Return a JPEG of as many scans as are decoded, which takes some seconds."""
+    return jpeg_of_scans(100, 14_000)

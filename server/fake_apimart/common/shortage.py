@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 
-DESCRIPTORS_TO_LOAD = 16
+DESCRIPTORS_TO_LOAD = 8
 """How many descriptors must be free before a library is loaded: it may open several at once."""
 
 
@@ -18,20 +19,21 @@ class Shortage(Exception):
 
 
 @contextlib.contextmanager
-def loading(what: str) -> Iterator[None]:
-    """Raise Shortage where the block cannot load `what` for want of descriptors or memory.
+def loading(module: str) -> Iterator[None]:
+    """Raise Shortage where the block cannot import `module` for want of descriptors or memory.
 
-    The block does not begin with too few descriptors: many libraries take a part of theirs that
-    cannot be opened for one that is not installed, and remember that for good.
+    The first time the block does not begin with too few descriptors: many libraries take a part of
+    theirs that cannot be opened for one that is not installed, and remember that for good.
     """
     try:
-        require_descriptors()
+        if module not in sys.modules:
+            require_descriptors()
         yield
     except ModuleNotFoundError:
         raise
     except (ImportError, OSError, MemoryError, RuntimeError) as error:
         # A library that is there but cannot be opened is an ImportError.
-        raise Shortage(f"cannot load {what}: {error}") from error
+        raise Shortage(f"cannot load {module}: {error}") from error
 
 
 def require_descriptors() -> None:

@@ -33,7 +33,7 @@ def load() -> None:
     global _loaded  # noqa: PLW0603
     if _loaded:
         return
-    with loading("Pillow"):
+    with loading("PIL.Image"):
         for name in _LIBRARIES:
             # A Pillow that was built without one does not know its format.
             with contextlib.suppress(ModuleNotFoundError):

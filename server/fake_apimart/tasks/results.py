@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -175,6 +174,5 @@ class Results:
 def _load() -> None:
     """Load what draws, which slows the start. Raises Shortage."""
     pillow.load()
-    if _DRAWING not in sys.modules:
-        with loading("what draws results"):
-            import_module(_DRAWING)
+    with loading(_DRAWING):
+        import_module(_DRAWING)

@@ -98,7 +98,7 @@ def _signature_type(head: bytes) -> str | None:
 
 
 def _load() -> _Detectors:
-    with loading("libmagic"):
+    with loading("magic"):
         try:
             magic = import_module("magic")
         except ImportError:
