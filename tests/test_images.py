@@ -10,7 +10,8 @@ import zlib
 from typing import Any
 
 import pytest
-from fake_apimart.images.decoding import TooManyPixels
+from fake_apimart.images.decoding import TooManyPixels, decode
+from fake_apimart.images.decoding import read as read_picture
 from fake_apimart.images.exif import orientation_of
 from fake_apimart.images.picture_file import BrokenPicture
 from hypothesis import given
@@ -29,6 +30,7 @@ from tests.pictures import (
     damaged,
     decodes,
     exif,
+    jpeg_of_scans,
     lossless_jpeg,
     png,
     saved,
@@ -325,6 +327,33 @@ def test_cut_or_malformed_first_picture_is_broken(name: str) -> None:
     assert not decodes(BROKEN[name])
     with pytest.raises(BrokenPicture):
         thumbnail(BROKEN[name], 64)
+
+
+def test_up_to_100_scans_are_decoded() -> None:
+    assert decodes(jpeg_of_scans(100))
+    with pytest.raises(BrokenPicture, match="more than 100 scans"):
+        upright_size(jpeg_of_scans(101))
+
+
+def test_hundreds_of_frames_are_no_more_than_the_first() -> None:
+    frames = [Image.new("P", (SIDE, SIDE), number % 2) for number in range(500)]
+    for frame in frames:
+        frame.putpalette([255, 0, 0, 0, 0, 255])
+    content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert decode(content) == decode(saved(frames[0], "GIF"))
+
+
+def test_memory_that_decoding_takes_is_known_before() -> None:
+    for content, pixel_bytes in (
+        (A_PHOTO, 1),
+        (A_PROGRESSIVE, 6),
+        (lossless_jpeg(64, 48), 6),
+        (PNG, 4),
+        (webp(), 16),
+        (gif(), 4),
+    ):
+        file = read_picture(content)
+        assert file.memory == file.size[0] * file.size[1] * pixel_bytes
 
 
 @pytest.mark.parametrize("size", [(20_000, 10_001), (60_000, 60_000)])

@@ -154,6 +154,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "marker, animated WebP",
             ("assumed",),
         ),
+        Behaviour(
+            "a JPEG of more than 100 scans, and what takes longer than "
+            "`FAKE_APIMART_DECODE_SECONDS`, does not decode",
+            ("assumed",),
+        ),
         Behaviour("a picture of more than 200,000,000 pixels is not checked", ("assumed",)),
     ),
     "File types": (
