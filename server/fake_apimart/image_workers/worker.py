@@ -13,7 +13,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -86,7 +85,7 @@ def _receive(source: BinaryIO, received: queue.SimpleQueue[Message | None]) -> N
     except (EOFError, OSError):
         received.put(None)
     # The server has ended, and nobody waits for what is being decoded.
-    time.sleep(_ENDING_SECONDS)
+    threading.Event().wait(_ENDING_SECONDS)
     os._exit(0)
 
 
