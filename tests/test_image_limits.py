@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
@@ -12,10 +13,16 @@ from typing import Any, Self
 
 import httpx
 import pytest
+from fake_apimart.common.shortage import Shortage
+from fake_apimart.image_workers.decoders import Decoders
+from fake_apimart.images.picture_file import Content
+from fake_apimart.pictures.references import MAX_CONCURRENT_READS
+from fake_apimart.uploads.image_type import ImageType
+from PIL import Image
 
 from tests.conftest import StartServer
 from tests.generating import create, poll, task_id_of
-from tests.harness import AUTHORIZED, JPEG, PDF, ServerProcess, wait_until
+from tests.harness import AUTHORIZED, JPEG, PDF, ServerProcess, ServerThread, wait_until
 from tests.pictures import jpeg_of_scans, slow_jpeg
 
 STOP_SECONDS = 8.0
@@ -141,6 +148,61 @@ def test_server_stops_in_time_with_decoders_and_drawings_under_way(
     assert seconds < STOP_SECONDS
     assert (status, "Traceback" in log, " ERROR " in log) == (0, False, False), log
     assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+
+
+# Memory.
+
+
+async def count_calls(counts: list[int], running: list[int]) -> None:
+    running.append(1)
+    counts.append(len(running))
+    await asyncio.sleep(0.01)
+    running.pop()
+
+
+def test_tasks_hold_few_references_in_memory(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = {"fake_apimart": {"seconds": 0, "polls": 0}}
+    urls = [post_file(server.url, JPEG).json()["url"] for _ in range(3)]
+    tasks = [task_id_of(create(server, image_urls=urls, metadata=at_once)) for _ in range(12)]
+    counts: list[int] = []
+    running: list[int] = []
+    thumbnail = Decoders.thumbnail
+
+    async def counted(decoders: Decoders, content: Content, side: int) -> Image.Image:
+        await count_calls(counts, running)
+        return await thumbnail(decoders, content, side)
+
+    monkeypatch.setattr(Decoders, "thumbnail", counted)
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda task: poll(server, task), tasks))
+    assert {each["status"] for each in answers} == {"completed"}
+    assert len(counts) == 36
+    assert max(counts) <= MAX_CONCURRENT_READS
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(24, "Too many open files")])
+def test_drawing_that_fails_for_a_shortage_is_done_by_the_next_poll(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    at_once = {"fake_apimart": {"seconds": 0, "polls": 0}}
+    url = f"{server.url}/v1/tasks/{task_id_of(create(server, metadata=at_once))}"
+    monkeypatch.setattr("fake_apimart.pictures.drawing.draw", fail)
+    assert httpx.get(url, headers=AUTHORIZED).status_code == 503
+    monkeypatch.undo()
+    assert httpx.get(url, headers=AUTHORIZED).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_types_named_once_the_server_stops_are_a_shortage() -> None:
+    names = ImageType()
+    names.close()
+    with pytest.raises(Shortage):
+        await names.detect(PDF)
 
 
 # Shortages of descriptors.

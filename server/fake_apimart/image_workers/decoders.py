@@ -8,6 +8,7 @@ tenths of a second, and is never behind a large picture.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -93,7 +94,12 @@ class Decoders:
         if self._idle_end is not None:
             self._idle_end.cancel()
         loop = asyncio.get_running_loop()
-        self._idle_end = loop.call_later(IDLE_SECONDS, self._workers.end_idle)
+        self._idle_end = loop.call_later(IDLE_SECONDS, self._retire_idle)
+
+    def _retire_idle(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            # Where no thread can be started they end later, at the latest with the server.
+            self._waiting.submit(self._workers.retire_idle)
 
 
 async def _run(

@@ -55,12 +55,10 @@ class WorkerPool:
         logger.warning("a picture of %d bytes ends each process that decodes it", len(content))
         raise BrokenPicture("ends the process that decodes it")
 
-    def end_idle(self) -> None:
-        """End the workers that have nothing to do."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for worker in idle:
-            worker.end()
+    def retire_idle(self) -> None:
+        """Let the workers end that have nothing to do. Blocks the thread until they have."""
+        for worker in self._take_idle():
+            worker.retire()
 
     def close(self) -> None:
         """End all workers; what they decode, and what is to be decoded later, is a Shortage."""
@@ -68,7 +66,13 @@ class WorkerPool:
             self._is_closed = True
             for worker in self._busy:
                 worker.kill()
-        self.end_idle()
+        for worker in self._take_idle():
+            worker.end()
+
+    def _take_idle(self) -> list[WorkerProcess]:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        return idle
 
     def _converse(self, worker: WorkerProcess, content: Content, side: int) -> Message:
         answer = worker.ask({"side": side}, content)

@@ -16,6 +16,7 @@ from fake_apimart.images.picture_file import Content
 
 START_SECONDS = 60.0
 """How long a worker may take to start, on a machine that does much else."""
+_RETIRING_SECONDS = 5.0
 _WATCHDOG_SECONDS = 10.0
 """How long after the deadline a worker ends itself, if the server has not."""
 _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
@@ -78,8 +79,16 @@ class WorkerProcess:
         """End the process at once; whoever waits for it gets WorkerEnded."""
         self._process.kill()
 
+    def retire(self) -> None:
+        """Let the process end by itself, which takes it a moment, and leave nothing of it."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            self._process.stdin.close()
+            self._process.wait(_RETIRING_SECONDS)
+        self.end()
+
     def end(self) -> None:
-        """End the process, and leave nothing of it."""
+        """End the process at once, and leave nothing of it."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             # Closing the input would write what is left in its buffer.

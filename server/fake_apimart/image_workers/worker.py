@@ -25,7 +25,7 @@ from fake_apimart.images.picture_file import BrokenPicture, Content
 
 MAX_MEMORY = 4 * 2**30
 """The address space of a worker, in bytes, where the system limits it."""
-_ENDING_SECONDS = 0.2
+_ENDING_SECONDS = 1.0
 """How long a worker whose input has ended may take to end by itself."""
 _NOT_ENOUGH_MEMORY = {"broken": "decoding takes too much memory"}
 
