@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from fake_apimart.common.shortage import Shortage
@@ -11,13 +10,14 @@ from fake_apimart.image_workers.messages import Message
 from fake_apimart.image_workers.process import WorkerEnded, WorkerProcess
 from fake_apimart.images.decoding import Decoded, TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Content
+from fake_apimart.observability.log import logger_of
 
 MEMORY_BYTES = 2**29
 """How much memory all pictures that are being decoded take together; a larger one is alone."""
 ATTEMPTS = 2
 """How often a picture is decoded whose worker ends by itself, for whatever reason."""
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class WorkerPool:
