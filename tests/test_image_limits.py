@@ -15,6 +15,7 @@ import httpx
 import pytest
 from fake_apimart.common.shortage import Shortage
 from fake_apimart.image_workers.decoders import Decoders
+from fake_apimart.image_workers.pool import Unfinished, WorkerPool
 from fake_apimart.images.picture_file import Content
 from fake_apimart.pictures.references import MAX_CONCURRENT_READS
 from fake_apimart.uploads.image_type import ImageType
@@ -65,6 +66,23 @@ def test_reference_that_takes_too_long_fails_the_task(start_server: StartServer)
     data = poll(server, task_id_of(create(server, image_urls=[url], metadata=at_once)))
     assert data["status"] == "failed"
     assert "is no picture that decodes" in data["error"]["message"]
+
+
+@pytest.mark.subprocess
+def test_reference_is_decoded_again_that_could_not_be_decoded_in_time(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise Unfinished("late")
+
+    at_once = {"fake_apimart": {"seconds": 0, "polls": 0}}
+    url = post_file(server.url, JPEG + bytes(100_000)).json()["url"]
+    monkeypatch.setattr(WorkerPool, "decode", fail)
+    late = create(server, image_urls=[url], metadata=at_once)
+    monkeypatch.undo()
+    in_time = create(server, image_urls=[url], metadata=at_once)
+    statuses = [poll(server, task_id_of(each))["status"] for each in (late, in_time)]
+    assert statuses == ["failed", "completed"]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,10 @@ ATTEMPTS = 2
 logger = logger_of(__name__)
 
 
+class Unfinished(BrokenPicture):
+    """Decoding a picture did not come to its end; on a machine that does less it might."""
+
+
 class WorkerPool:
     """Decodes in worker processes, one for each thread that calls it at the same time.
 
@@ -36,7 +40,10 @@ class WorkerPool:
         self._is_closed = False
 
     def decode(self, content: Content, side: int) -> Decoded:
-        """Decode as `images.decoding.decode`; raises what that raises. Blocks the thread."""
+        """Decode as `images.decoding.decode`; raises what that raises, and Unfinished.
+
+        Blocks the thread.
+        """
         for _ in range(ATTEMPTS):
             worker = self._take()
             try:
@@ -48,12 +55,12 @@ class WorkerPool:
                 self._check_open()
                 if error.is_late:
                     reason = f"takes more than {self._seconds:g} seconds"
-                    raise BrokenPicture(reason) from None
+                    raise Unfinished(reason) from None
             else:
                 self._give_back(worker)
                 return _decoded(result)
         logger.warning("a picture of %d bytes ends each process that decodes it", len(content))
-        raise BrokenPicture("ends the process that decodes it")
+        raise Unfinished("ends the process that decodes it")
 
     def retire_idle(self) -> None:
         """Let the workers end that have nothing to do. Blocks the thread until they have."""

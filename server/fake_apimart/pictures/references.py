@@ -21,6 +21,7 @@ from fake_apimart.contract import errors
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.go.url import URLError
 from fake_apimart.image_workers.decoders import Decoders
+from fake_apimart.image_workers.pool import Unfinished
 from fake_apimart.images.decoding import TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Size
 from fake_apimart.images.pillow import MAX_PIXELS
@@ -82,12 +83,14 @@ def _is_data(url: str) -> bool:
 class _Check(NamedTuple):
     """The check of one reference: its size if it was decoded, its key if it is ours, or a problem.
 
-    All are None for a URL of another host, which is not checked.
+    All are None for a URL of another host, which is not checked. What is not final may be found
+    otherwise another time.
     """
 
     size: Size | None = None
     key: str | None = None
     problem: str | None = None
+    is_final: bool = True
 
 
 class ReferenceReader:
@@ -146,7 +149,7 @@ class ReferenceReader:
             return known
         content = await self._content(key)
         check = await self._decode(content)
-        if content is not None:
+        if content is not None and check.is_final:
             self._checks.put(key, check)
         return check
 
@@ -155,8 +158,8 @@ class ReferenceReader:
             return _Check(problem=UNREADABLE)
         try:
             size = await self._decoders.upright_size(content)
-        except BrokenPicture:
-            return _Check(problem=UNDECODABLE)
+        except BrokenPicture as error:
+            return _Check(problem=UNDECODABLE, is_final=not isinstance(error, Unfinished))
         except TooManyPixels as error:
             limit = f"more than the {MAX_PIXELS} that are decoded"
             return _Check(problem=f"has {error.pixels} pixels, {limit}")
