@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import httpx
 import pytest
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.image_workers.decoders import Decoders
 from fake_apimart.image_workers.pool import Unfinished, WorkerPool
+from fake_apimart.images.decoding import Decoded
 from fake_apimart.images.picture_file import Content
+from fake_apimart.machine.shortage import Shortage
 from fake_apimart.pictures.references import MAX_CONCURRENT_READS
 from fake_apimart.uploads.image_type import ImageType
 from PIL import Image
@@ -83,6 +84,27 @@ def test_reference_is_decoded_again_that_could_not_be_decoded_in_time(
     in_time = create(server, image_urls=[url], metadata=at_once)
     statuses = [poll(server, task_id_of(each))["status"] for each in (late, in_time)]
     assert statuses == ["failed", "completed"]
+
+
+def test_small_references_are_not_behind_slow_ones(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def wait(*_: object) -> Decoded:
+        released.wait(20)
+        return Decoded((8, 8))
+
+    monkeypatch.setattr(WorkerPool, "decode", wait)
+    large = [post_file(server.url, JPEG + bytes(40_000)).json()["url"] for _ in range(6)]
+    small = post_file(server.url, JPEG).json()["url"]
+    with ThreadPoolExecutor(6) as threads:
+        slow = [threads.submit(create, server, image_urls=[each]) for each in large]
+        time.sleep(0.3)
+        seconds = seconds_of(lambda: create(server, image_urls=[small]))
+        released.set()
+        assert [each.result().status_code for each in slow] == [200] * 6
+    assert seconds < 3
 
 
 @pytest.fixture(scope="module")

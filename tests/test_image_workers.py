@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.image_workers import decoders, messages, pool, process
 from fake_apimart.image_workers.budget import Budget
 from fake_apimart.image_workers.decoders import SMALL_BYTES, Decoders
@@ -24,6 +23,7 @@ from fake_apimart.image_workers.pool import WorkerPool
 from fake_apimart.image_workers.worker import work
 from fake_apimart.images.decoding import TooManyPixels, decode
 from fake_apimart.images.picture_file import BrokenPicture, Content
+from fake_apimart.machine.shortage import Shortage
 
 from tests.harness import JPEG, PNG, wait_until
 from tests.pictures import huge_png, slow_jpeg, thumbnail, upright_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from fake_apimart.common.shortage import loading
+from fake_apimart.machine.shortage import loading
 
 LARGEST = 10**9
 """Of both the requests of a rate and the seconds of its window."""

@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.rendering import render
@@ -22,6 +21,7 @@ from fake_apimart.control.access import check
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
 

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.contract import errors, response_version
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import KEY, Operation
@@ -20,6 +19,7 @@ from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
+from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.redaction import redacted_urls
-from fake_apimart.common.shortage import loading
 from fake_apimart.common.texts import kept, shortened
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.models import GPT_IMAGE_2
 from fake_apimart.generation.request import GenerationRequest
 from fake_apimart.images.picture_file import Size
+from fake_apimart.machine.shortage import loading
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.pictures.sizes import InvalidSize, picture_size

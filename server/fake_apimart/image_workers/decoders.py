@@ -13,11 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.image_workers.pool import WorkerPool
 from fake_apimart.images import pillow
 from fake_apimart.images.decoding import Decoded, TooManyPixels, decode_file, read
 from fake_apimart.images.picture_file import BrokenPicture, Content, Size
+from fake_apimart.machine.shortage import Shortage
 
 if TYPE_CHECKING:
     from PIL import Image

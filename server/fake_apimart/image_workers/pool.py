@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.image_workers.budget import Budget
 from fake_apimart.image_workers.messages import Message
 from fake_apimart.image_workers.process import WorkerEnded, WorkerProcess
 from fake_apimart.images.decoding import Decoded, TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Content
+from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 
 MEMORY_BYTES = 2**29

@@ -9,10 +9,10 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from fake_apimart.common.shortage import Shortage
 from fake_apimart.image_workers import messages
 from fake_apimart.image_workers.messages import Head, Message
 from fake_apimart.images.picture_file import Content
+from fake_apimart.machine.shortage import Shortage
 
 START_SECONDS = 60.0
 """How long a worker may take to start, on a machine that does much else."""

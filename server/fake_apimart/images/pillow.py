@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from importlib import import_module
 
-from fake_apimart.common.shortage import loading
+from fake_apimart.machine.shortage import loading
 
 MAX_PIXELS = 200_000_000
 """A picture of more is not decoded."""

@@ -20,7 +20,7 @@ from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.go.url import URLError
-from fake_apimart.image_workers.decoders import Decoders
+from fake_apimart.image_workers.decoders import SMALL_BYTES, Decoders
 from fake_apimart.image_workers.pool import Unfinished
 from fake_apimart.images.decoding import TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Size
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_CONCURRENT_READS = 4
-"""How many references all requests together hold in memory at the same time, to decode them."""
+"""How many large references all requests together hold in memory at once, to decode them."""
+MAX_CONCURRENT_CHECKS = 16
+"""How many references all requests together look up at once, small ones with their bytes."""
 CACHE_BYTES = 8 * 1024 * 1024
 """How much memory the cached checks of files may take."""
 MAX_URL_CHARACTERS = 8192
@@ -104,7 +106,8 @@ class ReferenceReader:
         self._worlds = worlds
         self._decoders = decoders
         self._checks: ByteCache[_Check] = ByteCache(CACHE_BYTES)
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        self._reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        self._checking = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
     async def read(self, urls: Sequence[str], mask: str | None, own: OwnUrls) -> References:
         """Check the images at `urls` and the `mask`; a failure names the first that is not good.
@@ -126,11 +129,11 @@ class ReferenceReader:
         return References(keys, sizes[0] if sizes else None)
 
     async def _check(self, url: str, own: OwnUrls) -> _Check:
-        async with self._slots:
-            if _is_data(url):
-                return await self._decode(_decode_data_url(url))
-            parsed = parse_http_url(url)
-            key = own.key_of(parsed)
+        if _is_data(url):
+            return await self._decode(_decode_data_url(url))
+        parsed = parse_http_url(url)
+        key = own.key_of(parsed)
+        async with self._checking:
             stored = await self._open(key, with_bytes=False) if key is not None else None
             if key is None or stored is None:
                 return _Check(problem=NOT_FOUND if own.has_host_of(parsed) else None)
@@ -141,14 +144,16 @@ class ReferenceReader:
                 return _Check(problem=NOT_FOUND)
             if not is_alive:
                 return _Check(problem=EXPIRED)
-            return (await self._check_file(key))._replace(key=key)
+        return (await self._check_file(key, stored.size))._replace(key=key)
 
-    async def _check_file(self, key: str) -> _Check:
+    async def _check_file(self, key: str, size: int) -> _Check:
         known = self._checks.get(key)
         if known is not None:
             return known
-        content = await self._content(key)
-        check = await self._decode(content)
+        # A small file is not behind large ones, which may take long.
+        async with self._checking if size <= SMALL_BYTES else self._reads:
+            content = await self._content(key)
+            check = await self._decode(content)
         if content is not None and check.is_final:
             self._checks.put(key, check)
         return check
@@ -181,7 +186,7 @@ class ReferenceReader:
 
         It is None if there is none that decodes. Raises StorageError, Shortage.
         """
-        async with self._slots:
+        async with self._reads:
             content = await self._content(key)
             if content is None:
                 return None

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 from fake_apimart_storage import ObjectNotFound, Storage
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.shortage import Shortage, loading
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.images import pillow
+from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World

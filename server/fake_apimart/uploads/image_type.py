@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from fake_apimart.common.shortage import Shortage, loading, require_descriptors
+from fake_apimart.machine.shortage import Shortage, loading, require_descriptors
 
 HEAD_BYTES = 4096
 """How many of a file's first bytes libmagic sees."""
