@@ -8,6 +8,8 @@ import struct
 import zlib
 from typing import Any
 
+from fake_apimart.images.decoding import TooManyPixels, decode
+from fake_apimart.images.picture_file import BrokenPicture, Size
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -16,6 +18,28 @@ from tests.harness import DATA
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, TRUE_COLOUR, PALETTE, GREY_ALPHA, TRUE_COLOUR_ALPHA = 0, 2, 3, 4, 6
 SIDE = 8
+
+
+def upright_size(content: bytes) -> Size:
+    """Decode a picture, and return its size as EXIF says to turn it."""
+    return decode(content).size
+
+
+def thumbnail(content: bytes, side: int) -> Image.Image:
+    """Decode a picture to a thumbnail in a square of `side` pixels."""
+    decoded = decode(content, side)
+    return Image.frombytes("RGB", decoded.size, decoded.pixels)
+
+
+def decodes(content: bytes) -> bool:
+    """Return whether a picture decodes, or is too large for that."""
+    try:
+        decode(content)
+    except BrokenPicture:
+        return False
+    except TooManyPixels:
+        pass
+    return True
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -123,3 +147,25 @@ def damaged(draw: st.DrawFn) -> bytes:
         content[at:until] = draw(st.binary(max_size=6))
     result = bytes(content)
     return checked(result) if draw(st.booleans()) else result
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """Return a small file of many pixels of one bit, all black; above 200 megapixels, of few."""
+    if width * height > 200_000_000:
+        content = png(1, GREY, b"\0")
+        size = struct.pack(">IIBBBBB", width, height, 1, GREY, 0, 0, 0)
+        return content.replace(content[8:33], chunk(b"IHDR", size))
+    return png(1, GREY, b"\0" * -(-width // 8), size=(width, height))
+
+
+@functools.cache
+def jpeg_of_scans(scans: int, side: int = 64) -> bytes:
+    """Return a progressive JPEG of one grey, with so many scans; the last is repeated."""
+    content = saved(Image.new("L", (side, side), 90), "JPEG", progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + last * (scans - content.count(b"\xff\xda")) + b"\xff\xd9"
+
+
+def slow_jpeg() -> bytes:
+    """Return a JPEG of as many scans as are decoded, which takes some seconds."""
+    return jpeg_of_scans(100, 14_000)

@@ -10,7 +10,8 @@ import zlib
 from typing import Any
 
 import pytest
-from fake_apimart.images.decoding import TooManyPixels, decodes, thumbnail, upright_size
+from fake_apimart.images.decoding import TooManyPixels, decode
+from fake_apimart.images.decoding import read as read_picture
 from fake_apimart.images.exif import orientation_of
 from fake_apimart.images.picture_file import BrokenPicture
 from hypothesis import given
@@ -27,11 +28,15 @@ from tests.pictures import (
     TRUE_COLOUR_ALPHA,
     chunk,
     damaged,
+    decodes,
     exif,
+    jpeg_of_scans,
     lossless_jpeg,
     png,
     saved,
     segment,
+    thumbnail,
+    upright_size,
     ycck_jpeg,
 )
 
@@ -324,6 +329,33 @@ def test_cut_or_malformed_first_picture_is_broken(name: str) -> None:
         thumbnail(BROKEN[name], 64)
 
 
+def test_up_to_100_scans_are_decoded() -> None:
+    assert decodes(jpeg_of_scans(100))
+    with pytest.raises(BrokenPicture, match="more than 100 scans"):
+        upright_size(jpeg_of_scans(101))
+
+
+def test_hundreds_of_frames_are_no_more_than_the_first() -> None:
+    frames = [Image.new("P", (SIDE, SIDE), number % 2) for number in range(500)]
+    for frame in frames:
+        frame.putpalette([255, 0, 0, 0, 0, 255])
+    content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert decode(content) == decode(saved(frames[0], "GIF"))
+
+
+def test_memory_that_decoding_takes_is_known_before() -> None:
+    for content, pixel_bytes in (
+        (A_PHOTO, 1),
+        (A_PROGRESSIVE, 6),
+        (lossless_jpeg(64, 48), 6),
+        (PNG, 4),
+        (webp(), 16),
+        (gif(), 4),
+    ):
+        file = read_picture(content)
+        assert file.memory == file.size[0] * file.size[1] * pixel_bytes
+
+
 @pytest.mark.parametrize("size", [(20_000, 10_001), (60_000, 60_000)])
 def test_more_than_200_megapixels_are_not_decoded_nor_called_broken(size: tuple[int, int]) -> None:
     content = png(1, GREY, b"", size=(size[0], 1)).replace(
@@ -346,9 +378,9 @@ def test_large_jpeg_takes_little_time_and_memory() -> None:
     large = saved(Image.new("L", (12_000, 9_000), 90), "JPEG")
     program = (
         "import json, re, sys, time\n"
-        "from fake_apimart.images.decoding import thumbnail, upright_size\n"
+        "from fake_apimart.images.decoding import decode\n"
         "content, start = sys.stdin.buffer.read(), time.process_time()\n"
-        "size = thumbnail(content, 200).size, upright_size(content)\n"
+        "size = decode(content, 200).size, decode(content).size\n"
         "memory = re.search('VmHWM:\\\\s+(\\\\d+)', open('/proc/self/status').read())[1]\n"
         "print(json.dumps([size, time.process_time() - start, int(memory)]))\n"
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from fake_apimart.generation.models import MODELS, find_model
-from fake_apimart.images.decoding import thumbnail
 from fake_apimart.pictures.drawing import Picture, draw
 from fake_apimart.pictures.lettering import Lettering
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
@@ -20,6 +19,7 @@ from PIL import Image, ImageDraw
 from tests.conftest import StartServer
 from tests.generating import create, picture_at, poll, task_id_of, upload
 from tests.harness import JPEG, ServerThread
+from tests.pictures import thumbnail
 
 GEMINI = MODELS[0]
 ANY = find_model("some-model", ())

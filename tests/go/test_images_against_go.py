@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_apimart.images.decoding import TooManyPixels, upright_size
+from fake_apimart.images.decoding import TooManyPixels, decode
 from fake_apimart.images.picture_file import BrokenPicture
 
 from tests.go.toolchain import build
@@ -63,7 +63,7 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoImages]:
 def is_taken(content: bytes) -> bool | None:
     """Return whether the picture decodes, or None where it is too large to be tried."""
     try:
-        upright_size(content)
+        decode(content)
     except BrokenPicture:
         return False
     except TooManyPixels:
@@ -120,7 +120,7 @@ def has_odd_table(content: bytes) -> bool:
     That is one for first coefficients with a symbol above 15, or with a code of ones alone.
     """
     try:
-        upright_size(content)
+        decode(content)
     except BrokenPicture as error:
         return isinstance(error.__cause__, OSError) and "broken data stream" in str(error)
     return False

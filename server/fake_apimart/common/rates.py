@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from fake_apimart.machine.shortage import loading
+
 LARGEST = 10**9
 """Of both the requests of a rate and the seconds of its window."""
 MAX_CHARACTERS = 100
@@ -16,12 +18,13 @@ _NANOSECONDS = 1_000_000_000
 def parse_rate(text: str) -> tuple[int, int]:
     """Parse a rate such as `60/minute` into a number of requests and a window in seconds.
 
-    Raises ValueError.
+    Raises ValueError, Shortage.
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"longer than {MAX_CHARACTERS} characters")
     # Imported here because it costs a tenth of a second, and most servers have no limit.
-    from limits import parse_many
+    with loading("limits"):
+        from limits import parse_many
 
     rates = parse_many(text)
     if len(rates) != 1:

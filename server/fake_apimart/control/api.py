@@ -21,6 +21,7 @@ from fake_apimart.control.access import check
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
 
@@ -101,6 +102,11 @@ async def _state_storage_failure(request: Request, error: Exception) -> Response
     return render(refusals.storage_failed(str(error)), "")
 
 
+async def _state_shortage(request: Request, error: Exception) -> Response:
+    logger.error("not done: %s", error)
+    return render(errors.service_unavailable(), "")
+
+
 async def _state_fault(request: Request, error: Exception) -> Response:
     """State a fault of the server's own; the error is raised again behind this, and logged."""
     return render(errors.internal_error(), "")
@@ -111,5 +117,6 @@ _HANDLERS: dict[type[Exception], Handler] = {
     RequestValidationError: _refuse_invalid,
     HTTPException: _refuse_by_status,
     StorageError: _state_storage_failure,
+    Shortage: _state_shortage,
     Exception: _state_fault,
 }

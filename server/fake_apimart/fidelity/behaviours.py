@@ -151,7 +151,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "so does what is whole but unknown to Go: lossless JPEG, CMYK without Adobe's "
-            "marker, animated WebP",
+            "marker, animated WebP; not so what takes too long or has above 100 scans",
             ("assumed",),
         ),
         Behaviour("a picture of more than 200,000,000 pixels is not checked", ("assumed",)),

@@ -55,6 +55,11 @@ DIFFERENCES = (
         "most viewers take it. A progressive JPEG with restart markers is taken, although Go "
         "refuses some; a Huffman table that libjpeg refuses is refused, although Go may not use it."
     ),
+    (
+        "A picture that takes more than `FAKE_APIMART_DECODE_SECONDS` to decode, a JPEG of more "
+        "than 100 scans, and one for which 4 GiB of memory are too little do not decode. Go has "
+        "no such limits."
+    ),
 )
 
 NOT_EMULATED = (

@@ -19,6 +19,7 @@ from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
+from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
@@ -102,6 +103,9 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         response = _raw(instead)
     except StorageError as error:
         logger.error("the storage failed: %s", error)
+        response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
+    except Shortage as error:
+        logger.error("not done: %s", error)
         response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
     except ClientDisconnect:
         running.worlds.record(exchange.world, exchange.entry, error="the client went away")

@@ -9,6 +9,7 @@ from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.models import GPT_IMAGE_2
 from fake_apimart.generation.request import GenerationRequest
 from fake_apimart.images.picture_file import Size
+from fake_apimart.machine.shortage import loading
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
@@ -45,7 +46,7 @@ class Planner:
         """Return a task for the request `parsed`, created at `now_ns` by the world's clock.
 
         If a reference cannot be read, the task will fail with a message that names it. Raises
-        `build_request_failed`, `invalid_parameter`, StorageError.
+        `build_request_failed`, `invalid_parameter`, StorageError, Shortage.
         """
         references = await self._references.read(parsed.image_urls, parsed.mask_url, own_urls)
         width, height = size_of(parsed, references.first_size)
@@ -74,7 +75,8 @@ class Planner:
 
     def _new_id(self, created_ms: int) -> str:
         # Imported here because it slows the start by 0.05 seconds.
-        from ulid import ULID
+        with loading("ulid"):
+            from ulid import ULID
 
         return f"task_{ULID(created_ms.to_bytes(6, 'big') + self._randomness.bytes(10))}"
 

@@ -1,32 +1,26 @@
 """Decoding of the first picture of a file, as Go's `image.Decode` does (go).
 
-The check of uploads and the check of references are this one function, `upright_size`.
+The check of uploads and the check of references are this one function, `decode`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
-from fake_apimart.images import gif, jpeg, png, webp
+from fake_apimart.images import gif, jpeg, pillow, png, webp
 from fake_apimart.images.picture_file import BrokenPicture, Content, PictureFile, Size
+from fake_apimart.images.pillow import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS = 200_000_000
-"""A picture of more is not decoded."""
 _READERS: dict[bytes, Callable[[Content], PictureFile]] = {
     each.SIGNATURE: each.read for each in (jpeg, png, gif, webp)
 }
 _CHECKED_SIDE = 64
 """Where the format allows it, a check decodes at the smallest scale of at least this side."""
-_LARGE_PIXELS = 2**24
-_large_picture = threading.Lock()
-"""Held while a picture of more than _LARGE_PIXELS is in memory: one at a time."""
 
 
 class TooManyPixels(ValueError):
@@ -37,43 +31,53 @@ class TooManyPixels(ValueError):
         self.pixels = pixels
 
 
-def upright_size(content: Content) -> Size:
-    """Decode the first picture of a file, and return its size as EXIF says to turn it.
+class Decoded(NamedTuple):
+    """What came of a picture: its upright size, or that of its thumbnail with the pixels in RGB."""
 
-    Raises BrokenPicture, and TooManyPixels without having decoded it. Takes up to a few seconds.
+    size: Size
+    pixels: bytes = b""
+
+
+def decode(content: Content, side: int = 0) -> Decoded:
+    """Decode the first picture of a file, to a thumbnail if it has a `side`.
+
+    Raises BrokenPicture, TooManyPixels, Shortage.
     """
-    file = _read(content)
-    with _decoded(file, _CHECKED_SIDE):
-        width, height = file.size
-    return (height, width) if file.orientation in _SWAPPING else (width, height)
+    return decode_file(read(content), side)
 
 
-def decodes(content: Content) -> bool:
-    """Return whether the first picture of a file decodes, or is too large for us to decode it."""
-    try:
-        upright_size(content)
-    except BrokenPicture:
-        return False
-    except TooManyPixels:
-        pass
-    return True
+def read(content: Content) -> PictureFile:
+    """Take the first picture out of a file. Raises BrokenPicture, TooManyPixels."""
+    for signature, read_format in _READERS.items():
+        if content.startswith(signature):
+            file = read_format(content)
+            if file.pixels > MAX_PIXELS:
+                raise TooManyPixels(file.pixels)
+            return file
+    raise BrokenPicture("unknown format")
 
 
-def thumbnail(content: Content, side: int) -> Image.Image:
-    """Decode the first picture of a file to an opaque RGB picture in a square of `side` pixels.
+def decode_file(file: PictureFile, side: int) -> Decoded:
+    """Decode a picture: to its size as EXIF says to turn it, or to a thumbnail.
 
-    It is upright as EXIF says. Raises BrokenPicture, TooManyPixels. Takes up to a few seconds.
+    With a `side` above 0 that is an opaque and upright RGB picture in a square of so many pixels.
+    Raises BrokenPicture, Shortage.
     """
-    # Imported here because Pillow slows the start.
+    pillow.load()
     from PIL import Image
 
     from fake_apimart.images.flattening import shrink
 
-    file = _read(content)
-    with _decoded(file, side) as image:
+    with _load(file, side or _CHECKED_SIDE) as image:
+        if not side:
+            width, height = file.size
+            is_turned = file.orientation in _SWAPPING
+            return Decoded((height, width) if is_turned else (width, height))
         small = shrink(image, side)
     turn = _TURNS.get(file.orientation)
-    return small if turn is None else small.transpose(Image.Transpose[turn])
+    if turn is not None:
+        small = small.transpose(Image.Transpose[turn])
+    return Decoded(small.size, small.tobytes())
 
 
 _TURNS = {
@@ -90,36 +94,17 @@ _SWAPPING = frozenset({5, 6, 7, 8})
 """The orientations that swap width and height."""
 
 
-def _read(content: Content) -> PictureFile:
-    for signature, read in _READERS.items():
-        if content.startswith(signature):
-            return read(content)
-    raise BrokenPicture("unknown format")
-
-
-@contextlib.contextmanager
-def _decoded(file: PictureFile, side: int) -> Iterator[Image.Image]:
-    """Decode a picture; where the format allows it, only to twice `side` pixels or more."""
-    pixels = file.size[0] * file.size[1]
-    if pixels > MAX_PIXELS:
-        raise TooManyPixels(pixels)
-    with _large_picture if pixels > _LARGE_PIXELS else contextlib.nullcontext():
-        image = _load(file, side)
-        with image:
-            yield image
-
-
 def _load(file: PictureFile, side: int) -> Image.Image:
     from PIL import Image
 
-    _allow_large_pictures()
+    pillow.allow_large_pictures()
     try:
         image = Image.open(io.BytesIO(file.data), formats=(file.format_name,))
         if file.is_scalable:
             image.draft("RGB", (2 * side, 2 * side))
         image.load()
         file.verify()
-    except BrokenPicture:
+    except (BrokenPicture, MemoryError):
         raise
     except Exception as error:
         # Pillow's decoders let any exception of their parsing through, even SyntaxError.
@@ -133,14 +118,3 @@ def _last_index(image: Image.Image) -> int:
     """Return the largest palette index of a picture."""
     extrema = image.getextrema()
     return int(extrema[1]) if isinstance(extrema[1], int) else 0
-
-
-def _allow_large_pictures() -> None:
-    """Raise Pillow's limit to ours, but not that of an application which has none.
-
-    It is the limit of the whole process, and set nowhere else.
-    """
-    from PIL import Image
-
-    if Image.MAX_IMAGE_PIXELS is not None:
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MAX_PIXELS)

@@ -27,6 +27,10 @@ _FIRST_MARKER = 0xC0
 _DROPPED = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {_JFIF, _ADOBE}
 """Application segments and comments that say nothing about the colours."""
 _FRAME_BYTES = 6
+MAX_SCANS = 100
+"""A picture of more does not decode: each costs a walk over all pixels (assumed)."""
+_COEFFICIENT_BYTES, _SCALED_BYTES = 6, 1
+"""Memory for a pixel: of several scans, whose coefficients are all kept, and of a single one."""
 MAX_CHECKED_BYTES = 2**18
 MAX_CHECKED_PIXELS = 2**21
 """Up to so many bytes and pixels every code is read, which takes up to a second (assumed)."""
@@ -41,7 +45,7 @@ def read(content: Content) -> PictureFile:
     kept: list[tuple[int, Content]] = []
     frame: tuple[int, Size] | None = None
     orientation: int | None = None
-    has_scan = False
+    scans = 0
     for marker, data in _segments(content):
         if marker == _EXIF and orientation is None and data[2:8] == PREFIX:
             orientation = orientation_of(bytes(data[2:]))
@@ -49,19 +53,24 @@ def read(content: Content) -> PictureFile:
             if frame is not None:
                 raise BrokenPicture("multiple SOF markers")
             frame = marker, _size(data)
-        has_scan = has_scan or marker == _SCAN
+        scans += marker == _SCAN
+        if scans > MAX_SCANS:
+            raise BrokenPicture(f"more than {MAX_SCANS} scans")
         if marker not in _DROPPED:
             kept.append((marker, data))
-    if frame is None or not has_scan:
+    if frame is None or not scans:
         raise BrokenPicture("missing SOF or SOS marker")
     kept.insert(0, _spare_tables())
     parts = (part for marker, data in kept for part in (bytes((0xFF, marker)), data))
+    is_scalable = frame[0] not in _LOSSLESS
     return PictureFile(
         "JPEG",
         frame[1],
         b"".join([SIGNATURE, *parts, _END]),
         orientation or UPRIGHT,
-        is_scalable=frame[0] not in _LOSSLESS,
+        is_scalable=is_scalable,
+        scans=scans,
+        pixel_bytes=_SCALED_BYTES if is_scalable and scans == 1 else _COEFFICIENT_BYTES,
         verify=functools.partial(_check_small, frame[1], kept),
     )
 

@@ -18,6 +18,8 @@ _HEADER_BYTES = 12
 _EXTENDED, _ALPHA, _FRAME, _EXIF = b"VP8X", b"ALPH", b"ANMF", b"EXIF"
 _LOSSY, _LOSSLESS = b"VP8 ", b"VP8L"
 _PICTURES = (_LOSSY, _LOSSLESS, _FRAME)
+_PIXEL_BYTES = 16
+"""The decoder keeps two canvases, and copies the picture out of them twice."""
 _HAS_ANIMATION, _HAS_ALPHA = 0x02, 0x10
 _ANIMATION = struct.pack("<4sIIH", b"ANIM", 6, 0, 0)
 """The chunk that announces frames: background and repetitions matter to no first picture."""
@@ -74,7 +76,8 @@ def _picture(name: bytes, found: dict[bytes, Content], orientation: int) -> Pict
     elif extended is not None and size != _stored_size(name, found[name]):
         raise BrokenPicture("picture and canvas differ in size")
     body = b"WEBP" + b"".join(chunks)
-    return PictureFile("WEBP", size, struct.pack("<4sI", SIGNATURE, len(body)) + body, orientation)
+    data = struct.pack("<4sI", SIGNATURE, len(body)) + body
+    return PictureFile("WEBP", size, data, orientation, pixel_bytes=_PIXEL_BYTES)
 
 
 def _chunk(name: bytes, data: Content) -> bytes:

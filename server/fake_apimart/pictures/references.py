@@ -11,8 +11,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fake_apimart_storage import DamagedObject, InvalidKey, ObjectNotFound, Storage, StoredObject
 
@@ -21,13 +20,21 @@ from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.go.url import URLError
-from fake_apimart.images.decoding import MAX_PIXELS, TooManyPixels, upright_size
+from fake_apimart.image_workers.decoders import SMALL_BYTES, Decoders
+from fake_apimart.image_workers.pool import Unfinished
+from fake_apimart.images.decoding import TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Size
+from fake_apimart.images.pillow import MAX_PIXELS
 from fake_apimart.pictures.own_urls import OwnUrls, parse_http_url
 from fake_apimart.worlds.registry import Worlds
 
-MAX_CONCURRENT_CHECKS = 4
-"""How many references all requests together read and decode at the same time."""
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_CONCURRENT_READS = 4
+"""How many large references all requests together hold in memory at once, to decode them."""
+MAX_CONCURRENT_CHECKS = 16
+"""How many references all requests together look up at once, small ones with their bytes."""
 CACHE_BYTES = 8 * 1024 * 1024
 """How much memory the cached checks of files may take."""
 MAX_URL_CHARACTERS = 8192
@@ -78,31 +85,34 @@ def _is_data(url: str) -> bool:
 class _Check(NamedTuple):
     """The check of one reference: its size if it was decoded, its key if it is ours, or a problem.
 
-    All are None for a URL of another host, which is not checked.
+    All are None for a URL of another host, which is not checked. What is not final may be found
+    otherwise another time.
     """
 
     size: Size | None = None
     key: str | None = None
     problem: str | None = None
+    is_final: bool = True
 
 
 class ReferenceReader:
-    """Reads references from the storage and decodes them in worker threads.
+    """Reads references from the storage and has them decoded.
 
     Files are immutable, so the check of each is cached; the oldest entries are evicted.
     """
 
-    def __init__(self, storage: Storage, worlds: Worlds, executor: Executor) -> None:
+    def __init__(self, storage: Storage, worlds: Worlds, decoders: Decoders) -> None:
         self._storage = storage
         self._worlds = worlds
-        self._executor = executor
+        self._decoders = decoders
         self._checks: ByteCache[_Check] = ByteCache(CACHE_BYTES)
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
+        self._reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        self._checking = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
     async def read(self, urls: Sequence[str], mask: str | None, own: OwnUrls) -> References:
         """Check the images at `urls` and the `mask`; a failure names the first that is not good.
 
-        Raises StorageError.
+        Raises StorageError, Shortage.
         """
         named = {f"image_urls[{number}]": url for number, url in enumerate(urls)}
         if mask is not None:
@@ -119,11 +129,11 @@ class ReferenceReader:
         return References(keys, sizes[0] if sizes else None)
 
     async def _check(self, url: str, own: OwnUrls) -> _Check:
-        async with self._slots:
-            if _is_data(url):
-                return await self._decode(_decode_data_url(url))
-            parsed = parse_http_url(url)
-            key = own.key_of(parsed)
+        if _is_data(url):
+            return await self._decode(_decode_data_url(url))
+        parsed = parse_http_url(url)
+        key = own.key_of(parsed)
+        async with self._checking:
             stored = await self._open(key, with_bytes=False) if key is not None else None
             if key is None or stored is None:
                 return _Check(problem=NOT_FOUND if own.has_host_of(parsed) else None)
@@ -134,26 +144,27 @@ class ReferenceReader:
                 return _Check(problem=NOT_FOUND)
             if not is_alive:
                 return _Check(problem=EXPIRED)
-            return (await self._check_file(key))._replace(key=key)
+        return (await self._check_file(key, stored.size))._replace(key=key)
 
-    async def _check_file(self, key: str) -> _Check:
+    async def _check_file(self, key: str, size: int) -> _Check:
         known = self._checks.get(key)
         if known is not None:
             return known
-        content = await self.content(key)
-        check = await self._decode(content)
-        if content is not None:
+        # A small file is not behind large ones, which may take long.
+        async with self._checking if size <= SMALL_BYTES else self._reads:
+            content = await self._content(key)
+            check = await self._decode(content)
+        if content is not None and check.is_final:
             self._checks.put(key, check)
         return check
 
     async def _decode(self, content: bytes | None) -> _Check:
         if content is None:
             return _Check(problem=UNREADABLE)
-        loop = asyncio.get_running_loop()
         try:
-            size = await loop.run_in_executor(self._executor, upright_size, content)
-        except BrokenPicture:
-            return _Check(problem=UNDECODABLE)
+            size = await self._decoders.upright_size(content)
+        except BrokenPicture as error:
+            return _Check(problem=UNDECODABLE, is_final=not isinstance(error, Unfinished))
         except TooManyPixels as error:
             limit = f"more than the {MAX_PIXELS} that are decoded"
             return _Check(problem=f"has {error.pixels} pixels, {limit}")
@@ -170,8 +181,21 @@ class ReferenceReader:
         except (ObjectNotFound, InvalidKey):
             return None
 
-    async def content(self, key: str) -> bytes | None:
-        """Return the bytes stored under `key`, or None if there are none. Raises StorageError."""
+    async def thumbnail(self, key: str, side: int) -> Image.Image | None:
+        """Return the picture stored under `key`, in a square of `side` pixels.
+
+        It is None if there is none that decodes. Raises StorageError, Shortage.
+        """
+        async with self._reads:
+            content = await self._content(key)
+            if content is None:
+                return None
+            try:
+                return await self._decoders.thumbnail(content, side)
+            except (BrokenPicture, TooManyPixels):
+                return None
+
+    async def _content(self, key: str) -> bytes | None:
         stored = await self._open(key)
         if stored is None:
             return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 
 from fake_apimart_storage import Storage
 
@@ -21,6 +20,7 @@ from fake_apimart.generation.catalogue import Catalogue
 from fake_apimart.generation.create import Generations
 from fake_apimart.generation.idempotency import Idempotency
 from fake_apimart.generation.planning import Planner
+from fake_apimart.image_workers.decoders import Decoders
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.service.expiry import expire_files
 from fake_apimart.service.reset import Reset
@@ -34,9 +34,6 @@ from fake_apimart.tasks.task import Task
 from fake_apimart.uploads.create import Uploads
 from fake_apimart.worlds.registry import Worlds
 
-DRAWING_THREADS = 2
-"""How many threads draw results, and decode references and uploads."""
-
 
 class Service:
     """Everything behind the routes, on one open storage and one clock.
@@ -47,7 +44,7 @@ class Service:
     def __init__(
         self, settings: Settings, storage: Storage, clock: Clock, randomness: Randomness
     ) -> None:
-        self._drawing = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix="drawing")
+        self._decoders = Decoders(settings.decode_seconds)
         self._clock = clock
         self.stopping = asyncio.Event()
         self.settings = settings
@@ -64,8 +61,8 @@ class Service:
             takes_fakes=settings.control,
             stopping=self.stopping,
         )
-        references = ReferenceReader(storage, self.worlds, self._drawing)
-        results = Results(storage, clock, self._drawing, references)
+        references = ReferenceReader(storage, self.worlds, self._decoders)
+        self._results = results = Results(storage, clock, references)
         self.tasks = Tasks(settings, self.task_store, self.accounts, results, self._note_poll)
         self.callbacks = Callbacks(
             storage, clock, self.worlds, self.task_store, self.tasks.finished_data
@@ -79,7 +76,7 @@ class Service:
             idempotency,
             self.callbacks,
         )
-        self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._drawing)
+        self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._decoders)
         self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
         self._health = Health(storage)
         self._catalogue = Catalogue(settings)
@@ -114,7 +111,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncIterator[Running]:
-        """Run until the block ends, when expiry, callbacks and drawings end too.
+        """Run until the block ends, when expiry, callbacks, decoding and drawings end too.
 
         Raises StorageError where the storage cannot be read.
         """
@@ -132,4 +129,6 @@ class Service:
             expiring.cancel()
             await asyncio.wait([expiring])
             await self.callbacks.close()
-            self._drawing.shutdown(cancel_futures=True)
+            self._decoders.close()
+            self._uploads.close()
+            await self._results.close()

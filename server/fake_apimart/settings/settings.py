@@ -154,6 +154,12 @@ class Settings(BaseSettings):
     decode_check: bool = Field(
         default=False, description="Refuse pictures that do not decode: `invalid image content`."
     )
+    decode_seconds: float = Field(
+        default=30.0,
+        ge=0.1,
+        le=3600,
+        description="How long decoding a picture may take, in seconds; after that it is broken.",
+    )
     control: bool = Field(
         default=True, description="Serve the control API below /_fake/, and know magic keys."
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 from fake_apimart_storage import ObjectNotFound, Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.files.stored_file import StoredFile
-from fake_apimart.images.decoding import TooManyPixels, thumbnail
-from fake_apimart.images.picture_file import BrokenPicture
+from fake_apimart.images import pillow
+from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
@@ -25,27 +27,35 @@ LIFE_SECONDS = 86_400
 """How long results live after their task's completion, by the world's clock."""
 CACHED_TASKS = 10_000
 """How many ids of tasks with drawn results are cached."""
+DRAWING_THREADS = 2
+"""How many results are drawn at the same time."""
+MAX_CONCURRENT_WITH_REFERENCES = 16
+"""How many tasks have the thumbnails of their references in memory at the same time."""
+MAX_CONCURRENT_RESULTS = 4
+"""How many results are in memory at the same time, to be drawn or to be stored."""
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
+_DRAWING = "fake_apimart.pictures.drawing"
+_T = TypeVar("_T")
 
 
 class Results:
-    """Draws results in worker threads; concurrent requests for a task share one drawing."""
+    """Draws results in threads of their own; concurrent requests for a task share one drawing."""
 
-    def __init__(
-        self, storage: Storage, clock: Clock, executor: Executor, references: ReferenceReader
-    ) -> None:
+    def __init__(self, storage: Storage, clock: Clock, references: ReferenceReader) -> None:
         self._storage = storage
         self._clock = clock
-        self._executor = executor
         self._references = references
+        self._threads = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix="drawing")
+        self._with_references = asyncio.Semaphore(MAX_CONCURRENT_WITH_REFERENCES)
+        self._in_memory = asyncio.Semaphore(MAX_CONCURRENT_RESULTS)
         self._drawn: set[str] = set()
         self._drawing: dict[str, asyncio.Task[None]] = {}
 
     async def ensure(self, task: Task, completed: int, world: World) -> None:
         """Draw and store those results of `task` that are missing, unless they have expired.
 
-        `completed` is the time of completion in Unix seconds. Raises StorageError.
+        `completed` is the time of completion in Unix seconds. Raises StorageError, Shortage.
         """
         end_ns = (completed + LIFE_SECONDS) * _NANOSECONDS_PER_SECOND
         if task.id in self._drawn or world.clock.time_ns() >= end_ns or not world.keeps_results:
@@ -54,7 +64,7 @@ class Results:
         if drawing is None:
             drawing = asyncio.create_task(self._draw_all(task, completed, world))
             self._drawing[task.id] = drawing
-            drawing.add_done_callback(lambda _: self._drawing.pop(task.id, None))
+            drawing.add_done_callback(functools.partial(self._drop, task.id))
         # Shielded: a client that disconnects must not cancel the drawing for the others.
         await asyncio.shield(drawing)
         if len(self._drawn) >= CACHED_TASKS:
@@ -70,6 +80,21 @@ class Results:
         """Forget which results are drawn; those that are missing are drawn again."""
         self._drawn.clear()
 
+    def _drop(self, task_id: str, drawing: asyncio.Task[None]) -> None:
+        del self._drawing[task_id]
+        if not drawing.cancelled():
+            # A failure that nobody waits for any more is of no interest: the next poll draws again.
+            drawing.exception()
+
+    async def close(self) -> None:
+        """End all drawings, once those that threads are at have ended: below a second."""
+        drawings = list(self._drawing.values())
+        for drawing in drawings:
+            drawing.cancel()
+        if drawings:
+            await asyncio.wait(drawings)
+        self._threads.shutdown(cancel_futures=True)
+
     async def _draw_all(self, task: Task, completed: int, world: World) -> None:
         missing = [
             (number, key)
@@ -78,31 +103,26 @@ class Results:
         ]
         if not missing:
             return
-        references = await self._thumbnails(task)
-        for number, key in missing:
-            await self._draw(task, number, key, references, completed)
-            if not world.keeps_results:
-                await self._storage.delete(key)
+        await self._run(_load)
+        async with self._with_references if task.reference_keys else contextlib.nullcontext():
+            references = await self._thumbnails(task)
+            for number, key in missing:
+                async with self._in_memory:
+                    await self._draw(task, number, key, references, completed)
+                if not world.keeps_results:
+                    await self._storage.delete(key)
 
     async def _thumbnails(self, task: Task) -> list[Image.Image]:
         """Decode the references that are shown, one after the other, for all pictures of a task.
 
         One that is gone meanwhile is left out.
         """
-        # Imported here because Pillow slows the start.
         from fake_apimart.pictures.drawing import MAX_THUMBNAILS, thumbnail_side
 
         keys = task.reference_keys[:MAX_THUMBNAILS]
         side = thumbnail_side(task.width, task.height, len(keys))
-        thumbnails: list[Image.Image] = []
-        for key in keys if side else ():
-            content = await self._references.content(key)
-            if content is not None:
-                with contextlib.suppress(BrokenPicture, TooManyPixels):
-                    loop = asyncio.get_running_loop()
-                    small = await loop.run_in_executor(self._executor, thumbnail, content, side)
-                    thumbnails.append(small)
-        return thumbnails
+        shown = [await self._references.thumbnail(key, side) for key in keys if side]
+        return [thumbnail for thumbnail in shown if thumbnail is not None]
 
     async def _exists(self, key: str) -> bool:
         try:
@@ -114,7 +134,6 @@ class Results:
     async def _draw(
         self, task: Task, number: int, key: str, references: Sequence[Image.Image], completed: int
     ) -> None:
-        # Imported here because Pillow slows the start.
         from fake_apimart.pictures.drawing import Picture, draw
 
         picture = Picture(
@@ -127,7 +146,7 @@ class Results:
             number,
             references,
         )
-        content = await asyncio.get_running_loop().run_in_executor(self._executor, draw, picture)
+        content = await self._run(functools.partial(draw, picture))
         media_type = f"image/{task.output_format}"
         file = StoredFile(task.world, completed, completed + LIFE_SECONDS)
         info = file.to_info(key, media_type, self._clock.time_ns())
@@ -137,3 +156,23 @@ class Results:
             await writer.commit()
         finally:
             await writer.abort()
+
+    async def _run(self, function: Callable[[], _T]) -> _T:
+        """Call a function in a thread. Raises what it raises, and Shortage."""
+        try:
+            future = self._threads.submit(function)
+        except RuntimeError as error:
+            # No thread can be started, or the server stops.
+            raise Shortage(f"cannot draw a result: {error}") from error
+        try:
+            return await asyncio.wrap_future(future)
+        except (OSError, MemoryError) as error:
+            # Pillow opens the fonts again and again.
+            raise Shortage(f"cannot draw a result: {error}") from error
+
+
+def _load() -> None:
+    """Load what draws, which slows the start. Raises Shortage."""
+    pillow.load()
+    with loading(_DRAWING):
+        import_module(_DRAWING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from concurrent.futures import Executor
 from typing import Any
 
 from fake_apimart_storage import ObjectInfo, Storage
@@ -19,6 +18,7 @@ from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.url import query_error
 from fake_apimart.http.request_body import LimitedBody
+from fake_apimart.image_workers.decoders import Decoders
 from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.uploads.image_type import ImageType
@@ -43,21 +43,25 @@ class Uploads:
         clock: Clock,
         randomness: Randomness,
         index: FileIndex,
-        decoding: Executor,
+        decoders: Decoders,
     ) -> None:
         self._index = index
-        self._decoding = decoding if settings.decode_check else None
+        self._decodes = decoders.decodes if settings.decode_check else None
         self._settings = settings
         self._storage = storage
         self._clock = clock
         self._randomness = randomness
         self._image_type = ImageType()
 
+    def close(self) -> None:
+        """End the threads that name types."""
+        self._image_type.close()
+
     async def create(self, exchange: Exchange) -> Response:
         """Store the image and answer with its URL.
 
         The order of checks is form, size, type, store (assumed). Raises the ApiError of the first
-        that fails, and ClientDisconnect.
+        that fails, ClientDisconnect and Shortage.
         """
         world = exchange.world
         created_ns = world.clock.time_ns()
@@ -66,7 +70,7 @@ class Uploads:
             self._storage,
             functools.partial(self._new_info, world, created_ns),
             max_bytes=self._settings.max_file_bytes,
-            decoding=self._decoding,
+            decodes=self._decodes,
         )
         try:
             await self._read_form(exchange, image)

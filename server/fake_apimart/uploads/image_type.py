@@ -10,7 +10,11 @@ import asyncio
 import functools
 import re
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
+from typing import TypeVar, TypeVarTuple, Unpack
+
+from fake_apimart.machine.shortage import Shortage, loading, require_descriptors
 
 HEAD_BYTES = 4096
 """How many of a file's first bytes libmagic sees."""
@@ -28,6 +32,8 @@ CACHED_HEADS = 64
 
 _UNKNOWN = "application/octet-stream"
 
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 _Detectors = tuple[Callable[[bytes], str], Callable[[bytes], str]]
 """The detectors for heads with an image signature, and for all others."""
 
@@ -36,22 +42,23 @@ class ImageType:
     """Detects media types; loads libmagic on first use, which takes up to 0.1 seconds.
 
     Images are detected in the event loop, within microseconds. Other content may take milliseconds,
-    so a worker thread does it, with a separate instance of libmagic.
+    so a thread of its own does it, with a separate instance of libmagic.
     """
 
     def __init__(self) -> None:
         self._detectors: _Detectors | None = None
         self._loading: asyncio.Future[_Detectors] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="type-naming")
 
     async def detect(self, head: bytes) -> str:
         """Return the media type of a file whose first HEAD_BYTES, or all bytes, are `head`.
 
-        It is one of SIGNATURES if and only if the file is an allowed image.
+        It is one of SIGNATURES if and only if the file is an allowed image. Raises Shortage.
         """
         detect_image, detect_other = self._detectors or await self._load()
         signature_type = _signature_type(head)
         if signature_type is None:
-            detected = await asyncio.to_thread(detect_other, head)
+            detected = await asyncio.wrap_future(self._submit(detect_other, head))
         else:
             detected = detect_image(head)
         is_confirmed = detected == signature_type
@@ -59,10 +66,27 @@ class ImageType:
 
     async def _load(self) -> _Detectors:
         if self._loading is None:
-            self._loading = asyncio.ensure_future(asyncio.to_thread(_load))
+            self._loading = asyncio.wrap_future(self._submit(_load))
+            self._loading.add_done_callback(self._end_loading)
         # Shielded: a client that disconnects meanwhile must not cancel loading for the others.
-        self._detectors = await asyncio.shield(self._loading)
-        return self._detectors
+        return await asyncio.shield(self._loading)
+
+    def _end_loading(self, loading: asyncio.Future[_Detectors]) -> None:
+        """Keep what has been loaded; what failed is loaded again by the next call."""
+        self._loading = None
+        if not loading.cancelled() and loading.exception() is None:
+            self._detectors = loading.result()
+
+    def _submit(self, function: Callable[[Unpack[_Ts]], _T], *args: *_Ts) -> Future[_T]:
+        try:
+            return self._thread.submit(function, *args)
+        except RuntimeError as error:
+            # No thread can be started, or the server stops.
+            raise Shortage(f"cannot name the type of a file: {error}") from error
+
+    def close(self) -> None:
+        """End the thread, which takes milliseconds."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 def _signature_type(head: bytes) -> str | None:
@@ -74,13 +98,16 @@ def _signature_type(head: bytes) -> str | None:
 
 
 def _load() -> _Detectors:
-    try:
-        magic = import_module("magic")
-    except ImportError:
-        # This system has no libmagic: importing pylibmagic first makes the bundled one available.
-        # It changes environment variables, so it is imported only where it is needed.
-        import_module("pylibmagic")
-        magic = import_module("magic")
-    detect_image, detect_other = (magic.Magic(mime=True).from_buffer for _ in range(2))
+    with loading("magic"):
+        try:
+            magic = import_module("magic")
+        except ImportError:
+            # The system's libmagic may be there, and only not be found for a shortage.
+            require_descriptors()
+            # This system has none: importing pylibmagic first makes the bundled one available.
+            # It changes environment variables, so it is imported only where it is needed.
+            import_module("pylibmagic")
+            magic = import_module("magic")
+        detect_image, detect_other = (magic.Magic(mime=True).from_buffer for _ in range(2))
     # Tests upload the same few images repeatedly, and libmagic scans its whole table each time.
     return functools.lru_cache(CACHED_HEADS)(detect_image), detect_other

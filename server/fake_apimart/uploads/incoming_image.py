@@ -7,15 +7,13 @@ Nothing is refused before the end of the form, because an error in the form take
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 
 from fake_apimart_storage import Chunk, ObjectInfo, Storage, StorageError, Writer
 
 from fake_apimart.contract import errors
-from fake_apimart.images.decoding import decodes
+from fake_apimart.images.picture_file import Content
 from fake_apimart.observability.log import logger_of
 from fake_apimart.uploads.image_type import HEAD_BYTES, SIGNATURES, ImageType
 
@@ -28,7 +26,7 @@ class IncomingImage:
     Call `begin` with its name, `append` with its bytes as the form yields them, `flush` after each
     chunk of the body, then `finish` at the end of the form; or `abort` at any time.
     `make_info(filename, content_type)` returns the metadata under which to store an accepted image.
-    Where there is an executor for `decoding`, an image that does not decode is refused.
+    Where there is something that says whether an image `decodes`, one that does not is refused.
     """
 
     def __init__(
@@ -38,7 +36,7 @@ class IncomingImage:
         make_info: Callable[[bytes, str], ObjectInfo],
         *,
         max_bytes: int,
-        decoding: Executor | None,
+        decodes: Callable[[Content], Awaitable[bool]] | None,
     ) -> None:
         self.filename = b""
         self.name = ""
@@ -54,8 +52,8 @@ class IncomingImage:
         self._writer: Writer | None = None
         self._store_failed = False
         self._digest: hashlib._Hash | None = None
-        self._content: bytearray | None = bytearray() if decoding else None
-        self._decoding = decoding
+        self._content: bytearray | None = bytearray() if decodes else None
+        self._decodes = decodes
 
     def begin(self, filename: bytes) -> None:
         """Set the file name, before the first byte."""
@@ -118,7 +116,7 @@ class IncomingImage:
 
         `before_commit` is called once all checks of the image itself have passed. Raises
         `file_too_large`, `unsupported_image_type`, `invalid_image_content` or `upload_failed`, in
-        this order of precedence, and then leaves nothing in the storage.
+        this order of precedence, and then leaves nothing in the storage; likewise Shortage.
         """
         if not self.content_type and not self.size > self._max_bytes:
             await self._detect_type()
@@ -127,17 +125,15 @@ class IncomingImage:
             raise errors.file_too_large(self.size, self._max_bytes)
         if self.content_type not in SIGNATURES:
             raise errors.unsupported_image_type(self.content_type)
-        if not await self._decodes():
+        if not await self._is_whole():
             await self.abort()
             raise errors.invalid_image_content()
         before_commit()
         return await self._commit()
 
-    async def _decodes(self) -> bool:
+    async def _is_whole(self) -> bool:
         content, self._content = self._content, None
-        if content is None:
-            return True
-        return await asyncio.get_running_loop().run_in_executor(self._decoding, decodes, content)
+        return content is None or self._decodes is None or await self._decodes(content)
 
     async def _commit(self) -> ObjectInfo:
         if self._writer is not None:

@@ -1,0 +1,123 @@
+"""Decoding for the event loop: small pictures in threads, all others in worker processes.
+
+A process costs a tenth of a second and 30 MB at its start, which a test with a tiny picture should
+not pay. So what is small in bytes and in pixels is decoded in a thread: it takes at most a few
+tenths of a second, and is never behind a large picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from fake_apimart.image_workers.pool import WorkerPool
+from fake_apimart.images import pillow
+from fake_apimart.images.decoding import Decoded, TooManyPixels, decode_file, read
+from fake_apimart.images.picture_file import BrokenPicture, Content, Size
+from fake_apimart.machine.shortage import Shortage
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SMALL_BYTES = 2**15
+SMALL_WORK = 2**20
+"""A file of so many bytes is decoded in a thread if decoding goes over so many pixels."""
+THREADS = 2
+"""How many small pictures are decoded at the same time."""
+PROCESSES = 2
+"""How many other pictures are."""
+IDLE_SECONDS = 60.0
+"""After so long without a picture the worker processes end."""
+
+_T = TypeVar("_T")
+
+
+class Decoders:
+    """Decodes pictures, each within `seconds` for reading it and as many for decoding it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._workers = WorkerPool(seconds)
+        self._small = ThreadPoolExecutor(THREADS, thread_name_prefix="decoding-small")
+        self._waiting = ThreadPoolExecutor(PROCESSES, thread_name_prefix="decoding")
+        self._idle_end: asyncio.TimerHandle | None = None
+
+    async def upright_size(self, content: Content) -> Size:
+        """Decode the first picture of a file, and return its size as EXIF says to turn it.
+
+        Raises BrokenPicture, TooManyPixels without having decoded it, Shortage.
+        """
+        return (await self._decode(content, 0)).size
+
+    async def decodes(self, content: Content) -> bool:
+        """Return whether the first picture decodes, or has too many pixels. Raises Shortage."""
+        try:
+            await self.upright_size(content)
+        except BrokenPicture:
+            return False
+        except TooManyPixels:
+            pass
+        return True
+
+    async def thumbnail(self, content: Content, side: int) -> Image.Image:
+        """Decode the first picture to an opaque, upright RGB one in a square of `side` pixels.
+
+        Raises BrokenPicture, TooManyPixels, Shortage.
+        """
+        decoded = await self._decode(content, side)
+        pillow.load()
+        from PIL import Image
+
+        return Image.frombytes("RGB", decoded.size, decoded.pixels)
+
+    def close(self) -> None:
+        """End all processes and threads; what they decode is a Shortage."""
+        if self._idle_end is not None:
+            self._idle_end.cancel()
+        self._workers.close()
+        for pool in (self._waiting, self._small):
+            pool.shutdown(cancel_futures=True)
+
+    async def _decode(self, content: Content, side: int) -> Decoded:
+        if len(content) <= SMALL_BYTES:
+            decoded = await _run(self._small, _decode_small, content, side)
+            if decoded is not None:
+                return decoded
+        try:
+            return await _run(self._waiting, self._workers.decode, content, side)
+        finally:
+            self._end_when_idle()
+
+    def _end_when_idle(self) -> None:
+        if self._idle_end is not None:
+            self._idle_end.cancel()
+        loop = asyncio.get_running_loop()
+        self._idle_end = loop.call_later(IDLE_SECONDS, self._retire_idle)
+
+    def _retire_idle(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            # Where no thread can be started they end later, at the latest with the server.
+            self._waiting.submit(self._workers.retire_idle)
+
+
+async def _run(
+    pool: ThreadPoolExecutor, function: Callable[[Content, int], _T], content: Content, side: int
+) -> _T:
+    """Call `function` in a thread of the pool. Raises what it raises, and Shortage."""
+    try:
+        future = pool.submit(function, content, side)
+    except RuntimeError as error:
+        # No thread can be started, or the server stops.
+        raise Shortage(f"cannot decode a picture: {error}") from error
+    try:
+        return await asyncio.wrap_future(future)
+    except MemoryError as error:
+        raise Shortage("not enough memory to decode a picture") from error
+
+
+def _decode_small(content: Content, side: int) -> Decoded | None:
+    """Decode a picture, but return None for one that is not small."""
+    file = read(content)
+    return decode_file(file, side) if file.work <= SMALL_WORK else None
