@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_apimart.callbacks.pending import KEY_PREFIX
 from fake_apimart.contract.operations import BY_NAME, KEYED
 from fake_apimart_storage import ObjectInfo
 
@@ -170,8 +171,8 @@ class WatchedStorage(CountingStorage):
     """Records also what is listed."""
 
     def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        if prefix:
-            # The sweep of expired files lists all.
+        # At the start, the sweep of expired files lists all, and callbacks are looked for.
+        if prefix and prefix != KEY_PREFIX:
             self.reads.append(f"{prefix}*")
         return super().entries(prefix)
 

