@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from fake_apimart.common.caches import cache_short_inputs
+
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK_BY_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NAME = r"[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?"
@@ -64,6 +66,7 @@ def _normalize(host: str) -> str:
         return name
 
 
+@cache_short_inputs
 def host_of(authority: str) -> str | None:
     """Return the host of `host[:port]`, an IPv6 address without brackets; None for other text.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fake_apimart.common.addresses import comparable_host, host_of, is_within
 from fake_apimart.settings.settings import Settings
@@ -26,8 +26,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 """All headers of a request, repeated ones too; names in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """How a request came in: what it and its connection say.
 
     `host` is empty or no host at times, `server` and `peer` are the ends of the connection, empty

@@ -80,8 +80,7 @@ class Accounts:
     async def count_poll(self, task: Task, world: World) -> Polls:
         """Count a poll of `task`, and return the polls before it. Raises StorageError."""
         polls = await self._tasks.count_poll(task, world)
-        account = self._accounts.get(world)
-        if account is not None and polls.reached_ms is not None:
+        if polls.reached_ms is not None and (account := self._accounts.get(world)) is not None:
             account.note_last_poll(task.id)
         return polls
 

@@ -8,7 +8,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from fake_apimart.common.held_bytes import held_bytes
+from fake_apimart.common.held_bytes import held_bytes, held_bytes_of_leaves
 from fake_apimart.common.redaction import (
     redacted_broken_json,
     redacted_header,
@@ -49,8 +49,9 @@ _MAX_LENGTHS = {
 """The parts that a client can make as long as it likes."""
 _FIXED_BYTES = 500
 """What an entry takes without these, its body, headers and names."""
-# Measured apart from the rest, since each request is measured.
-_variable = attrgetter(*_MAX_LENGTHS, "body", "headers", "part_headers", "unread")
+# In one step each, since each request is measured.
+_long_parts = attrgetter(*_MAX_LENGTHS)
+_parts = attrgetter(*_MAX_LENGTHS, "body", "headers", "part_headers")
 _CUT_URL = re.compile(r"//[^/\s\"\\]*\Z")
 """What may be a password without the host behind it, by which it is known."""
 _LINE_END = b"\r\n"
@@ -134,11 +135,12 @@ class Entry:
 
     def measure(self) -> None:
         """Cut what is too long to be kept, and set `bytes` to the memory that the rest takes."""
-        for name, length in _MAX_LENGTHS.items():
-            value = getattr(self, name)
-            if value is not None and len(value) > length:
-                setattr(self, name, _cut(value, length))
-        self.bytes = _FIXED_BYTES + held_bytes(_variable(self))
+        for name, value in zip(_MAX_LENGTHS, _long_parts(self), strict=True):
+            if value and len(value) > _MAX_LENGTHS[name]:
+                setattr(self, name, _cut(value, _MAX_LENGTHS[name]))
+        self.bytes = _FIXED_BYTES + held_bytes_of_leaves(_parts(self))
+        if self.unread:
+            self.bytes += held_bytes(self.unread)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry in the control API's form; times are Unix seconds, durations seconds."""
