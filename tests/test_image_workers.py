@@ -24,6 +24,7 @@ from fake_apimart.image_workers.worker import work
 from fake_apimart.images.decoding import TooManyPixels, decode
 from fake_apimart.images.picture_file import BrokenPicture, Content
 from fake_apimart.machine.shortage import Shortage
+from fake_apimart.telemetry.telemetry import Telemetry
 
 from tests.harness import JPEG, PNG, wait_until
 from tests.pictures import huge_png, slow_jpeg, thumbnail, upright_size
@@ -277,7 +278,7 @@ def test_worker_ends_with_the_process_that_started_it(is_busy: bool) -> None:
 @pytest.mark.parametrize("content", [JPEG, PNG], ids=["JPEG", "PNG"])
 @pytest.mark.asyncio
 async def test_small_picture_starts_no_process(content: bytes) -> None:
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     assert await opened.upright_size(content) == upright_size(content)
     assert (await opened.thumbnail(content, 20)).tobytes() == thumbnail(content, 20).tobytes()
     assert pids(opened._workers) == []
@@ -286,7 +287,7 @@ async def test_small_picture_starts_no_process(content: bytes) -> None:
 
 @pytest.mark.asyncio
 async def test_small_broken_picture_does_not_decode() -> None:
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     assert not await opened.decodes(JPEG[:200])
     assert await opened.decodes(huge_png(60_000, 60_000))
     opened.close()
@@ -296,7 +297,7 @@ async def test_small_broken_picture_does_not_decode() -> None:
 @pytest.mark.parametrize("content", [LARGE_PNG, JPEG + bytes(SMALL_BYTES)], ids=["pixels", "bytes"])
 @pytest.mark.asyncio
 async def test_picture_that_is_not_small_is_decoded_in_a_process(content: bytes) -> None:
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     assert await opened.upright_size(content) == upright_size(content)
     assert len(pids(opened._workers)) == 1
     opened.close()
@@ -307,7 +308,7 @@ async def test_picture_that_is_not_small_is_decoded_in_a_process(content: bytes)
 @pytest.mark.asyncio
 async def test_idle_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "IDLE_SECONDS", 0.1)
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     assert await opened.decodes(LARGE_PNG)
     (pid,) = pids(opened._workers)
     await asyncio.sleep(1)
@@ -319,7 +320,7 @@ async def test_idle_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.subprocess
 @pytest.mark.asyncio
 async def test_small_picture_is_not_behind_slow_ones() -> None:
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     slow = [asyncio.create_task(opened.decodes(slow_jpeg())) for _ in range(4)]
     await asyncio.sleep(0.3)
     began = time.monotonic()
@@ -332,7 +333,7 @@ async def test_small_picture_is_not_behind_slow_ones() -> None:
 
 @pytest.mark.asyncio
 async def test_closed_decoders_are_a_shortage() -> None:
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     opened.close()
     with pytest.raises(Shortage):
         await opened.decodes(JPEG)
@@ -346,7 +347,7 @@ async def test_too_little_memory_for_a_small_picture_is_a_shortage(
         raise MemoryError
 
     monkeypatch.setattr(decoders, "decode_file", fail)
-    opened = Decoders(SECONDS)
+    opened = Decoders(SECONDS, Telemetry())
     with pytest.raises(Shortage):
         await opened.decodes(JPEG)
     opened.close()

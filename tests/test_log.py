@@ -63,7 +63,7 @@ def _logged_as_serve_does() -> Iterator[None]:
 def test_record_of_any_logger_is_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     # The handler writes to the standard error of its own start.
     logging.config.dictConfig(LOGGING)
-    logging.getLogger(name).error("cannot do %s, token=%s", HOSTILE, "s3cret")
+    logging.getLogger(name).critical("cannot do %s, token=%s", HOSTILE, "s3cret")
     (line, *more) = capsys.readouterr().err.split("\n")
     assert more == [""]
     assert RECORD.fullmatch(line), line

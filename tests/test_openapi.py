@@ -44,7 +44,7 @@ IDS = {
     "balance_get_user_balance",
     *("control_get_world", "control_change_world", "control_remove_world"),
     *("control_reset", "control_reset_journal", "control_reset_faults"),
-    *("control_get_clock", "control_change_clock"),
+    *("control_get_clock", "control_change_clock", "control_metrics"),
     *("control_list_faults", "control_add_fault", "control_remove_faults"),
     *("control_list_requests", "control_wait_for_requests"),
     *("control_list_uploads", "control_read_upload", "control_list_tasks"),

@@ -20,6 +20,8 @@ from fake_apimart.gateway.cors import Cors
 from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.gateway import Gateway
 from fake_apimart.gateway.routes import OperationRoute
+from fake_apimart.observability.access_log import LoggedRequests
+from fake_apimart.observability.log_form import FORMS
 from fake_apimart.openapi.document import describe
 from fake_apimart.service.documentation import DOCUMENTATION
 from fake_apimart.service.expiry import lifetimes
@@ -27,6 +29,8 @@ from fake_apimart.service.service import Service
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
+from fake_apimart.telemetry.collectors import running
+from fake_apimart.telemetry.telemetry import Telemetry
 
 
 def create_app(
@@ -50,7 +54,7 @@ def create_app(
 class Application(FastAPI):
     """FastAPI with the vendor's gateway as its outermost middleware.
 
-    `service` is there while the lifespan runs.
+    `service` is there while the lifespan runs. `telemetry` is told what happens.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class Application(FastAPI):
         self._clock = clock
         self._randomness = randomness
         self._dispatch = Dispatch()
+        form = FORMS[settings.log_format]
+        self.telemetry = Telemetry(LoggedRequests(form) if settings.access_log else None)
         routes = [
             OperationRoute(method, path, each, DOCUMENTATION[each.handler], self._dispatch)
             for each in OPERATIONS
@@ -92,6 +98,7 @@ class Application(FastAPI):
             Cors(file_cors=settings.file_cors),
             clock,
             randomness,
+            self.telemetry,
         )
 
     def openapi(self) -> dict[str, Any]:
@@ -111,9 +118,11 @@ class Application(FastAPI):
             storage = self._storage
             if storage is None:
                 storage = await stack.enter_async_context(_opened(self.settings))
+            await stack.enter_async_context(running(self.telemetry, self.settings))
+            storage = self.telemetry.observed(storage)
             if self.settings.control:
                 await control.prepare()
-            service = Service(self.settings, storage, self._clock, self._randomness)
+            service = Service(self.settings, storage, self._clock, self._randomness, self.telemetry)
             self._dispatch.running = await stack.enter_async_context(service.run())
             self.service = service
             try:

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from types import FrameType
 from typing import cast
 
@@ -21,7 +22,9 @@ from fake_apimart.common.descriptors import most_connections, raise_limit
 from fake_apimart.http.protocol import Protocol
 from fake_apimart.http.timeouts import Watch, limits_of
 from fake_apimart.observability import standard_error
+from fake_apimart.observability.access_log import AccessLog
 from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.log_form import FORMS
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings
 from fake_apimart.settings.settings import Settings
@@ -52,7 +55,7 @@ def run(
     that listens already; `until_stdin_ends` makes the end of standard input a signal too. Raises
     InvalidSettings where the address or the storage cannot be used.
     """
-    standard_error.begin()
+    standard_error.begin(settings.log_format)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Where uvicorn has its own: before and after it serves, when nothing is under way. A first
         # process of a container that has none never hears of the signal.
@@ -62,7 +65,7 @@ def run(
         listener = listen(settings) if listen_fd is None else inherited(listen_fd)
         with listener:
             config = uvicorn_config(
-                access_log=settings.access_log, most_connections=most_connections()
+                log_format=settings.log_format, most_connections=most_connections()
             )
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
                 runner.run(
@@ -91,7 +94,7 @@ def _leave_late() -> None:
 
 
 def uvicorn_config(
-    *, access_log: bool = True, most_connections: int | None = None
+    *, log_format: str = "text", most_connections: int | None = None
 ) -> uvicorn.Config:
     """Return how uvicorn runs; the application is set by Server."""
     return uvicorn.Config(
@@ -99,8 +102,8 @@ def uvicorn_config(
         http=Protocol,
         ws="none",
         lifespan="off",
-        log_config=standard_error.LOGGING,
-        access_log=access_log,
+        log_config=standard_error.configuration(log_format),
+        access_log=False,
         proxy_headers=False,
         server_header=False,
         limit_concurrency=most_connections,
@@ -150,8 +153,11 @@ class Server(uvicorn.Server):
         on_stopping: Callable[[], None] = lambda: None,
     ) -> None:
         config.app = app
+        config.http = cast(type[asyncio.Protocol], partial(Protocol, telemetry=app.telemetry))
         super().__init__(config)
         self._app = app
+        if app.settings.access_log:
+            app.telemetry.log_request = AccessLog(FORMS[app.settings.log_format])
         self._on_listening = on_listening
         self._on_stopping = on_stopping
         self._is_signalled = False
@@ -160,6 +166,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         connections = cast(Collection[Protocol], self.server_state.connections)
+        self._app.telemetry.sample("open_connections", lambda: len(connections))
         watch = Watch(connections, limits_of(self._app.settings))
         self._watching = asyncio.create_task(watch.run())
         self._on_listening()

@@ -19,6 +19,7 @@ from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
+from fake_apimart.telemetry.telemetry import Telemetry
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
@@ -34,6 +35,7 @@ RESTORE_PAUSE_SECONDS = 10.0
 """The pause before the records are read once more, where the storage failed."""
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
+_CLIENT_ERRORS = range(400, 500)
 _SERVER_ERRORS = range(500, 600)
 
 logger = logger_of(__name__)
@@ -55,7 +57,10 @@ class Callbacks:
         worlds: Worlds,
         tasks: TaskStore,
         finished_data: FinishedData,
+        telemetry: Telemetry,
     ) -> None:
+        self._telemetry = telemetry
+        telemetry.sample("callbacks_pending", lambda: len(self))
         self._records = PendingRecords(storage, clock)
         self._worlds = worlds
         self._tasks = tasks
@@ -122,6 +127,7 @@ class Callbacks:
             return None
         pending = self._records.new(world.name, task.id, task.planned_end_ms)
         pending.is_held = True
+        pending.place = self._telemetry.place()
         return pending if self._add(pending, world) else None
 
     def _add(self, pending: Pending, world: World, longest_pause: float = math.inf) -> bool:
@@ -218,28 +224,33 @@ class Callbacks:
             pending.look_later(asyncio.get_running_loop().time())
             return False
         target = target_of(task.webhook)
-        problem = await self._send(target, task.id, data)
+        problem = await self._send(target, pending, data)
         if problem is not None:
             return await self._try_again(pending, world, target.shown, problem)
         await self._records.delete(pending)
         return True
 
-    async def _send(self, target: Target, task_id: str, data: dict[str, Any]) -> str | None:
+    async def _send(self, target: Target, pending: Pending, data: dict[str, Any]) -> str | None:
         """Return what was wrong where another try may help, else None."""
         async with self._sending:
             try:
-                status = await self._delivery.post(target, task_id, marshal(data))
+                with self._telemetry.sending(pending.place) as headers:
+                    body = marshal(data)
+                    status = await self._delivery.post(target, pending.task_id, body, headers)
             except Undelivered as problem:
                 return str(problem)
         if status in _SERVER_ERRORS:
             return f"status {status}"
-        logger.info("callback of %s to %s: status %d", task_id, target.shown, status)
+        self._telemetry.callback_ended("refused" if status in _CLIENT_ERRORS else "delivered")
+        logger.info("callback of %s to %s: status %d", pending.task_id, target.shown, status)
         return None
 
     async def _try_again(self, pending: Pending, world: World, where: str, problem: str) -> bool:
         """Put off the next try, or give up after the last; return whether it was the last."""
         logger.warning("callback of %s to %s: %s", pending.task_id, where, problem)
-        if pending.tries >= len(RETRY_SECONDS):
+        is_last = pending.tries >= len(RETRY_SECONDS)
+        self._telemetry.callback_ended("failed" if is_last else "retried")
+        if is_last:
             logger.error("callback of %s to %s given up", pending.task_id, where)
             await self._records.delete(pending)
             return True

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import unquote_to_bytes
 
 from fake_apimart.callbacks.resolver import Resolver
@@ -38,8 +38,13 @@ class Delivery:
         self._resolver = Resolver()
         self._tls: ssl.SSLContext | None = None
 
-    async def post(self, target: Target, task_id: str, body: bytes) -> int:
-        """Return the status that the receiver answers to `body`. Raises Undelivered."""
+    async def post(
+        self, target: Target, task_id: str, body: bytes, added: Mapping[str, str]
+    ) -> int:
+        """Return the status that the receiver answers to `body`. Raises Undelivered.
+
+        The headers `added` are sent beside our own.
+        """
         # Imported here because h11 slows the start.
         from fake_apimart.callbacks.wire import post
 
@@ -49,7 +54,7 @@ class Delivery:
                 asyncio.timeout(TIMEOUT_SECONDS) as limit,
                 self._connected(target, tls, limit) as (reader, writer),
             ):
-                headers = _headers(target, task_id, body)
+                headers = [*_headers(target, task_id, body), *added.items()]
                 return await post(reader, writer, target.request_target, headers, body)
         except TimeoutError:
             raise Undelivered(f"no answer within {TIMEOUT_SECONDS:g} seconds") from None

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fake_apimart_storage import Storage, StorageError
 from pydantic import TypeAdapter
@@ -58,6 +58,8 @@ class Pending:
     """How many tries have failed."""
     at_latest: float = math.inf
     not_before: float = 0.0
+    place: Any = None
+    """Where in a trace it was booked, as `Telemetry.place` has it."""
     is_held: bool = False
     """Whether its task is not stored yet."""
     is_news: bool = False

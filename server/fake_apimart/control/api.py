@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fake_apimart_storage import StorageError
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.rendering import render
 from fake_apimart.control import clock, contents, faults, refusals, requests, world
-from fake_apimart.control.access import check
+from fake_apimart.control.access import ControlRoute, check, check_for_whole_server
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
+from fake_apimart.settings.names import variable_of
+
+if TYPE_CHECKING:
+    from fake_apimart.telemetry.metrics import Metrics
 
 PREFIX = "/_fake/"
+METRICS_PATH = f"{PREFIX}metrics"
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
 
 logger = logger_of(__name__)
+
+router = APIRouter(prefix=PREFIX.rstrip("/"), tags=["control: metrics"], route_class=ControlRoute)
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -46,6 +53,7 @@ def add_to(app: FastAPI) -> None:
     for module in ROUTED:
         # `include_router` would have each call matched against routers first, then their routes.
         app.router.routes += module.router.routes
+    app.router.routes += router.routes
     app.router.routes += pages.ROUTES
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -56,15 +64,33 @@ async def prepare() -> None:
     await run_in_threadpool(is_served, "", "")
 
 
+def _stated(request: Request, error: ApiError) -> Response:
+    exchange_of(request.scope).record.reason = error.message
+    return render(error, "")
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses={404: {}})
+async def metrics(request: Request, accept: Annotated[str, Header()] = "") -> Response:
+    """Tell the metrics of the whole server, in the form of Prometheus or OpenMetrics."""
+    # A key is about its own world, and says nothing of the others.
+    check_for_whole_server(request, service_of(request).settings)
+    found: Metrics | None = request.app.telemetry.metrics
+    if found is None:
+        raise refusals.unknown(f"{METRICS_PATH}: {variable_of('metrics')} is off")
+    found.refresh()
+    content, media_type = await run_in_threadpool(found.exposition, accept)
+    return Response(content, headers={"Content-Type": media_type})
+
+
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return render(error, "")
+    return _stated(request, error)
 
 
 async def _refuse_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     message = "; ".join(map(_describe, error.errors()))
-    return render(refusals.invalid_call(message), "")
+    return _stated(request, refusals.invalid_call(message))
 
 
 def _describe(problem: Any) -> str:
@@ -85,21 +111,22 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
     try:
         check(request, service_of(request).settings)
     except ApiError as refusal:
-        return render(refusal, "")
+        return _stated(request, refusal)
     if isinstance(error.__cause__, ApiError):
         # What refuses a body while FastAPI has it read.
-        return render(error.__cause__, "")
+        return _stated(request, error.__cause__)
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return render(refusals.invalid_call(f"the body is not valid JSON: {error.detail}"), "")
+        invalid = refusals.invalid_call(f"the body is not valid JSON: {error.detail}")
+        return _stated(request, invalid)
     # As it was sent: without its doubled slashes a URL is not to be told from a path.
     path = exchange_of(request.scope).paths.sent
     what = f"{request.method} {path}; {pages.CONTROL_PAGE} lists what there is"
-    return render(refusals.unknown(what), "")
+    return _stated(request, refusals.unknown(what))
 
 
 async def _state_storage_failure(request: Request, error: Exception) -> Response:
     logger.error("the storage failed: %s", error)
-    return render(refusals.storage_failed(str(error)), "")
+    return _stated(request, refusals.storage_failed(str(error)))
 
 
 async def _state_shortage(request: Request, error: Exception) -> Response:
@@ -109,7 +136,7 @@ async def _state_shortage(request: Request, error: Exception) -> Response:
 
 async def _state_fault(request: Request, error: Exception) -> Response:
     """State a fault of the server's own; the error is raised again behind this, and logged."""
-    return render(errors.internal_error(), "")
+    return _stated(request, errors.internal_error())
 
 
 _HANDLERS: dict[type[Exception], Handler] = {

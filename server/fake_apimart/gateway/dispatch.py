@@ -108,6 +108,7 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         logger.error("not done: %s", error)
         response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
     except ClientDisconnect:
+        exchange.record.reason = "the client went away"
         running.worlds.record(exchange.world, exchange.entry, error="the client went away")
         # Foreign servers report this for a half-closed connection too, whose client still reads.
         return _render(exchange, errors.incomplete_body())
@@ -120,6 +121,8 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
     except Exception:
         logger.exception("fault in %s %s", exchange.method, exchange.paths.path)
         response, problem = _render(exchange, errors.internal_error()), "internal error"
+    if problem is not None:
+        exchange.record.reason = problem
     running.worlds.record(exchange.world, exchange.entry, response.status_code, problem)
     return response
 

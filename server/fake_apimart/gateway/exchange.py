@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fake_apimart.common.addresses import authority_at
+from fake_apimart.common.clock import Clock
 from fake_apimart.contract import response_version
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.paths import Paths
@@ -18,6 +19,7 @@ from fake_apimart.http.request_body import Body, StreamedBody
 from fake_apimart.http.request_head import text_of
 from fake_apimart.http.transaction import EXTENSION, Transaction
 from fake_apimart.net_http.request import first_values
+from fake_apimart.observability.request_record import RequestRecord
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import ERRORS, Rule, Step
 from fake_apimart.worlds.world import World
@@ -32,7 +34,8 @@ class Exchange:
 
     `headers` has one value for each lower-case name. `body` is the request's, None where it surely
     has none. `connection` is there under our own protocol alone. The rest is set on the way:
-    `operation` and `parameters` (of its path) by the look-up, `key`, `world`, `rule` and `entry`
+    `operation` and `parameters` (of its path) by the look-up, `record` (what will be told of it)
+    and `key`, `world`, `rule` and `entry`
     (of the journal) by the dispatch.
     """
 
@@ -53,6 +56,7 @@ class Exchange:
         "paths",
         "query_string",
         "receive",
+        "record",
         "request_id",
         "rule",
         "send",
@@ -63,19 +67,23 @@ class Exchange:
     entry: Entry
     world: World
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, clock: Clock
+    ) -> None:
         extensions: Mapping[str, Any] = scope.get("extensions") or {}
         connection: Transaction | None = extensions.get(EXTENSION)
         self.connection = connection
         self.body: Body | None
         if connection is not None:
             self.headers, self.body = connection.headers, connection.body
-            self.receive, self.send = receive, send
+            self.receive, self.send, self.record = receive, send, connection.record
         else:
             self.headers = first_values(scope["headers"])
-            self.body = body = StreamedBody(receive)
+            self.record = record = _record_of(scope, clock)
+            self.body = body = StreamedBody(_recorded_input(record, receive))
             self.receive = body.receive
             expects_continue = self.headers.get(b"expect", b"").lower() == b"100-continue"
+            send = _recorded_output(record, send)
             self.send = after_body(body, send, expects_continue=expects_continue)
         self.method: str = scope["method"]
         self.query_string: bytes = scope["query_string"]
@@ -123,12 +131,14 @@ class Exchange:
         self.entry = entry
         self.world = world
         world.running += 1
+        self.record.world = world.name
 
     def move_to(self, world: World) -> None:
         """Belong to `world` from now on."""
         self.world.running -= 1
         self.world = world
         world.running += 1
+        self.record.world = world.name
 
     def leave(self) -> None:
         """Leave the world; a rule that did not fire is free for the next request."""
@@ -149,7 +159,7 @@ class Exchange:
             return
         rule.release(fired=True)
         self._has_fired = True
-        self.entry.fault = rule.name
+        self.entry.fault = self.record.reason = rule.name
 
     def fault_of_answer(self) -> str | None:
         """Return the name of the socket fault that breaks the answer, or None."""
@@ -164,3 +174,43 @@ def exchange_of(scope: Scope) -> Exchange:
     """Return the exchange that a request is."""
     exchange: Exchange = scope[SCOPE_KEY]
     return exchange
+
+
+def _record_of(scope: Scope, clock: Clock) -> RequestRecord:
+    """Return what is known at first of a request that a foreign ASGI server has received."""
+    client = scope.get("client")
+    return RequestRecord(
+        clock.time_ns(),
+        (client[0], client[1]) if client else None,
+        scope["method"],
+        scope["path"],
+        scope["query_string"],
+        scope.get("http_version", "1.1"),
+        scope.get("scheme", "http"),
+    )
+
+
+def _recorded_input(record: RequestRecord, receive: Receive) -> Receive:
+    """Return a `receive` that counts what comes by it."""
+
+    async def receive_recorded() -> Message:
+        message = await receive()
+        record.bytes_in += len(message.get("body", b""))
+        return message
+
+    return receive_recorded
+
+
+def _recorded_output(record: RequestRecord, send: Send) -> Send:
+    """Return a `send` for a foreign ASGI server that notes what leaves by it."""
+    record.is_cut = True
+
+    async def send_recorded(message: Message) -> None:
+        await send(message)
+        if message["type"] == "http.response.start":
+            record.status = message["status"]
+        elif message["type"] == "http.response.body":
+            record.bytes_out += len(message.get("body", b""))
+            record.is_cut = message.get("more_body", False)
+
+    return send_recorded

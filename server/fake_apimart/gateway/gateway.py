@@ -6,7 +6,7 @@ much as a poll: they are looked up here, a path without parameters in a dict. Al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +20,8 @@ from fake_apimart.gateway.dispatch import UNROUTED, Dispatch
 from fake_apimart.gateway.exchange import SCOPE_KEY, Exchange
 from fake_apimart.gateway.routes import OperationRoute
 from fake_apimart.gateway.slashes import redirect
+from fake_apimart.telemetry.metrics_table import CONTROL
+from fake_apimart.telemetry.telemetry import Telemetry
 
 _REQUEST_ID = request_id.HEADER.lower().encode()
 
@@ -27,7 +29,8 @@ _REQUEST_ID = request_id.HEADER.lower().encode()
 class Gateway:
     """Stands in front of `app`, and sends to it what `is_ours` says is no path of the vendor's.
 
-    `is_ours` is given method and path.
+    `is_ours` is given method and path. `telemetry` is told of requests that a foreign server has
+    received.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Gateway:
         cors: Cors,
         clock: Clock,
         randomness: Randomness,
+        telemetry: Telemetry,
     ) -> None:
         self._app = app
         self._dispatch = dispatch
@@ -46,6 +50,7 @@ class Gateway:
         self._cors = cors
         self._clock = clock
         self._randomness = randomness
+        self._telemetry = telemetry
         self._exact: dict[tuple[str, str], OperationRoute] = {}
         self._patterns: list[OperationRoute] = []
         for route in routes:
@@ -54,12 +59,27 @@ class Gateway:
             else:
                 self._exact[route.method, route.path] = route
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         new_id = request_id.new_request_id(self._clock.time_ns(), self._randomness)
-        scope[SCOPE_KEY] = exchange = Exchange(scope, receive, send, new_id)
+        clock = self._telemetry.clock
+        scope[SCOPE_KEY] = exchange = Exchange(scope, receive, send, new_id, clock)
+        if exchange.connection is None or self._telemetry.tracing is not None:
+            return self._answer_observed(exchange, scope)
+        return self._answer(exchange, scope)
+
+    async def _answer_observed(self, exchange: Exchange, scope: Scope) -> None:
+        """Answer within the request's span; under a foreign ASGI server, tell of the request."""
+        record = exchange.record
+        with self._telemetry.within(record, exchange.headers):
+            try:
+                await self._answer(exchange, scope)
+            finally:
+                if exchange.connection is None:
+                    self._telemetry.ended(record)
+
+    async def _answer(self, exchange: Exchange, scope: Scope) -> None:
         receive, send = exchange.receive, exchange.send
         path = exchange.paths.path
         if path == "*" and exchange.method == "OPTIONS":
@@ -67,6 +87,7 @@ class Gateway:
             await Response()(scope, receive, send)
             return
         if self._is_ours(exchange.method, path):
+            exchange.record.operation = CONTROL
             await self._app(scope, receive, send)
             return
         is_file = operations.is_file_path(path)
@@ -74,7 +95,10 @@ class Gateway:
         if moved is not None:
             await moved(scope, receive, send)
             return
-        added = [] if is_file else [(_REQUEST_ID, new_id.encode())]
+        added = []
+        if not is_file:
+            exchange.record.request_id = exchange.request_id
+            added.append((_REQUEST_ID, exchange.request_id.encode()))
         crosses_origins = is_foreign(exchange)
         answer: ASGIApp | None
         if crosses_origins:

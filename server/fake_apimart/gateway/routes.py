@@ -56,6 +56,7 @@ class OperationRoute(APIRoute):
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
         exchange.operation = self.operation
+        exchange.record.operation = self.operation.name
         exchange.parameters = scope.get("path_params", exchange.parameters)
         await self._dispatch(exchange, scope, receive, send)
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable
 
 from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from fake_apimart.common.clock import SystemClock
 from fake_apimart.http.flow_control import FlowControl
 from fake_apimart.http.incoming_body import IncomingBody, high_water
 from fake_apimart.http.request_head import address, to_scope
 from fake_apimart.http.response_writer import ResponseWriter
 from fake_apimart.http.transaction import EXTENSION, Transaction
 from fake_apimart.net_http.request import Request
-from fake_apimart.observability.access_log import AccessLog
+from fake_apimart.observability.request_record import RequestRecord
+from fake_apimart.telemetry.telemetry import Telemetry
 
-ACCESS_LOG = AccessLog(SystemClock())
+STATUS_DIGITS = 3
 
 
 class Connection:
     """The state that lasts from request to request on one transport of a uvicorn server.
 
     `transaction` is the latest of so many `requests`. `on_idle` is called once it is answered, and
-    another may begin.
+    another may begin. `telemetry` is told of each.
     """
 
     def __init__(
@@ -35,6 +34,7 @@ class Connection:
         state: ServerState,
         transport: asyncio.Transport,
         on_idle: Callable[[], None],
+        telemetry: Telemetry,
     ) -> None:
         self.transport = transport
         self.flow = FlowControl(transport)
@@ -42,7 +42,7 @@ class Connection:
         self.transaction: Transaction | None = None
         self._server = address(transport, "sockname")
         self._app = config.loaded_app
-        self._logs_access = config.access_log
+        self._telemetry = telemetry
         self._state = state
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
@@ -66,6 +66,7 @@ class Connection:
     def begin(self, request: Request) -> Transaction:
         """Have a request answered. The one before it must have its whole answer."""
         scope = to_scope(request)
+        record = self._record_of(scope)
         scope["server"], scope["client"] = self._server, self.client
         body = None
         if request.content_length != 0:
@@ -77,34 +78,62 @@ class Connection:
                 expects_continue=request.expects_continue,
             )
         self.requests += 1
-        writer = self._new_writer(request, scope, body)
-        self.transaction = transaction = Transaction(self.transport, request.values, body, writer)
+        writer = self._new_writer(request, body, record)
+        self.transaction = transaction = Transaction(
+            self.transport, request.values, body, writer, record
+        )
         scope["extensions"] = {EXTENSION: transaction}
         task = self._loop.create_task(transaction.run(self._app, scope))
         self._state.tasks.add(task)
         task.add_done_callback(self._state.tasks.discard)
         return transaction
 
+    def tell_of_refused(self, request: Request | None, status: str, text: str) -> None:
+        """Tell of what is no request, or of one that is refused by its head."""
+        record = self._record_of(to_scope(request)) if request else self._unknown()
+        record.status, record.reason = int(status[:STATUS_DIGITS]), text or status
+        record.bytes_out = len(text)
+        self._telemetry.ended(record)
+
+    def tell_of_cut_head(self) -> None:
+        """Tell of a request of which not even the head has come whole."""
+        record = self._unknown()
+        record.is_cut = True
+        self._telemetry.ended(record)
+
+    def _unknown(self) -> RequestRecord:
+        return RequestRecord(self._telemetry.clock.time_ns(), self.client)
+
+    def _record_of(self, scope: Scope) -> RequestRecord:
+        """Return what is known of a request at its beginning."""
+        return RequestRecord(
+            self._telemetry.clock.time_ns(),
+            self.client,
+            scope["method"],
+            scope["path"],
+            scope["query_string"],
+            scope["http_version"],
+        )
+
     def _new_writer(
-        self, request: Request, scope: Scope, body: IncomingBody | None
+        self, request: Request, body: IncomingBody | None, record: RequestRecord
     ) -> ResponseWriter:
-        method = scope["method"]
-        log = None
-        if self._logs_access:
-            target = scope["path"], scope["query_string"]
-            version = scope["http_version"]
-            log = functools.partial(ACCESS_LOG.request, self.client, method, *target, version)
         return ResponseWriter(
             self.transport,
             self.flow,
             body,
-            method=method,
+            method=request.method.decode("ascii"),
             is_http_1_0=request.is_http_1_0,
             keep_alive=not request.closes,
             default_headers=self._state.default_headers,
-            on_start=log,
+            record=record,
+            on_sent=self._sent,
             on_complete=self._completed,
         )
+
+    def _sent(self) -> None:
+        if self.transaction is not None:
+            self._ended(self.transaction)
 
     def _completed(self) -> None:
         """Let another request begin."""
@@ -112,6 +141,13 @@ class Connection:
             self.transaction.completed()
         if self.is_kept and not self.transport.is_closing():
             self._on_idle()
+
+    def _ended(self, transaction: Transaction) -> None:
+        """Tell of a request that has its answer, or will never have it."""
+        record = transaction.record
+        if transaction.body is not None:
+            record.bytes_in = transaction.body.received_bytes
+        self._telemetry.ended(record)
 
     def end_after_answer(self) -> bool:
         """End the connection behind the answer that is under way; return False if none is."""
@@ -126,6 +162,9 @@ class Connection:
         self._on_idle = _do_nothing
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
+            if not transaction.writer.is_sent:
+                transaction.record.is_cut = True
+                self._ended(transaction)
             transaction.disconnect()
         self.flow.resume_writing()
 

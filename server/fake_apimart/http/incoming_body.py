@@ -110,6 +110,11 @@ class IncomingBody:
         """How many bytes are still to be taken, None for a body in chunks."""
         return None if self._length is None else self._length - self._taken
 
+    @property
+    def received_bytes(self) -> int:
+        """How many bytes have come for a reader."""
+        return self._taken + self._size
+
     def put(self, chunk: Chunk) -> None:
         """Add a chunk that the connection has received."""
         self._chunks.append(chunk)

@@ -29,10 +29,11 @@ from fake_apimart.http.response_writer import GentleTransport
 from fake_apimart.http.timeouts import Progress, Wait
 from fake_apimart.net_http.chunked import ChunkedReader, ChunkError
 from fake_apimart.net_http.chunked import State as ChunkState
-from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError
+from fake_apimart.net_http.request import BAD_REQUEST, Request, RequestError, refusal
 from fake_apimart.net_http.request_reader import RequestReader
 from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.seldom import SeldomLine
+from fake_apimart.telemetry.telemetry import Telemetry
 
 EXPECTATION_FAILED = "417 Expectation Failed"
 MAX_AHEAD_BYTES = 4096
@@ -42,6 +43,8 @@ _REFUSED = SeldomLine(
     logger_of(__name__),
     "refused %d connection(s): as many are open as the limit of open files allows",
 )
+_UNTOLD = Telemetry()
+"""For servers that nobody watches."""
 
 
 class State(IntEnum):
@@ -66,7 +69,9 @@ class Protocol(asyncio.Protocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        telemetry: Telemetry = _UNTOLD,
     ) -> None:
+        self._telemetry = telemetry
         self._config = config
         self._server_state = server_state
         self._connection: Connection
@@ -83,16 +88,21 @@ class Protocol(asyncio.Protocol):
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._connection = Connection(self._config, self._server_state, transport, self._go_on)
+        self._connection = Connection(
+            self._config, self._server_state, transport, self._go_on, self._telemetry
+        )
         most, connections = self._config.limit_concurrency, self._server_state.connections
         if most is not None and len(connections) >= most:
             _REFUSED.note(asyncio.get_running_loop().time())
+            self._telemetry.refused_connection()
             transport.abort()
             return
         connections.add(self)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server_state.connections.discard(self)
+        if self._state is State.HEAD and self._head.has_begun:
+            self._connection.tell_of_cut_head()
         self._connection.lost()
         if exc is None:
             self._connection.transport.close()
@@ -276,15 +286,9 @@ class Protocol(asyncio.Protocol):
     def _refuse(self, status: str, text: str = "", *, request: Request | None = None) -> None:
         """Answer what is no request as Go does, and end the connection."""
         self._state = State.NOTHING
-        fields = ["Connection: close"]
-        if text:
-            fields.insert(0, "Content-Type: text/plain; charset=utf-8")
-        elif request is None or request.method != b"HEAD":
-            fields.insert(0, "Content-Length: 0")
-        version = "HTTP/1.0" if request is not None and request.is_http_1_0 else "HTTP/1.1"
-        lines = [f"{version} {status}", *fields, "", text]
+        self._connection.tell_of_refused(request, status, text)
         transport = GentleTransport(self._connection.transport)
-        transport.write("\r\n".join(lines).encode())
+        transport.write(refusal(status, text, request))
         transport.close()
 
     _RECEIVE: ClassVar[dict[State, Callable[[Protocol, bytes, int], int]]] = {

@@ -21,6 +21,7 @@ from fake_apimart.go.textproto import EOF
 from fake_apimart.http import early_answers
 from fake_apimart.http.flow_control import FlowControl
 from fake_apimart.http.incoming_body import IncomingBody
+from fake_apimart.observability.request_record import RequestRecord
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _CLOCK = SystemClock()
@@ -92,8 +93,9 @@ class ResponseWriter:
     """`send` of one ASGI request.
 
     The head is held until the first of the body is there. `body` is the request's, None where it
-    has none. `on_start` is called with the status when the head leaves, `on_complete` after the
-    last byte. `bytes_left` are still to come of an announced length.
+    has none. `record` learns what has left. `on_sent` is called after the last byte, `on_complete`
+    once another request may follow.
+    `bytes_left` are still to come of an announced length.
     """
 
     __slots__ = (
@@ -104,12 +106,14 @@ class ResponseWriter:
         "_is_http_1_0",
         "_method",
         "_on_complete",
-        "_on_start",
+        "_on_sent",
+        "_record",
         "_start",
         "bytes_left",
         "is_complete",
         "is_disconnected",
         "is_lingering",
+        "is_sent",
         "is_started",
         "is_stopping",
         "keep_alive",
@@ -126,7 +130,8 @@ class ResponseWriter:
         is_http_1_0: bool,
         keep_alive: bool,
         default_headers: list[tuple[bytes, bytes]],
-        on_start: Callable[[int], None] | None,
+        record: RequestRecord,
+        on_sent: Callable[[], None],
         on_complete: Callable[[], None],
     ) -> None:
         self.keep_alive = keep_alive
@@ -134,6 +139,7 @@ class ResponseWriter:
         self.is_complete = False
         self.is_disconnected = False
         self.is_lingering = False
+        self.is_sent = False
         self.is_stopping = False
         self.transport = transport
         self._flow = flow
@@ -141,7 +147,8 @@ class ResponseWriter:
         self._method = method
         self._is_http_1_0 = is_http_1_0
         self._default_headers = default_headers
-        self._on_start = on_start
+        self._record = record
+        self._on_sent = on_sent
         self._on_complete = on_complete
         self._start: Message | None = None
         self._framing = Framing.NONE
@@ -174,18 +181,21 @@ class ResponseWriter:
         if start is not None:
             # Until here an application's mistake can still be answered 500.
             self._start = None
-            if self._on_start is not None:
-                self._on_start(start["status"])
+            self._record.status = start["status"]
         if head and more:
             # Joined with a long first piece, the head would cost a copy of it.
             self.transport.write(head)
             head = b""
         if head or data:
             self.transport.write(head + data if head else data)
+        if self._framing is not Framing.NONE:
+            self._record.bytes_out += len(body)
         if more:
             return
         if self.bytes_left:
             raise RuntimeError("the answer is shorter than its Content-Length")
+        self.is_sent = True
+        self._on_sent()
         if not self.keep_alive and self._body is not None and not self._body.is_complete:
             self.is_lingering = True
             self.close_gently()

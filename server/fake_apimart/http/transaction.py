@@ -13,6 +13,7 @@ from fake_apimart.http.incoming_body import IncomingBody
 from fake_apimart.http.request_head import Headers
 from fake_apimart.http.response_writer import ResponseWriter
 from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.request_record import RequestRecord
 
 EXTENSION = "fake_apimart.transaction"
 """Where `scope["extensions"]` has the transaction, under our own protocol alone."""
@@ -26,7 +27,8 @@ _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 class Transaction:
     """What a request's handlers may do with the connection beyond ASGI.
 
-    `headers` has the request's by name, `body` is None where it has none.
+    `headers` has the request's by name, `body` is None where it has none. `record` is what will
+    be told of the request.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class Transaction:
         "_was_body_received",
         "body",
         "headers",
+        "record",
         "writer",
     )
 
@@ -45,7 +48,9 @@ class Transaction:
         headers: Headers,
         body: IncomingBody | None,
         writer: ResponseWriter,
+        record: RequestRecord,
     ) -> None:
+        self.record = record
         self.headers = headers
         self.body = body
         self.writer = writer
@@ -78,6 +83,7 @@ class Transaction:
             if not writer.is_complete:
                 self._transport.close()
             return
+        self.record.reason = "internal error"
         text = b"Internal Server Error"
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),

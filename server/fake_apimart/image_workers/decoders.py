@@ -18,6 +18,7 @@ from fake_apimart.images import pillow
 from fake_apimart.images.decoding import Decoded, TooManyPixels, decode_file, read
 from fake_apimart.images.picture_file import BrokenPicture, Content, Size
 from fake_apimart.machine.shortage import Shortage
+from fake_apimart.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,8 +39,10 @@ _T = TypeVar("_T")
 class Decoders:
     """Decodes pictures, each within `seconds` for reading it and as many for decoding it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
         self._workers = WorkerPool(seconds)
+        telemetry.sample("decode_workers", lambda: len(self._workers))
         self._small = ThreadPoolExecutor(THREADS, thread_name_prefix="decoding-small")
         self._waiting = ThreadPoolExecutor(PROCESSES, thread_name_prefix="decoding")
         self._idle_end: asyncio.TimerHandle | None = None
@@ -81,6 +84,10 @@ class Decoders:
             pool.shutdown(cancel_futures=True)
 
     async def _decode(self, content: Content, side: int) -> Decoded:
+        with self._telemetry.image_job("decode"):
+            return await self._decode_anywhere(content, side)
+
+    async def _decode_anywhere(self, content: Content, side: int) -> Decoded:
         if len(content) <= SMALL_BYTES:
             decoded = await _run(self._small, _decode_small, content, side)
             if decoded is not None:

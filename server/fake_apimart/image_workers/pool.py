@@ -39,6 +39,9 @@ class WorkerPool:
         self._busy: set[WorkerProcess] = set()
         self._is_closed = False
 
+    def __len__(self) -> int:
+        return len(self._idle) + len(self._busy)
+
     def decode(self, content: Content, side: int) -> Decoded:
         """Decode as `images.decoding.decode`; raises what that raises, and Unfinished.
 

@@ -172,3 +172,17 @@ def _check_host(request: Request) -> None:
 def bad_request(problem: str) -> RequestError:
     """Return the refusal that names a problem, as Go names a few."""
     return RequestError(f"{BAD_REQUEST}: {problem}")
+
+
+def refusal(status: str, text: str, request: Request | None) -> bytes:
+    """Return what Go says to what is no request, or to one that it does not pass on (go).
+
+    `request` is the head as far as it is one. The connection ends behind this.
+    """
+    fields = ["Connection: close"]
+    if text:
+        fields.insert(0, "Content-Type: text/plain; charset=utf-8")
+    elif request is None or request.method != b"HEAD":
+        fields.insert(0, "Content-Length: 0")
+    version = "HTTP/1.0" if request is not None and request.is_http_1_0 else "HTTP/1.1"
+    return "\r\n".join([f"{version} {status}", *fields, "", text]).encode()

@@ -31,6 +31,7 @@ from fake_apimart.tasks.polls import Tasks
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
+from fake_apimart.telemetry.telemetry import Telemetry
 from fake_apimart.uploads.create import Uploads
 from fake_apimart.worlds.registry import Worlds
 
@@ -42,14 +43,20 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, storage: Storage, clock: Clock, randomness: Randomness
+        self,
+        settings: Settings,
+        storage: Storage,
+        clock: Clock,
+        randomness: Randomness,
+        telemetry: Telemetry,
     ) -> None:
-        self._decoders = Decoders(settings.decode_seconds)
+        self._decoders = Decoders(settings.decode_seconds, telemetry)
         self._clock = clock
         self.stopping = asyncio.Event()
         self.settings = settings
         self.storage = storage
         self.worlds = Worlds(settings, storage, clock, control_enabled=settings.control)
+        telemetry.sample("worlds", lambda: len(self.worlds))
         self.index = FileIndex(storage)
         self.task_store = TaskStore(storage, clock)
         idempotency = Idempotency(storage, clock)
@@ -62,10 +69,10 @@ class Service:
             stopping=self.stopping,
         )
         references = ReferenceReader(storage, self.worlds, self._decoders)
-        self._results = results = Results(storage, clock, references)
+        self._results = results = Results(storage, clock, references, telemetry)
         self.tasks = Tasks(settings, self.task_store, self.accounts, results, self._note_poll)
         self.callbacks = Callbacks(
-            storage, clock, self.worlds, self.task_store, self.tasks.finished_data
+            storage, clock, self.worlds, self.task_store, self.tasks.finished_data, telemetry
         )
         self.reset = Reset(
             storage,

@@ -163,8 +163,12 @@ class Settings(BaseSettings):
     control: bool = Field(
         default=True, description="Serve the control API below /_fake/, and know magic keys."
     )
-    access_log: bool = Field(
-        default=True, description="Write a line for each request to standard error."
+    access_log: bool = Field(default=True, description="Write a line for each request to the log.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Lines of the log are text, or JSON objects."
+    )
+    metrics: bool = Field(
+        default=True, description="Count requests and more, for GET /_fake/metrics."
     )
     admin_token: str = Field(
         default="",

@@ -18,6 +18,7 @@ from fake_apimart.images import pillow
 from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.tasks.task import Task
+from fake_apimart.telemetry.telemetry import Telemetry
 from fake_apimart.worlds.world import World
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ _T = TypeVar("_T")
 class Results:
     """Draws results in threads of their own; concurrent requests for a task share one drawing."""
 
-    def __init__(self, storage: Storage, clock: Clock, references: ReferenceReader) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, references: ReferenceReader, telemetry: Telemetry
+    ) -> None:
         self._storage = storage
         self._clock = clock
+        self._telemetry = telemetry
         self._references = references
         self._threads = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix="drawing")
         self._with_references = asyncio.Semaphore(MAX_CONCURRENT_WITH_REFERENCES)
@@ -146,7 +150,8 @@ class Results:
             number,
             references,
         )
-        content = await self._run(functools.partial(draw, picture))
+        with self._telemetry.image_job("draw"):
+            content = await self._run(functools.partial(draw, picture))
         media_type = f"image/{task.output_format}"
         file = StoredFile(task.world, completed, completed + LIFE_SECONDS)
         info = file.to_info(key, media_type, self._clock.time_ns())

@@ -1,0 +1,138 @@
+"""A storage whose failures are counted and whose calls are traced, in front of another one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from fake_apimart_storage import (
+    Chunk,
+    Listed,
+    ObjectInfo,
+    PresigningStorage,
+    Storage,
+    StorageError,
+    StoredObject,
+    Writer,
+)
+
+AnyStorage = TypeVar("AnyStorage", bound=Storage)
+
+
+class Observer(Protocol):
+    """Who is told of calls of a storage, each of which has a word for a name."""
+
+    def storage_call_began(self, call: str) -> Any:
+        """Return what stands for the call."""
+
+    def storage_call_ended(self, call: str, began: Any, failure: StorageError | None) -> None:
+        """Take note of the call's end, and of its failure."""
+
+
+class _Call:
+    """The time of one call, told to an observer; failures pass through."""
+
+    __slots__ = ("_began", "_call", "_observer")
+
+    def __init__(self, observer: Observer, call: str) -> None:
+        self._observer = observer
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._began = self._observer.storage_call_began(self._call)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        failure = error if isinstance(error, StorageError) else None
+        self._observer.storage_call_ended(self._call, self._began, failure)
+
+
+class _ObservedObject(StoredObject):
+    def __init__(self, stored: StoredObject, observer: Observer) -> None:
+        self._stored = stored
+        self._observer = observer
+        self.info, self.size, self.etag = stored.info, stored.size, stored.etag
+
+    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
+        chunks = self._stored.chunks(start, stop)
+        try:
+            with _Call(self._observer, "read"):
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            await chunks.aclose()
+
+    async def close(self) -> None:
+        await self._stored.close()
+
+
+class _ObservedWriter(Writer):
+    def __init__(self, writer: Writer, observer: Observer) -> None:
+        self._writer = writer
+        self._observer = observer
+
+    async def write(self, chunks: Iterable[Chunk]) -> None:
+        with _Call(self._observer, "write"):
+            await self._writer.write(chunks)
+
+    async def commit(self, *, durable: bool = False) -> None:
+        with _Call(self._observer, "commit"):
+            await self._writer.commit(durable=durable)
+
+    async def abort(self) -> None:
+        await self._writer.abort()
+
+
+class ObservedStorage(Storage, Generic[AnyStorage]):
+    """Does what `storage` does, and tells `observer`."""
+
+    def __init__(self, storage: AnyStorage, observer: Observer) -> None:
+        super().__init__()
+        self._storage = storage
+        self._observer = observer
+        self.location = storage.location
+
+    def note_damage(self, key: str, problem: str) -> None:
+        self._storage.note_damage(key, problem)
+
+    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+        await self._storage.open(lifetimes)
+
+    async def close(self) -> None:
+        await self._storage.close()
+
+    def writer(self, info: ObjectInfo) -> Writer:
+        return _ObservedWriter(self._storage.writer(info), self._observer)
+
+    async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
+        with _Call(self._observer, "get"):
+            stored = await self._storage.get(key, with_bytes=with_bytes)
+        return _ObservedObject(stored, self._observer)
+
+    async def delete(self, key: str, *, durable: bool = False) -> None:
+        with _Call(self._observer, "delete"):
+            await self._storage.delete(key, durable=durable)
+
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+        with _Call(self._observer, "list"):
+            async for listed in self._storage.listing(prefix):
+                yield listed
+
+    async def delete_expired(
+        self, now: float, is_own: Callable[[str], bool] = lambda key: False
+    ) -> int:
+        with _Call(self._observer, "delete_expired"):
+            return await self._storage.delete_expired(now, is_own)
+
+
+class ObservedPresigningStorage(ObservedStorage[PresigningStorage], PresigningStorage):
+    """The same of a storage that clients can read directly."""
+
+    async def presigned_url(self, key: str, method: str, seconds: int) -> str:
+        with _Call(self._observer, "presign"):
+            return await self._storage.presigned_url(key, method, seconds)
