@@ -121,8 +121,7 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
     except Exception:
         logger.exception("fault in %s %s", exchange.method, exchange.paths.path)
         response, problem = _render(exchange, errors.internal_error()), "internal error"
-    if problem is not None:
-        exchange.record.reason = problem
+    exchange.record.reason = problem or exchange.record.reason
     running.worlds.record(exchange.world, exchange.entry, response.status_code, problem)
     return response
 
