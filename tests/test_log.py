@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import logging.config
 import re
+import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from fake_apimart.common.texts import one_line
 from fake_apimart.observability.log import OneLine, logger_of
+from fake_apimart.observability.log_form import FORMS
 from fake_apimart.observability.standard_error import LOGGING
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
@@ -180,3 +183,19 @@ def test_error_that_nobody_awaits_is_one_record(
     first, *rest = capsys.readouterr().err.removesuffix("\n").split("\n")
     assert RECORD.fullmatch(first)
     assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_error_is_one_line_of_json_with_its_traceback() -> None:
+    try:
+        raise Hostile(HOSTILE)
+    except Hostile:
+        fault = sys.exc_info()
+    record = logging.LogRecord("x", logging.ERROR, "", 0, HOSTILE, (), fault)
+    OneLine().filter(record)
+    line = FORMS["json"].formatter.format(record)
+    assert line.isprintable()
+    assert line.isascii()
+    members = json.loads(line)
+    assert (members["level"], members["logger"]) == ("ERROR", "x")
+    assert "Hostile" in members["traceback"]
+    assert members["message"].isprintable()

@@ -11,11 +11,14 @@ import httpx
 import pytest
 from fake_apimart import create_app
 from fake_apimart.settings.settings import Settings
+from fake_apimart.telemetry.metrics import Metrics
 from fake_apimart.telemetry.metrics_table import TABLE, Kind
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -25,6 +28,18 @@ from tests.conftest import StartServer
 from tests.harness import AUTHORIZED, PNG, ServerProcess, ServerThread, exchange
 
 PREFIX = "fake_apimart_"
+METRICS = Metrics()
+ACCEPTED = [
+    *(
+        "application/openmetrics-text",
+        "text/plain",
+        "*/*",
+        "version=1.0.0",
+        "version=x",
+        "version=",
+    ),
+    *("escaping=x", "escaping=allow-utf-8", "escaping=", ";", ",", "q=", " ", "=", "\xff", "1.0"),
+]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -169,6 +184,14 @@ def test_form_is_that_of_the_accept_header(
     if "openmetrics" in media_type:
         assert list(parse_openmetrics(answer.text))  # type: ignore[no-untyped-call]
         assert answer.text.endswith("# EOF\n")
+
+
+@given(st.lists(st.sampled_from(ACCEPTED), max_size=8).map("".join))
+def test_whatever_is_accepted_there_is_a_form(accepted: str) -> None:
+    content, media_type = METRICS.exposition(accepted)
+    assert content.startswith(b"# HELP")
+    assert media_type.isprintable()
+    assert media_type.startswith(("text/plain", "application/openmetrics-text"))
 
 
 def test_each_metric_of_the_table_is_there(start_server: StartServer) -> None:

@@ -19,6 +19,7 @@ from fake_apimart.common.redaction import (
     redacted_urls,
     redacted_webhook,
 )
+from fake_apimart.observability.log_form import FORMS
 from fake_apimart.testing import FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,10 +257,11 @@ def requests_with_secrets(key: str) -> list[bytes]:
 
 
 @pytest.mark.subprocess
-def test_secret_that_was_sent_is_in_nothing_that_the_server_writes() -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_secret_that_was_sent_is_in_nothing_that_the_server_writes(form: str) -> None:
     key = "Bearer sk-a-key-of-some-length"
     flags = ("--storage", "memory://", "--admin-token", f"admin-{MARK}", "--task-seconds", "0")
-    with ServerProcess(*flags) as server:
+    with ServerProcess(*flags, "--log-format", form) as server:
         sent = requests_with_secrets(key)
         assert len(sent) > 60
         written = [exchange(server.address, each).decode("latin-1") for each in sent]
@@ -269,6 +271,9 @@ def test_secret_that_was_sent_is_in_nothing_that_the_server_writes() -> None:
                 written.append(answer.text)
                 if path == "requests":
                     assert len(answer.json()["requests"]) > 60 if headers else True
+        token = {"X-Fake-Admin-Token": f"admin-{MARK}"}
+        written.append(httpx.get(f"{server.url}/_fake/metrics", headers=token).text)
+        assert "fake_apimart_requests_total" in written[-1]
         time.sleep(0.5)
         log = server.end()[1]
     assert "callback of task_" in log

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from fake_apimart_storage import StorageError
-from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -31,10 +31,26 @@ if TYPE_CHECKING:
 
 PREFIX = "/_fake/"
 METRICS_PATH = f"{PREFIX}metrics"
+OPENMETRICS = "application/openmetrics-text"
 ROUTED = (world, clock, faults, requests, contents)
 """The modules whose calls there are."""
 
 logger = logger_of(__name__)
+
+_EXPOSITION: dict[str, Any] = {
+    "description": "What was counted, as text.",
+    "content": {
+        OPENMETRICS: {"schema": {"type": "string"}},
+        "text/plain": {
+            "schema": {"type": "string"},
+            "example": (
+                "# HELP fake_apimart_worlds Worlds in memory, one for each API key in use.\n"
+                "# TYPE fake_apimart_worlds gauge\n"
+                "fake_apimart_worlds 1.0\n"
+            ),
+        },
+    },
+}
 
 router = APIRouter(prefix=PREFIX.rstrip("/"), tags=["control: metrics"], route_class=ControlRoute)
 
@@ -69,16 +85,17 @@ def _stated(request: Request, error: ApiError) -> Response:
     return render(error, "")
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses={404: {}})
-async def metrics(request: Request, accept: Annotated[str, Header()] = "") -> Response:
-    """Tell the metrics of the whole server, in the form of Prometheus or OpenMetrics."""
+@router.get("/metrics", response_class=PlainTextResponse, responses={200: _EXPOSITION, 404: {}})
+async def metrics(request: Request) -> Response:
+    """Tell the metrics of the whole server, for Prometheus, or as OpenMetrics by `Accept`."""
     # A key is about its own world, and says nothing of the others.
     check_for_whole_server(request, service_of(request).settings)
     found: Metrics | None = request.app.telemetry.metrics
     if found is None:
         raise refusals.unknown(f"{METRICS_PATH}: {variable_of('metrics')} is off")
     found.refresh()
-    content, media_type = await run_in_threadpool(found.exposition, accept)
+    accepted = request.headers.get("accept", "")
+    content, media_type = await run_in_threadpool(found.exposition, accepted)
     return Response(content, headers={"Content-Type": media_type})
 
 

@@ -179,7 +179,11 @@ class Metrics:
 
         With several processes this reads files.
         """
-        encode, media_type = choose_encoder(accept)
+        try:
+            encode, media_type = choose_encoder(accept)
+        except (TypeError, ValueError):
+            # It compares versions that are none.
+            encode, media_type = choose_encoder("")
         registry = self._registry
         if self.is_shared:
             registry = CollectorRegistry()
