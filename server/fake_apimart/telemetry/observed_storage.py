@@ -23,6 +23,10 @@ AnyStorage = TypeVar("AnyStorage", bound=Storage)
 class Observer(Protocol):
     """Who is told of calls of a storage, each of which has a word for a name."""
 
+    @property
+    def follows_reads(self) -> bool:
+        """Whether to tell of the reading of an object too, which costs something for each chunk."""
+
     def storage_call_began(self, call: str) -> Any:
         """Return what stands for the call."""
 
@@ -112,7 +116,7 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
     async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
         with _Call(self._observer, "get"):
             stored = await self._storage.get(key, with_bytes=with_bytes)
-        return _ObservedObject(stored, self._observer)
+        return _ObservedObject(stored, self._observer) if self._observer.follows_reads else stored
 
     async def delete(self, key: str, *, durable: bool = False) -> None:
         with _Call(self._observer, "delete"):

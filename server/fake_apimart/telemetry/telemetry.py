@@ -124,6 +124,11 @@ class Telemetry:
             raise
         self.tracing.end(span)
 
+    @property
+    def follows_reads(self) -> bool:
+        """Whether storage calls are timed; a read that fails is a cut request anyway."""
+        return self.tracing is not None
+
     def storage_call_began(self, call: str) -> Any:
         return None if self.tracing is None else self.tracing.begin(f"storage.{call}")
 
