@@ -52,7 +52,7 @@ class Service:
         self.worlds = Worlds(settings, storage, clock, control_enabled=settings.control)
         self.index = FileIndex(storage)
         self.task_store = TaskStore(storage, clock)
-        idempotency = Idempotency(storage, clock)
+        idempotency = Idempotency(storage, clock, self.task_store)
         self.accounts = Accounts(self.task_store, self.worlds)
         self._admission = Admission(
             self.worlds,
