@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from fake_apimart.files.stored_file import StoredFile
+from fake_apimart.service.expiry import lifetimes
 from fake_apimart.service.own_keys import is_own
-from fake_apimart.service.reset import OURS
 from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import DamagedObject, ObjectInfo, ObjectNotFound
@@ -151,7 +151,7 @@ def test_each_kind_of_record_is_among_what_is_damaged(
     original: tuple[dict[str, bytes], Kept],
 ) -> None:
     stored, _ = original
-    assert {f"{key.split('/')[0]}/" for key in stored} == set(OURS)
+    assert {f"{key.split('/')[0]}/" for key in stored} == set(lifetimes(1))
 
 
 def test_every_key_that_a_server_makes_is_known_as_its_own(

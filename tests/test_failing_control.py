@@ -13,7 +13,7 @@ from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, PNG, ServerThread
-from tests.worlds import authorized, create, created, poll, upload_url
+from tests.worlds import authorized, balance, create, created, poll, upload_url
 
 JSON = {"Content-Type": "application/json"}
 KEY = "sk-reset"
@@ -190,4 +190,34 @@ def test_create_that_could_not_be_stored_is_not_done_and_its_retry_is(
         again = create(world, prompt="another", **fields)
         assert (again.json(), again.headers["idempotency-replayed"]) == (retried.json(), "true")
         assert len(world.tasks) == 1
+    pytest.fail("it never succeeds")
+
+
+@pytest.mark.parametrize("of_all", [False, True])
+def test_reset_that_failed_has_changed_no_state_after_a_restart(
+    of_all: bool, start_server: StartServer
+) -> None:
+    for filled in failures(start_server, ("POST", "reset", None, of_all), keeps_failing=False):
+        restarted = start_server(on=filled.storage)
+        assert filled.state(restarted) == filled.before
+
+
+def test_reset_of_the_server_that_fails_loses_no_world_that_was_never_loaded(
+    start_server: StartServer,
+) -> None:
+    worlds = [f"sk-idle-{number}" for number in range(3)]
+    for number in range(MOST_CHANGES):
+        storage = FailingStorage()
+        first = start_server(on=storage)
+        for key in worlds:
+            FakeAPIMart(first.url, key).balance(7)
+        server = start_server(on=storage)
+        storage.arm(number, keeps_failing=False)
+        status = httpx.post(f"{server.url}/_fake/reset", json={}).status_code
+        storage.disarm()
+        third = start_server(on=storage)
+        left = [balance(FakeAPIMart(third.url, key))["remain_balance"] for key in worlds]
+        assert left == ([100] * 3 if status == 200 else [7] * 3)
+        if status == 200:
+            return
     pytest.fail("it never succeeds")
