@@ -280,6 +280,21 @@ def test_count_of_polls_that_does_not_read_begins_anew() -> None:
         assert poll(world, task_id)["progress"] == 0
 
 
+def test_world_whose_state_is_lost_knows_what_it_has_spent() -> None:
+    storage = Lasting()
+    with ServerThread(Settings(port=0, storage="memory://"), storage) as server:
+        world = FakeAPIMart(server.url, KEY)
+        world.balance(7)
+        for _ in range(2):
+            poll(world, created(world, **AT_ONCE))
+        spent = balance(world)["used_balance"]
+        assert spent > 0
+    (key,) = [key for key in storage.objects if key.startswith("world/")]
+    storage.objects.pop(key)
+    with ServerThread(Settings(port=0, storage="memory://"), storage) as server:
+        assert balance(FakeAPIMart(server.url, KEY))["used_balance"] == spent
+
+
 TIMES = ("", "x", "-1", "1e9", "9" * 30, "1.5", " 1", "\u0661")
 
 

@@ -58,7 +58,7 @@ class World:
 
     `base` supplies the settings that the world does not override. `magic` is None until the key is
     known. `running` counts the requests in flight. `is_restored` says whether the stored state has
-    been loaded. `has_tasks` says whether there may be tasks in the storage.
+    been loaded. `has_tasks` says that there may be tasks in the storage.
     """
 
     __slots__ = (
