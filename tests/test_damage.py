@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from fake_apimart.files.stored_file import StoredFile
+from fake_apimart.service.expiry import lifetimes
 from fake_apimart.service.own_keys import is_own
-from fake_apimart.service.reset import OURS
 from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import DamagedObject, ObjectInfo, ObjectNotFound
@@ -151,7 +151,7 @@ def test_each_kind_of_record_is_among_what_is_damaged(
     original: tuple[dict[str, bytes], Kept],
 ) -> None:
     stored, _ = original
-    assert {f"{key.split('/')[0]}/" for key in stored} == set(OURS)
+    assert {f"{key.split('/')[0]}/" for key in stored} == set(lifetimes(1))
 
 
 def test_every_key_that_a_server_makes_is_known_as_its_own(
@@ -278,6 +278,21 @@ def test_count_of_polls_that_does_not_read_begins_anew() -> None:
         (key,) = [key for key in storage.objects if key.startswith("polls/")]
         storage.put(MemoryObject(storage.objects[key].info, bytearray(b'["x"]')))
         assert poll(world, task_id)["progress"] == 0
+
+
+def test_world_whose_state_is_lost_knows_what_it_has_spent() -> None:
+    storage = Lasting()
+    with ServerThread(Settings(port=0, storage="memory://"), storage) as server:
+        world = FakeAPIMart(server.url, KEY)
+        world.balance(7)
+        for _ in range(2):
+            poll(world, created(world, **AT_ONCE))
+        spent = balance(world)["used_balance"]
+        assert spent > 0
+    (key,) = [key for key in storage.objects if key.startswith("world/")]
+    storage.objects.pop(key)
+    with ServerThread(Settings(port=0, storage="memory://"), storage) as server:
+        assert balance(FakeAPIMart(server.url, KEY))["used_balance"] == spent
 
 
 TIMES = ("", "x", "-1", "1e9", "9" * 30, "1.5", " 1", "\u0661")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_apimart.common.clock import SystemClock
 from fake_apimart.files.index import FileIndex
 from fake_apimart.service.expiry import expire_files
-from fake_apimart_storage import Listed, ObjectInfo, StorageError
-from fake_apimart_storage.memory import MemoryStorage
+from fake_apimart_storage import Listed, ObjectInfo, Storage, StorageError
+from fake_apimart_storage.directory import DirectoryStorage
+from fake_apimart_storage.interface import MAX_FAILURES
+from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 
 class Moody(MemoryStorage):
@@ -83,7 +87,7 @@ def test_storage_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> 
     ]
 
 
-async def put_expired(storage: MemoryStorage, *keys: str) -> None:
+async def put_expired(storage: Storage, *keys: str) -> None:
     for key in keys:
         await storage.writer(ObjectInfo(key, "image/png", 1, 2)).commit()
 
@@ -160,6 +164,70 @@ def test_object_that_cannot_be_deleted_does_not_keep_the_others() -> None:
         with pytest.raises(StorageError, match="cannot delete image/bad"):
             await storage.delete_expired(5)
         assert list(storage.objects) == ["image/bad"]
+
+    asyncio.run(main())
+
+
+def test_many_objects_that_cannot_be_deleted_keep_none_behind_them() -> None:
+    async def main() -> None:
+        storage = Undeletable()
+        for number in range(2 * MAX_FAILURES):
+            await put_expired(storage, f"image/bad{number}", f"image/{number}")
+        with pytest.raises(StorageError, match="cannot delete image/bad0"):
+            await storage.delete_expired(5)
+        assert all("bad" in key for key in storage.objects)
+
+    asyncio.run(main())
+
+
+class WrittenAnew(MemoryStorage):
+    """A storage in which each object is written anew as soon as it is listed."""
+
+    def __init__(self, *, damages: bool) -> None:
+        super().__init__()
+        self.damages = damages
+
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+        async for listed in super().listing(prefix):
+            assert listed.info is not None
+            info = listed.info._replace(expires_at=10)
+            self.put(MemoryObject(info, bytearray(b"new")))
+            yield Listed(listed.key, None) if self.damages else listed
+
+
+@pytest.mark.parametrize("damages", [True, False], ids=["damaged", "expired"])
+def test_object_that_is_written_anew_once_it_was_listed_is_not_deleted(damages: bool) -> None:
+    async def main() -> None:
+        storage = WrittenAnew(damages=damages)
+        await put_expired(storage, "image/a")
+        assert await storage.delete_expired(5, lambda key: True) == 0
+        assert bytes(storage.objects["image/a"]._data) == b"new"
+
+    asyncio.run(main())
+
+
+def test_file_that_is_written_anew_once_it_was_listed_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = DirectoryStorage(tmp_path)
+    path, new = tmp_path / "objects" / "image" / "a", tmp_path / "new"
+    describe = storage._describe
+
+    def describe_what_is_then_replaced(files: Any) -> Any:
+        found = describe(files)
+        if new.exists():
+            new.replace(path)
+        return found
+
+    async def main() -> None:
+        await storage.open()
+        await put_expired(storage, "image/a")
+        path.rename(new)
+        path.write_bytes(b"")
+        monkeypatch.setattr(storage, "_describe", describe_what_is_then_replaced)
+        assert await storage.delete_expired(0, lambda key: True) == 0
+        assert path.stat().st_size > 0
+        await storage.close()
 
     asyncio.run(main())
 

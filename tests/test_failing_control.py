@@ -1,4 +1,4 @@
-"""Control calls on a storage that fails: 503 means not done, 200 means done, nothing is lost."""
+"""Calls on a storage that fails: 503 means not done, 200 means done, nothing is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, PNG, ServerThread
-from tests.worlds import authorized, created, poll, upload_url
+from tests.worlds import authorized, balance, create, created, poll, upload_url
 
 JSON = {"Content-Type": "application/json"}
 KEY = "sk-reset"
@@ -167,3 +167,57 @@ def test_journal_and_rules_outlast_a_reset_that_fails(start_server: StartServer)
         filled.world.fail("models.list", "rate_limited")
         headers = authorized(filled.world)
         assert httpx.get(f"{filled.server.url}/v1/models", headers=headers).status_code == 429
+
+
+@pytest.mark.parametrize("keeps_failing", [False, True])
+def test_create_that_could_not_be_stored_is_not_done_and_its_retry_is(
+    keeps_failing: bool, start_server: StartServer
+) -> None:
+    fields = {"headers": {"Idempotency-Key": "once"}, "webhook": "http://127.0.0.1:9/"}
+    for number in range(MOST_CHANGES):
+        storage = FailingStorage()
+        world = FakeAPIMart(start_server(on=storage).url, KEY)
+        storage.arm(number, keeps_failing=keeps_failing)
+        answer = create(world, **fields)
+        storage.disarm()
+        if answer.status_code == 200:
+            assert number > 3
+            return
+        assert answer.status_code == 503
+        assert list(world.tasks) == []
+        retried = create(world, prompt="another", **fields)
+        assert (retried.status_code, "idempotency-replayed" in retried.headers) == (200, False)
+        again = create(world, prompt="another", **fields)
+        assert (again.json(), again.headers["idempotency-replayed"]) == (retried.json(), "true")
+        assert len(world.tasks) == 1
+    pytest.fail("it never succeeds")
+
+
+@pytest.mark.parametrize("of_all", [False, True])
+def test_reset_that_failed_has_changed_no_state_after_a_restart(
+    of_all: bool, start_server: StartServer
+) -> None:
+    for filled in failures(start_server, ("POST", "reset", None, of_all), keeps_failing=False):
+        restarted = start_server(on=filled.storage)
+        assert filled.state(restarted) == filled.before
+
+
+def test_reset_of_the_server_that_fails_loses_no_world_that_was_never_loaded(
+    start_server: StartServer,
+) -> None:
+    worlds = [f"sk-idle-{number}" for number in range(3)]
+    for number in range(MOST_CHANGES):
+        storage = FailingStorage()
+        first = start_server(on=storage)
+        for key in worlds:
+            FakeAPIMart(first.url, key).balance(7)
+        server = start_server(on=storage)
+        storage.arm(number, keeps_failing=False)
+        status = httpx.post(f"{server.url}/_fake/reset", json={}).status_code
+        storage.disarm()
+        third = start_server(on=storage)
+        left = [balance(FakeAPIMart(third.url, key))["remain_balance"] for key in worlds]
+        assert left == ([100] * 3 if status == 200 else [7] * 3)
+        if status == 200:
+            return
+    pytest.fail("it never succeeds")

@@ -448,6 +448,10 @@ def test_settings_and_clocks_of_worlds_are_synced_and_uploads_by_a_setting(
             synced.clear()
             world.reset()
             assert f"{root}/objects/world" in synced
+            world.clock.advance(seconds=5)
+            synced.clear()
+            httpx.post(f"{server.url}/_fake/reset", json={}).raise_for_status()
+            assert f"{root}/objects/world" in synced
 
 
 # A storage that closes

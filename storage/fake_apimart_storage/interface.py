@@ -25,7 +25,7 @@ MAX_NOTED = 1000
 """How many keys are remembered of which a problem was logged."""
 
 MAX_FAILURES = 10
-"""How many objects that cannot be deleted end a search for expired ones."""
+"""How many objects in a row that cannot be deleted end a search for expired ones."""
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,8 @@ class Storage(ABC):
     async def delete(self, key: str, *, durable: bool = False) -> None:
         """Delete the object under `key`, if it exists. Raises StorageError.
 
-        Where `durable`, it returns once no power cut brings it back, if the store can tell.
+        Where `durable`, it returns once no power cut brings it back, if the store can tell, nor
+        what was deleted before it under other keys with the same beginning up to the last slash.
         """
 
     @abstractmethod
@@ -185,7 +186,7 @@ class Storage(ABC):
         """Delete the objects that have expired at `now` (Unix seconds) and return their number.
 
         An object has expired at its `expires_at`; a damaged one at once, if `is_own` says that its
-        key is one of the caller's. Raises StorageError.
+        key is one of the caller's. One that is written anew meanwhile stays. Raises StorageError.
         """
         return await self._delete_expired_of(self._listed_alone(), now, is_own)
 
@@ -204,28 +205,43 @@ class Storage(ABC):
         """Delete what has expired of `batches`, with a pause of so many seconds after each.
 
         One that cannot be deleted does not keep the others. Raises StorageError, at the end or
-        after MAX_FAILURES.
+        after MAX_FAILURES in a row.
         """
-        deleted = 0
-        failures: list[StorageError] = []
+        deleted = in_a_row = 0
+        failure: StorageError | None = None
         async for batch in batches:
             for listed in batch:
                 if not _has_expired(listed, now, is_own):
                     continue
-                if listed.info is None:
-                    self.note_damage(listed.key, "damaged, and deleted therefore")
                 try:
-                    await self.delete(listed.key)
-                    deleted += 1
+                    deleted += await self._delete_unless_new(listed.key, now)
+                    in_a_row = 0
                 except StorageError as error:
-                    failures.append(error)
-                    if len(failures) >= MAX_FAILURES:
+                    failure, in_a_row = failure or error, in_a_row + 1
+                    if in_a_row >= MAX_FAILURES:
                         raise
             if pause is not None:
                 await asyncio.sleep(pause)
-        if failures:
-            raise failures[0]
+        if failure is not None:
+            raise failure
         return deleted
+
+    async def _delete_unless_new(self, key: str, now: float) -> bool:
+        """Delete what had expired or was damaged when it was listed, and return whether it is.
+
+        It may have been written anew since. Raises StorageError.
+        """
+        try:
+            found = await self.get(key, with_bytes=False)
+        except ObjectNotFound:
+            # Still damaged.
+            pass
+        else:
+            await found.close()
+            if found.info.expires_at > now:
+                return False
+        await self.delete(key)
+        return True
 
 
 def _has_expired(listed: Listed, now: float, is_own: Callable[[str], bool]) -> bool:

@@ -24,6 +24,7 @@ from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
+from fake_apimart.worlds.world import World
 
 
 class Generations:
@@ -52,7 +53,9 @@ class Generations:
         key = idempotency_key_of(exchange)
         body = await read_body(exchange)
         if key is None:
-            return self._answer(exchange, await self._create_task(exchange, body))
+            task = await self._new_task(exchange, body)
+            await self._store(task, world)
+            return self._answer(exchange, task.id)
         digest = await digest_of(body)
         async with self._idempotency.lock(world, key):
             task_id = await self._idempotency.find_task_id(world, key, digest)
@@ -60,12 +63,17 @@ class Generations:
                 answer = self._answer(exchange, task_id)
                 answer.headers[REPLAYED_HEADER] = "true"
                 return answer
-            task_id = await self._create_task(exchange, body)
-            await self._idempotency.save(world, key, digest, task_id)
-        return self._answer(exchange, task_id)
+            task = await self._new_task(exchange, body)
+            async with self._idempotency.booked(world, key, digest, task.id):
+                await self._store(task, world)
+        return self._answer(exchange, task.id)
 
-    async def _create_task(self, exchange: Exchange, body: bytes) -> str:
-        """Plan and store a new task, and return its id."""
+    async def _store(self, task: Task, world: World) -> None:
+        async with self._callbacks.booked(task, world):
+            await self._accounts.store(task, world)
+
+    async def _new_task(self, exchange: Exchange, body: bytes) -> Task:
+        """Return the task that a request asks for; it is not stored yet."""
         world = exchange.world
         parsed = parse_request(
             body,
@@ -75,10 +83,7 @@ class Generations:
         )
         exchange.entry.record_unread(parsed.unread)
         exchange.fire(Step.CHANNEL, model=parsed.model.id)
-        task = await self._plan(exchange, parsed)
-        async with self._callbacks.booked(task, world):
-            await self._accounts.store(task, world)
-        return task.id
+        return await self._plan(exchange, parsed)
 
     async def _plan(self, exchange: Exchange, parsed: GenerationRequest) -> Task:
         world = exchange.world

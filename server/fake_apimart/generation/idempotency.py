@@ -1,4 +1,8 @@
-"""`Idempotency-Key`: a retry with the same key and body gets the same task (docs)."""
+"""`Idempotency-Key`: a retry with the same key and body gets the same task (docs).
+
+The use of a key is stored before its task, and counts once the task is there. So a create that
+fails between the two is not done, and one that is done is known by its key.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from fake_apimart_storage import Storage
+from fake_apimart_storage import Storage, StorageError
 from pydantic import TypeAdapter
 
 from fake_apimart.common.clock import Clock
@@ -18,6 +22,7 @@ from fake_apimart.common.waits import pausing
 from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal
+from fake_apimart.tasks.store import TaskStore
 from fake_apimart.worlds.world import World
 
 HEADER = "Idempotency-Key"
@@ -59,9 +64,10 @@ def idempotency_key_of(exchange: Exchange) -> str | None:
 class Idempotency:
     """Stores which task each key stands for. The scope of a key is the world that used it."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    def __init__(self, storage: Storage, clock: Clock, tasks: TaskStore) -> None:
         self._storage = storage
         self._clock = clock
+        self._tasks = tasks
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
@@ -81,8 +87,8 @@ class Idempotency:
     async def find_task_id(self, world: World, key: str, digest: str) -> str | None:
         """Return the id of the task that `key` stands for, or None if the key is new or expired.
 
-        `digest` is that of the request's body. Raises `idempotency_key_reused` if the key was used
-        with another body, StorageError.
+        A key whose task is not there is new. `digest` is that of the request's body. Raises
+        `idempotency_key_reused` if the key was used with another body, StorageError.
         """
         name, now_ns = _record_key(world, key), self._clock.time_ns()
         use = await read_record(self._storage, name, now_ns, _USE)
@@ -90,15 +96,30 @@ class Idempotency:
             return None
         if world.clock.time_ns() >= use.used_ns + LIFE_SECONDS * _NANOSECONDS_PER_SECOND:
             return None
+        if await self._tasks.get(world, use.task_id) is None:
+            return None
         if digest != use.digest:
             raise errors.idempotency_key_reused()
         return use.task_id
 
-    async def save(self, world: World, key: str, digest: str, task_id: str) -> None:
-        """Store that `key`, with a body of this `digest`, is `task_id`. Raises StorageError."""
+    @contextlib.asynccontextmanager
+    async def booked(
+        self, world: World, key: str, digest: str, task_id: str
+    ) -> AsyncIterator[None]:
+        """Let `key`, with a body of this `digest`, stand for a task once the block has stored it.
+
+        Raises StorageError.
+        """
         name = _record_key(world, key)
         text = marshal(_Use(digest, task_id, world.clock.time_ns()))
         await write_json(self._storage, name, text, self._clock.time_ns(), LIFE_SECONDS)
+        try:
+            yield
+        except StorageError:
+            # What cannot be deleted stands for no task, and does no harm.
+            with contextlib.suppress(StorageError):
+                await self._storage.delete(name)
+            raise
         await world.discard_if_gone(self._storage, name)
 
     async def forget(self, world: str) -> None:

@@ -9,14 +9,14 @@ from fake_apimart.callbacks import pending
 from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
 from fake_apimart.tasks import store as task_store
-from fake_apimart.worlds import registry as worlds
+from fake_apimart.worlds import states
 
 OWN_KEYS = (
     file_url.OWN_KEY,
     task_store.OWN_KEY,
     idempotency.OWN_KEY,
     pending.OWN_KEY,
-    worlds.OWN_KEY,
+    states.OWN_KEY,
 )
 
 

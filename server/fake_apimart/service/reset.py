@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from fake_apimart_storage import Storage
 
@@ -18,7 +18,7 @@ from fake_apimart.service.own_keys import is_own
 from fake_apimart.tasks import store as task_store
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
-from fake_apimart.worlds.registry import WORLD_PREFIX, Worlds
+from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
 CONTENTS = (
@@ -29,8 +29,6 @@ CONTENTS = (
     pending.KEY_PREFIX,
 )
 """The prefixes of the keys of what worlds hold."""
-OURS = (*CONTENTS, WORLD_PREFIX)
-"""The prefixes of all keys that a server writes to its storage."""
 
 
 class Reset:
@@ -85,9 +83,10 @@ class Reset:
         What is damaged goes too; what other programs have put into the storage stays.
         """
         with _resetting([*self._worlds]):
-            await self._delete_all(CONTENTS)
+            await self._delete_contents_of_all()
             async with self._ending(self._worlds.replace_all()):
-                await self._delete_all(OURS)
+                await self._delete_contents_of_all()
+                await self._worlds.forget_all()
             self._callbacks.cancel_gone()
 
     @contextlib.asynccontextmanager
@@ -100,9 +99,9 @@ class Reset:
             raise
         self._worlds.end(gone)
 
-    async def _delete_all(self, prefixes: Iterable[str]) -> None:
+    async def _delete_contents_of_all(self) -> None:
         try:
-            for prefix in prefixes:
+            for prefix in CONTENTS:
                 async for listed in pausing(self._storage.listing(prefix)):
                     if listed.info is not None or is_own(listed.key):
                         await self._storage.delete(listed.key)

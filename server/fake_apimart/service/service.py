@@ -59,7 +59,7 @@ class Service:
         telemetry.sample("worlds", lambda: len(self.worlds))
         self.index = FileIndex(storage)
         self.task_store = TaskStore(storage, clock)
-        idempotency = Idempotency(storage, clock)
+        idempotency = Idempotency(storage, clock, self.task_store)
         self.accounts = Accounts(self.task_store, self.worlds)
         self._admission = Admission(
             self.worlds,

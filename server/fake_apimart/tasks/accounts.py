@@ -1,8 +1,8 @@
 """What each world has spent: the cost of its completed tasks.
 
 It is derived from the tasks themselves, like their state. A world's tasks are listed from the
-storage on first use, unless its state says that it has none; from then on this server adds the
-tasks that it creates itself.
+storage with its first create or question for its balance, whatever its stored state says, which may
+have been damaged; from then on this server adds the tasks that it creates itself.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ class Accounts:
     async def require(self, world: World) -> None:
         """Raise `insufficient_balance` where less than the minimum is left; StorageError.
 
-        The storage is asked at most where it depends on a task that is paced in polls.
+        The storage is asked at most where it depends on a task that is paced in polls. The tasks of
+        a world whose state says that it has none are not looked for, since many worlds have none.
         """
-        if not world.has_tasks and world.settings.balance >= MINIMUM_BALANCE:
+        is_new = not world.has_tasks and world not in self._accounts
+        if is_new and world.settings.balance >= MINIMUM_BALANCE:
             return
         account = await self._account(world)
         if world.settings.balance - account.committed > 2 * MINIMUM_BALANCE:
@@ -92,9 +94,8 @@ class Accounts:
         account = self._accounts.get(world)
         if account is None:
             account = Account()
-            if world.has_tasks:
-                async for task in self._tasks.all_of(world):
-                    account.add(task, may_have_ended=True)
+            async for task in self._tasks.all_of(world):
+                account.add(task, may_have_ended=True)
             # Another request may have loaded the account meanwhile: the first one wins.
             account = self._accounts.setdefault(world, account)
         return account

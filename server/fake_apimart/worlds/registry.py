@@ -8,7 +8,6 @@ alone.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -17,27 +16,18 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.held_bytes import held_bytes
-from fake_apimart.common.stored_json import read_record, write_json
-from fake_apimart.go.json import marshal
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import faults, journal, magic_keys
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
+from fake_apimart.worlds.states import States, key_of
 from fake_apimart.worlds.watches import Watches
-from fake_apimart.worlds.world import HAS_TASKS, SAVED_STATE, World, name_of
+from fake_apimart.worlds.world import HAS_TASKS, SERVER, World, name_of
 
 MAX_WORLDS = 10_000
 """Worlds in memory, without the server's own."""
-WORLD_PREFIX = "world/"
-"""Prefix of the storage keys of persisted states."""
-LIFE_SECONDS = 3650 * 86_400
-"""Lifetime of a persisted state: the longest that a file can have."""
-OWN_KEY = re.compile(rf"{WORLD_PREFIX}(?:server|[0-9a-f]{{32}})")
-"""The keys under which states are persisted."""
-SERVER = "server"
-"""Name of the server's own world; the names of all others are hashes."""
 
 
 class Worlds:
@@ -47,6 +37,7 @@ class Worlds:
         self, settings: Settings, storage: Storage, clock: Clock, *, control_enabled: bool
     ) -> None:
         self._storage = storage
+        self._states = States(storage, clock)
         self._clock = clock
         self._defaults = WorldSettings.of(settings)
         self._control_enabled = control_enabled
@@ -110,8 +101,7 @@ class Worlds:
         """Load the persisted state of a world, once. Raises StorageError."""
         if world.is_restored:
             return
-        key, now_ns = _key(world.name), self._clock.time_ns()
-        saved = await read_record(self._storage, key, now_ns, SAVED_STATE)
+        saved = await self._states.read(world.name)
         # A concurrent request may have restored it while this one was reading.
         if not world.is_restored:
             world.is_restored = True
@@ -204,22 +194,27 @@ class Worlds:
         """
         if world.gone:
             return
-        key = _key(world.name)
-        if not state:
-            await self._storage.delete(key, durable=durable)
-            return
-        text, now_ns = marshal(state), self._clock.time_ns()
-        await write_json(self._storage, key, text, now_ns, LIFE_SECONDS, durable=durable)
-        await world.discard_if_gone(self._storage, key)
+        await self._states.write(world.name, state, durable=durable)
+        await world.discard_if_gone(self._storage, key_of(world.name))
 
     async def forget(self, name: str) -> None:
         """Delete the persisted state of a replaced world, unless its successor has state by now.
 
         Raises StorageError.
         """
-        successor = self._worlds.get(name)
-        if successor is None or not successor.state():
-            await self._storage.delete(_key(name), durable=True)
+        if not self._has_state(name):
+            await self._states.delete(name, durable=True)
+
+    async def forget_all(self) -> None:
+        """Delete the persisted states of all replaced worlds, as `forget` does, or of none.
+
+        Raises StorageError.
+        """
+        await self._states.delete_all(self._has_state)
+
+    def _has_state(self, name: str) -> bool:
+        world = self.server if name == SERVER else self._worlds.get(name)
+        return world is not None and bool(world.state())
 
     def replace(self, world: World) -> World:
         """Replace `world`, which is gone from then on, by a new one and return that.
@@ -281,7 +276,3 @@ class Worlds:
 
 def _holds_something(world: World) -> bool:
     return bool(world.faults.bytes or world.journal.entries)
-
-
-def _key(name: str) -> str:
-    return f"{WORLD_PREFIX}{name}"

@@ -24,6 +24,8 @@ from fake_apimart.worlds.journal import Journal
 from fake_apimart.worlds.magic_keys import ORDINARY, Magic
 from fake_apimart.worlds.settings import WorldSettings, check_overrides
 
+SERVER = "server"
+"""Name of the server's own world; the names of all others are hashes."""
 HAS_TASKS = "has_tasks"
 """Says in a persisted state that the world has tasks."""
 _TOKEN_ID_DIGITS = 7
@@ -56,7 +58,7 @@ class World:
 
     `base` supplies the settings that the world does not override. `magic` is None until the key is
     known. `running` counts the requests in flight. `is_restored` says whether the stored state has
-    been loaded. `has_tasks` says whether there may be tasks in the storage.
+    been loaded. `has_tasks` says that there may be tasks in the storage.
     """
 
     __slots__ = (

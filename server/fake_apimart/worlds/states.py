@@ -1,0 +1,107 @@
+"""What of worlds outlives a restart, in the storage: clocks, settings, and whether there are tasks.
+
+Each state is a record of its own. One that does not differ from a new world's has none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fake_apimart_storage import ObjectNotFound, Storage, StorageError
+
+from fake_apimart.common.clock import Clock
+from fake_apimart.common.stored_json import read_record, write_json
+from fake_apimart.common.waits import pausing
+from fake_apimart.go.json import marshal
+from fake_apimart.observability.log import logger_of
+from fake_apimart.worlds.world import SAVED_STATE, SERVER, SavedState
+
+KEY_PREFIX = "world/"
+"""Prefix of the storage keys of states; the name of the world follows."""
+OWN_KEY = re.compile(rf"{KEY_PREFIX}(?:{SERVER}|[0-9a-f]{{32}})")
+"""The keys under which states are stored."""
+LIFE_SECONDS = 3650 * 86_400
+"""Lifetime of a state: the longest that a file can have."""
+
+logger = logger_of(__name__)
+
+
+class States:
+    """The states of all worlds in a storage."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def read(self, name: str) -> SavedState | None:
+        """Return the state of a world, or None where it has none. Raises StorageError."""
+        return await read_record(self._storage, key_of(name), self._clock.time_ns(), SAVED_STATE)
+
+    async def write(self, name: str, state: Mapping[str, Any], *, durable: bool) -> None:
+        """Store the state of a world; an empty one is deleted. Raises StorageError.
+
+        Where `durable`, it outlives a power cut.
+        """
+        if not state:
+            await self.delete(name, durable=durable)
+            return
+        await self._write(key_of(name), marshal(state), durable=durable)
+
+    async def _write(self, key: str, text: bytes, *, durable: bool) -> None:
+        now_ns = self._clock.time_ns()
+        await write_json(self._storage, key, text, now_ns, LIFE_SECONDS, durable=durable)
+
+    async def delete(self, name: str, *, durable: bool) -> None:
+        """Delete the state of a world; where `durable`, for good. Raises StorageError."""
+        await self._storage.delete(key_of(name), durable=durable)
+
+    async def delete_all(self, keeps: Callable[[str], bool]) -> None:
+        """Delete all states for good, but those of worlds that `keeps` names. Raises StorageError.
+
+        Where one cannot be deleted, those before it are written again: what is not done leaves
+        nothing half done, unless the storage fails at that too.
+        """
+        keys = await self._all_keys(keeps)
+        deleted: dict[str, bytes] = {}
+        try:
+            async for key in pausing(keys):
+                text = await self._text(key)
+                if text is not None:
+                    deleted[key] = text
+                # One folder has them all: the last is synced with those before it.
+                await self._storage.delete(key, durable=key is keys[-1])
+        except BaseException:
+            await self._write_again(deleted)
+            raise
+
+    async def _all_keys(self, keeps: Callable[[str], bool]) -> list[str]:
+        """Return the keys of all states that are not kept, damaged ones too."""
+        return [
+            listed.key
+            async for listed in pausing(self._storage.listing(KEY_PREFIX))
+            if (listed.info is not None or OWN_KEY.fullmatch(listed.key))
+            and not keeps(listed.key.removeprefix(KEY_PREFIX))
+        ]
+
+    async def _text(self, key: str) -> bytes | None:
+        """Return what is stored, or None where it cannot be read, which is no reason to keep it."""
+        try:
+            async with await self._storage.get(key) as stored:
+                return b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
+        except (ObjectNotFound, StorageError):
+            return None
+
+    async def _write_again(self, deleted: Mapping[str, bytes]) -> None:
+        for key, text in deleted.items():
+            with contextlib.suppress(StorageError):
+                await self._write(key, text, durable=True)
+                continue
+            logger.error("the clock and the settings of %s end with the process", key)
+
+
+def key_of(name: str) -> str:
+    """Return the key of the state of a world with this name."""
+    return f"{KEY_PREFIX}{name}"
