@@ -42,7 +42,11 @@ def _parse_duration(value: object) -> object:
 _DURATION_SCHEMA = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": LATEST_SECONDS},
-        {"type": "string", "pattern": rf"^({_PART.pattern})+$"},
+        {
+            "type": "string",
+            "pattern": rf"^({_PART.pattern})+$",
+            "maxLength": MAX_DURATION_CHARACTERS,
+        },
     ]
 }
 Duration = Annotated[
