@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from fake_apimart.common.json_values import MAX_VALUES, has_too_many_values
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.control import refusals
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import MAX_INTEGER_DIGITS
@@ -56,8 +57,8 @@ def require_one_of(value: str, valid: tuple[str, ...], what: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return `text` as it can be stated in an error: Pydantic refuses messages with surrogates."""
-    return text[:MAX_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
+    """Return `text` as an error may state it: Pydantic refuses messages with surrogates."""
+    return redacted_text(text)[:MAX_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def is_text(value: Any) -> bool:
