@@ -93,6 +93,8 @@ TEXTS = [
     (f"a Bearer {MARK}, and more", "a Bearer ***, and more"),
     (f"Invalid endpoint: u:{MARK}@h:9000", "Invalid endpoint: ***@h:9000"),
     (f"'u:{MARK}@[::1]' is none", "'***@[::1]' is none"),
+    (f"Invalid URL (GET /v1/u:{MARK}@h/x)", "Invalid URL (GET /v1/***@h/x)"),
+    ("http://h:80/a@b and /v1/models/a:b and a/b:c", None),
     ("a@b.example and 10:30 @ noon", None),
     (f"Cookie: a=b; c={MARK}", "Cookie: ***"),
     (f"password = '{MARK} x' is wrong", "password = *** is wrong"),
@@ -200,6 +202,8 @@ def test_any_text_is_redacted_to_text(text: str) -> None:
         "//a@",
         "a:b@",
         " a:",
+        "/a:",
+        "/a:b@",
     ],
 )
 def test_time_for_redaction_grows_with_the_text_alone(unit: str) -> None:
@@ -266,6 +270,7 @@ def requests_with_secrets(key: str) -> list[bytes]:
         ),
         request_of(f"/_fake/nothing?token={MARK}", known),
         request_of(f"/_fake/u:x//u:{MARK}@h", known),
+        request_of(f"/_fake/u:{MARK}@h", known),
         request_of("/_fake/world", {"X-Fake-Admin-Token": MARK}),
         *(
             request_of("/_fake/world", {**known, "Origin": origin})
@@ -279,6 +284,8 @@ def requests_with_secrets(key: str) -> list[bytes]:
                 {"operation": "models.list", "error": f"Bearer {MARK}"},
                 {"operation": "models.list", "socket": f"token={MARK}"},
                 {"operation": "models.list", "status": 418, "headers": {f"//u:{MARK}@h": 1}},
+                {"operation": "models.list", "status": 418, "headers": {f"//u:{MARK}@h": "1"}},
+                {"operation": "models.list", "status": 418, "headers": {f"token={MARK}": "1"}},
             )
         ),
         create_request(key, {"webhook": {"token": MARK}}, cut=1),

@@ -49,7 +49,7 @@ _MOST_ENCODINGS = 3
 # In JSON a slash may be escaped; in a path doubled ones may be folded.
 _USER_INFO = re.compile(r"(\\?/\\?/|\bhttps?:\\?/)[^/\s\"\\]*@", re.IGNORECASE)
 # Where the scheme has been forgotten: `user:password@host`.
-_BARE_USER_INFO = re.compile(r"(?<![^\s\"'`(=,])[^\s/:@\"'`(=,]{1,200}:[^\s/@\"'`]+@(?=[\w\[])")
+_BARE_USER_INFO = re.compile(r"(?<![^\s\"'`(=,/])[^\s/:@\"'`(=,]{1,200}:[^\s/@\"'`]+@(?=[\w\[])")
 _PARAMETER_NAME = re.compile(r"[?&;#]([^=&;#?\s\"'<>\\]*)=")
 _PARAMETER_VALUE = re.compile(r"[^&;#\s\"'<>\\]+")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]*)(=?)[^&;#\s]*")
