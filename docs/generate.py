@@ -221,7 +221,8 @@ request can only come from this machine. That is so where all of this holds:
 The journal, the log, errors and all answers of the control API show `***` in place of secrets.
 Names decide, in any case and with any dashes: of headers (`Authorization`, `Cookie`, `X-Api-Key`),
 of parameters of a query (`key`, `token`, `X-Amz-Signature`) and of fields of JSON at any depth
-(`password`, `api_key`, `client_secret`). Names stay, and so do all other values. URLs lose their
+(`password`, `api_key`, `client_secret`), and whatever else ends with the word `key`, but for some
+such as `Idempotency-Key`. Names stay, and so do all other values. URLs lose their
 `user:password@`, and a `webhook` each value of its query. A secret without such a name is not
 recognized, as in the path of a webhook, in a prompt or in the name of a file. A stored task keeps
 the whole webhook, since it is delivered.

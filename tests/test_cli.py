@@ -284,6 +284,9 @@ def test_reset_forgets_a_world_or_all(start_server: StartServer) -> None:
         ("reset", "s3cret"),
         ("ready", "--wait", "sk-s3cret-key"),
         ("fidelity", "s3cret"),
+        ("s3cret",),
+        ("sk-s3cret-key", "serve"),
+        ("--api-key=s3cret", "serve"),
     ],
 )
 def test_command_line_that_is_refused_is_not_repeated_with_its_secrets(

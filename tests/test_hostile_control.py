@@ -128,7 +128,8 @@ def test_no_control_call_is_a_fault_whatever_it_carries(data: st.DataObject, cal
     content = data.draw(RAW | _bodies(fields))
     answer = calls.client.request(method, path, params=query, content=content, headers=headers)
     assert answer.status_code < INTERNAL_ERROR, answer.text
-    answer.json()
+    if answer.status_code != 200 or path != "/_fake/metrics":
+        answer.json()
     for listing in ("world", "clock", "faults", "requests", "uploads", "tasks"):
         usual = calls.client.get(f"/_fake/{listing}", headers=headers)
         assert usual.status_code == 200, usual.text

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from fake_apimart.gateway.public_base import Arrival
 from fake_apimart.go.url import parse
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.asgi_calls import Answer, ask, body, head, running, upload
 from tests.conftest import StartServer
-from tests.harness import FORM_TYPE, JPEG, exchange, form, upload_request
+from tests.harness import AUTHORIZED, FORM_TYPE, JPEG, exchange, form, upload_request
 
 FORM = FORM_TYPE["Content-Type"]
 PROXY = "10.0.0.7"
@@ -200,6 +201,26 @@ def test_reference_below_a_proxy_s_path_is_our_own() -> None:
     url = "http://files.example/some/path/f/image/"
     assert failure_of(f"{url}THERE", TRUSTED, stated) is None
     assert failure_of(f"{url}nothing.png", TRUSTED, stated) is not None
+
+
+def test_paths_that_a_client_follows_begin_with_the_prefix(start_server: StartServer) -> None:
+    trusting, other = start_server(trusted_proxies="127.0.0.1"), start_server()
+    for server, prefix in ((trusting, "/some/path"), (other, "")):
+        with httpx.Client(
+            base_url=server.url, headers={**AUTHORIZED, "X-Forwarded-Prefix": "/some/path/"}
+        ) as client:
+            moved = client.get("/v1/tasks/x/?language=en")
+            assert moved.headers["location"] == f"{prefix}/v1/tasks/x?language=en"
+            assert f'href="{prefix}/v1/tasks/x?' in moved.text
+            sent_on = client.post("/v1/uploads/images/")
+            assert sent_on.headers["location"] == f"{prefix}/v1/uploads/images"
+            servers = client.get("/openapi.json").json()["servers"]
+            assert servers == [{"url": prefix or "/"}]
+            for path in ("/docs", "/_fake/docs"):
+                page = client.get(path).text
+                assert f'src="{prefix}/_fake/swagger-ui/' in page
+                assert f'url: "{prefix}/openapi.json"' in page
+                assert f'startsWith("{prefix}/_fake/")' in page
 
 
 def test_poll_url_and_results_name_what_the_proxy_states(start_server: StartServer) -> None:

@@ -36,6 +36,8 @@ SECRET_HEADERS = (
     *("X-Amz-Security-Token", "X-Amz-Credential", "X-Amz-Signature", "X-Goog-Signature"),
     *("X-Auth-Token", "X-Access-Token", "X-CSRF-Token", "X-Fake-Admin-Token", "Token"),
     *("X-Secret", "X-Client-Secret", "Password", "X-Auth-Key", "X-Auth", "X-Session-Id"),
+    *("X-Key", "X-User-Key", "X-Apimart-Key", "Authentication", "X-Session", "X-Csrf"),
+    *("Cf-Access-Jwt-Assertion", "X-Amzn-Oidc-Data"),
     *("Ocp-Apim-Subscription-Key", "X-Functions-Key", "X-Secret-Key", "X-Hub-Signature-256"),
 )
 SECRET_PARAMETERS = (
@@ -43,6 +45,9 @@ SECRET_PARAMETERS = (
     *("password", "passwd", "pwd", "secret", "client_secret", "sig", "X-Amz-Signature"),
     *(
         "X-Amz-Credential",
+        "apimart_key",
+        "client_assertion",
+        "csrf",
         "authorization",
         "%74oken",
         "%54%4FKEN",
@@ -56,6 +61,7 @@ SECRET_FIELDS = (
     *("private_key", "accessKeyId", "secretAccessKey", "session_token", "to\u212aen", "\uff54oken"),
 )
 PUBLIC_NAMES = (
+    *("idempotencyKey", "Sec-WebSocket-Key", "sortKey", "file-key", "hotkey", "MONKEY", "keyName"),
     *("Idempotency-Key", "prompt", "model", "max_tokens", "User-Agent", "X-Request-Id", "author"),
     *("monkey", "keys", "keyboard", "design", "tokenizer", "Content-Type", "bypass", "seed", ""),
 )
@@ -65,6 +71,11 @@ PUBLIC_NAMES = (
 def test_name_of_a_secret_is_known_in_any_form(name: str) -> None:
     for each in (name, name.upper(), name.replace("-", "_"), f"my {name}"):
         assert is_secret(each) or name in ("Token", "auth"), each
+
+
+@pytest.mark.parametrize("name", ["apimartKey", "ApimartKey", "APIMART-KEY", "my key", "x.key2"])
+def test_key_is_a_secret_s_name_where_it_is_a_word_of_its_own(name: str) -> None:
+    assert is_secret(name)
 
 
 @pytest.mark.parametrize("name", PUBLIC_NAMES)
@@ -82,6 +93,8 @@ TEXTS = [
     (f"a Bearer {MARK}, and more", "a Bearer ***, and more"),
     (f"Invalid endpoint: u:{MARK}@h:9000", "Invalid endpoint: ***@h:9000"),
     (f"'u:{MARK}@[::1]' is none", "'***@[::1]' is none"),
+    (f"Invalid URL (GET /v1/u:{MARK}@h/x)", "Invalid URL (GET /v1/***@h/x)"),
+    ("http://h:80/a@b and /v1/models/a:b and a/b:c", None),
     ("a@b.example and 10:30 @ noon", None),
     (f"Cookie: a=b; c={MARK}", "Cookie: ***"),
     (f"password = '{MARK} x' is wrong", "password = *** is wrong"),
@@ -110,6 +123,12 @@ BROKEN_JSON = [
     (f'{{"url": "http:\\/\\/u:{MARK}@h", ', '{"url": "http:\\/\\/***@h", '),
     (f'{{"url": "http:\\u002f\\u002fu:{MARK}\\u0040h", ', '{"url": "http://***@h", '),
     (f'{{"webhook": "http://h/?x={MARK}\\u0026{MARK}", ', '{"webhook": "http://h/?x=***&***", '),
+    (f'{{"webhook": {{"a": 1, "token": "{MARK}', '{"webhook": {"a": 1, "token": "***"'),
+    (f'{{"webhook": [{{"x": {{"password": "{MARK}"}}', '{"webhook": [{"x": {"password": "***"}'),
+    (
+        f'{{"webhook": 1, "callback": "http://h/?{MARK}',
+        '{"webhook": 1, "callback": "http://h/?***"',
+    ),
     ('{"prompt": "a \\u0041 and \\u00e9', None),
 ]
 
@@ -138,7 +157,12 @@ def test_string_that_is_nothing_but_a_key_is_no_news() -> None:
 def test_webhook_is_shown_without_the_values_of_its_query() -> None:
     url = f"https://u:{MARK}@h/hook?id={MARK}&{MARK}&n=#part"
     assert redacted_webhook(url) == "https://***@h/hook?id=***&***&n=***#part"
+    assert redacted_webhook(f"http://h/?#api_key={MARK}") == "http://h/?#api_key=***"
     assert redacted_json({"Webhook": url}) == {"Webhook": redacted_webhook(url)}
+
+
+def test_blank_of_a_query_may_be_a_plus_sign() -> None:
+    assert redacted_query(f"a=Bearer+{MARK}&b=c+d".encode()) == b"a=Bearer%20***&b=c+d"
 
 
 LONG = 8192
@@ -178,6 +202,8 @@ def test_any_text_is_redacted_to_text(text: str) -> None:
         "//a@",
         "a:b@",
         " a:",
+        "/a:",
+        "/a:b@",
     ],
 )
 def test_time_for_redaction_grows_with_the_text_alone(unit: str) -> None:
@@ -244,7 +270,26 @@ def requests_with_secrets(key: str) -> list[bytes]:
         ),
         request_of(f"/_fake/nothing?token={MARK}", known),
         request_of(f"/_fake/u:x//u:{MARK}@h", known),
+        request_of(f"/_fake/u:{MARK}@h", known),
         request_of("/_fake/world", {"X-Fake-Admin-Token": MARK}),
+        *(
+            request_of("/_fake/world", {**known, "Origin": origin})
+            for origin in (f"u:{MARK}@127.0.0.1", f"Bearer {MARK}", f"http://h?token={MARK}")
+        ),
+        *(
+            request_of("/_fake/faults", {**known, **JSON}, json.dumps(fields).encode(), "POST")
+            for fields in (
+                {f"http://u:{MARK}@h": 1},
+                {"operation": f"sk-{MARK}"},
+                {"operation": "models.list", "error": f"Bearer {MARK}"},
+                {"operation": "models.list", "socket": f"token={MARK}"},
+                {"operation": "models.list", "status": 418, "headers": {f"//u:{MARK}@h": 1}},
+                {"operation": "models.list", "status": 418, "headers": {f"//u:{MARK}@h": "1"}},
+                {"operation": "models.list", "status": 418, "headers": {f"token={MARK}": "1"}},
+            )
+        ),
+        create_request(key, {"webhook": {"token": MARK}}, cut=1),
+        create_request(key, {"webhook": f"http://127.0.0.1:1/?#api_key={MARK}"}),
         request_of(
             "/_fake/faults",
             {**known, **JSON},

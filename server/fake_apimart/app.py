@@ -16,7 +16,6 @@ from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract.operations import OPERATIONS
 from fake_apimart.control import api as control
 from fake_apimart.control.documentation import CONTROL
-from fake_apimart.gateway.cors import Cors
 from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.gateway import Gateway
 from fake_apimart.gateway.routes import OperationRoute
@@ -95,7 +94,7 @@ class Application(FastAPI):
             routes,
             self._dispatch,
             control.is_served if settings.control else lambda method, path: False,
-            Cors(file_cors=settings.file_cors),
+            settings,
             clock,
             randomness,
             self.telemetry,

@@ -13,7 +13,7 @@ import typer
 from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.common.texts import one_line
-from fake_apimart.flags import Command, with_setting_flags
+from fake_apimart.flags import Command, Commands, with_setting_flags
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
@@ -22,6 +22,7 @@ from fake_apimart.version import __version__
 USAGE_ERROR = 2
 
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from annotated_types import Ge, Le
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from fake_apimart.common.addresses import Network
 from fake_apimart.common.redaction import redacted_text
@@ -37,6 +37,18 @@ class Command(TyperCommand):
         except _UsageError as error:
             is_extra = error.message.startswith(EXTRA)
             error.message = EXTRA if is_extra else redacted_text(error.message)
+            raise
+
+
+class Commands(TyperGroup):
+    """The commands; what is none of them is not repeated either."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that `args` begin with. Raises click's UsageError."""
+        try:
+            return super().resolve_command(ctx, args)
+        except _UsageError as error:
+            error.message = f"No such command; there are {', '.join(self.list_commands(ctx))}"
             raise
 
 

@@ -25,11 +25,18 @@ _ANYWHERE = (
 )
 """A name with one of these in it is a secret's."""
 _AT_THE_END = (
-    *("token", "cookie", "cookies", "auth", "jwt", "pwd", "signature", "sessionid"),
+    *("token", "cookie", "cookies", "auth", "authentication", "jwt", "assertion", "oidcdata"),
+    *("pwd", "signature", "session", "sessionid", "csrf", "xsrf", "bearer"),
     *("authkey", "adminkey", "masterkey", "sessionkey", "customerkey", "encryptionkey"),
-    *("subscriptionkey", "functionskey", "servicekey", "clientkey", "bearer"),
+    *("subscriptionkey", "functionskey", "servicekey", "clientkey"),
 )
-_WHOLE = ("key", "tokens", "pass", "pw", "session", "sid", "sig", "hmac", "otp")
+_WHOLE = ("key", "tokens", "pass", "pw", "sid", "sig", "hmac", "otp")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_KEYS_THAT_OPEN_NOTHING = (
+    *("idempotency", "idempotence", "public", "cache", "file", "object", "storage", "image"),
+    *("sort", "primary", "foreign", "partition", "routing", "hot", "shortcut", "socket"),
+)
+"""What comes before the word `key` in other names than those of secrets."""
 _WEBHOOKS = ("webhook", "webhookurl", "callback", "callbackurl", "notifyurl", "notifyhook")
 """Names of URLs whose queries hold what lets a sender in, whatever the parameters' names."""
 
@@ -42,7 +49,7 @@ _MOST_ENCODINGS = 3
 # In JSON a slash may be escaped; in a path doubled ones may be folded.
 _USER_INFO = re.compile(r"(\\?/\\?/|\bhttps?:\\?/)[^/\s\"\\]*@", re.IGNORECASE)
 # Where the scheme has been forgotten: `user:password@host`.
-_BARE_USER_INFO = re.compile(r"(?<![^\s\"'`(=,])[^\s/:@\"'`(=,]{1,200}:[^\s/@\"'`]+@(?=[\w\[])")
+_BARE_USER_INFO = re.compile(r"(?<![^\s\"'`(=,/])[^\s/:@\"'`(=,]{1,200}:[^\s/@\"'`]+@(?=[\w\[])")
 _PARAMETER_NAME = re.compile(r"[?&;#]([^=&;#?\s\"'<>\\]*)=")
 _PARAMETER_VALUE = re.compile(r"[^&;#\s\"'<>\\]+")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]*)(=?)[^&;#\s]*")
@@ -56,11 +63,11 @@ _HEADER_VALUE = re.compile(r"[^\r\n\"']+")
 _JSON_NAME = re.compile(
     r"""(?P<quote>["'])((?:\\.|(?!(?P=quote))[^\\]){0,200}+)(?P=quote)\s*:\s*""", re.DOTALL
 )
-# An object or a list is no further understood: it ends with the text.
-_JSON_VALUE = re.compile(
-    r"""(?P<quote>["'])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*+)\\?(?P=quote)?|[\[{].*|[^\s"',}\]]+""",
-    re.DOTALL,
+_JSON_STRING = re.compile(
+    r"""(?P<quote>["'])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*+)\\?(?P=quote)?""", re.DOTALL
 )
+# An object or a list is no further understood: it ends with the text.
+_JSON_VALUE = re.compile(rf"""{_JSON_STRING.pattern}|[\[{{].*|[^\s"',}}\]]+""", re.DOTALL)
 _JSON_ESCAPE = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 _NOT_UNESCAPED = '"\\'
 
@@ -70,8 +77,17 @@ def is_secret(name: str) -> bool:
     """Return whether what goes by `name` is a secret; case, dashes and the like do not matter."""
     plain = _plain(name)
     return (
-        plain in _WHOLE or plain.endswith(_AT_THE_END) or any(each in plain for each in _ANYWHERE)
+        plain in _WHOLE
+        or plain.endswith(_AT_THE_END)
+        or any(each in plain for each in _ANYWHERE)
+        or _is_key(name)
     )
+
+
+def _is_key(name: str) -> bool:
+    """Return whether `key` is the last of several words, as in `my_key` and `myKey`."""
+    *before, last = [word.lower() for word in _WORD.findall(name)] or [""]
+    return last == "key" and bool(before) and before[-1] not in _KEYS_THAT_OPEN_NOTHING
 
 
 def _plain(name: str) -> str:
@@ -104,7 +120,8 @@ def _redacted_pair(pair: bytes) -> bytes:
     name, equals, _ = pair.partition(b"=")
     if equals and is_secret(unquote_to_bytes(name).decode("utf-8", "replace")):
         return b"%b=%b" % (name, REDACTED.encode())
-    text = unquote_to_bytes(pair).decode("utf-8", "surrogateescape")
+    # A plus sign is a blank in a query.
+    text = unquote_to_bytes(pair.replace(b"+", b" ")).decode("utf-8", "surrogateescape")
     shown = redacted_text(text)
     return pair if shown == text else quote(shown, _KEPT, errors="surrogateescape").encode()
 
@@ -133,7 +150,9 @@ def _redacted_urls(text: str, encodings: int) -> str:
 def redacted_webhook(url: str) -> str:
     """Return a URL without what stands before its host, and with no value in its query."""
     address, mark, query = url.partition("?")
-    return redacted_urls(address) + _QUERY.sub(_redacted_value, mark + query)
+    query, hash_sign, fragment = query.partition("#")
+    shown = _QUERY.sub(_redacted_value, mark + query)
+    return redacted_urls(address) + shown + redacted_urls(hash_sign + fragment)
 
 
 def _redacted_value(match: re.Match[str]) -> str:
@@ -235,7 +254,8 @@ def redacted_broken_json(text: str) -> str:
     undone where they may hide a secret.
     """
     plain = _JSON_ESCAPE.sub(_unescaped, text)
-    shown = redacted_urls(_without_values(plain, _JSON_NAME, _JSON_VALUE, _member))
+    shown = _without_values(plain, _JSON_NAME, _JSON_VALUE, _secret_member)
+    shown = redacted_urls(_without_values(shown, _JSON_NAME, _JSON_STRING, _webhook_member))
     return text if shown == plain else shown
 
 
@@ -244,9 +264,11 @@ def _unescaped(match: re.Match[str]) -> str:
     return match[0] if character in _NOT_UNESCAPED else character
 
 
-def _member(name: str) -> _Redact | None:
-    if is_secret(name):
-        return _hidden_string
+def _secret_member(name: str) -> _Redact | None:
+    return _hidden_string if is_secret(name) else None
+
+
+def _webhook_member(name: str) -> _Redact | None:
     return _redacted_webhook_string if _plain(name) in _WEBHOOKS else None
 
 
@@ -255,5 +277,4 @@ def _hidden_string(_: re.Match[str]) -> str:
 
 
 def _redacted_webhook_string(value: re.Match[str]) -> str:
-    text = value["text"]
-    return f'"{redacted_webhook(text)}"' if text else value[0]
+    return f'"{redacted_webhook(value["text"])}"'

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.rendering import render
@@ -116,7 +117,7 @@ def _describe(problem: Any) -> str:
         return f"the body is not valid JSON: {problem['ctx']['error']}"
     place: Sequence[Any] = problem["loc"][1:]
     reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(map(str, place))}: {reason}" if place else reason
+    return f"{redacted_text('.'.join(map(str, place)))}: {reason}" if place else reason
 
 
 async def _refuse_by_status(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from fake_apimart.common.json_values import MAX_VALUES, has_too_many_values
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.control import refusals
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import MAX_INTEGER_DIGITS
@@ -39,7 +40,7 @@ class Body(BaseModel):
             unknown = [str(name) for name in value if name not in cls.model_fields]
             if unknown:
                 valid = ", ".join(cls.model_fields)
-                raise ValueError(f"unknown field {_shown(unknown[0])}; valid are {valid}")
+                raise ValueError(f"unknown field {shown(unknown[0])}; valid are {valid}")
         return value
 
 
@@ -51,13 +52,13 @@ def example(**fields: Any) -> ConfigDict:
 def require_one_of(value: str, valid: tuple[str, ...], what: str) -> str:
     """Return `value`; raise ValueError, which lists the `valid` ones, if it is not among them."""
     if value not in valid:
-        raise ValueError(f"unknown {what} {_shown(value)}; valid are {', '.join(valid)}")
+        raise ValueError(f"unknown {what} {shown(value)}; valid are {', '.join(valid)}")
     return value
 
 
-def _shown(text: str) -> str:
-    """Return `text` as it can be stated in an error: Pydantic refuses messages with surrogates."""
-    return text[:MAX_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
+def shown(text: str) -> str:
+    """Return `text` as an error may state it: Pydantic refuses messages with surrogates."""
+    return redacted_text(text)[:MAX_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def is_text(value: Any) -> bool:

@@ -26,7 +26,7 @@ MAX_DURATION_CHARACTERS = 100
 """The longest text that is read as a duration."""
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
 def _parse_duration(value: object) -> object:
@@ -42,7 +42,11 @@ def _parse_duration(value: object) -> object:
 _DURATION_SCHEMA = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": LATEST_SECONDS},
-        {"type": "string", "pattern": rf"^({_PART.pattern})+$"},
+        {
+            "type": "string",
+            "pattern": rf"^({_PART.pattern})+$",
+            "maxLength": MAX_DURATION_CHARACTERS,
+        },
     ]
 }
 Duration = Annotated[

@@ -15,7 +15,7 @@ from fake_apimart.contract.operations import JOURNALED
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RuleAnswer, RulesAnswer
-from fake_apimart.control.body import Body, example, is_text, require_one_of
+from fake_apimart.control.body import Body, example, is_text, require_one_of, shown
 from fake_apimart.control.target import TargetDep
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
@@ -82,9 +82,9 @@ class RuleBody(Body):
             if name.lower() in _FRAMING_HEADERS:
                 raise ValueError(f"{name} is the server's own; a socket fault cuts an answer")
             if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"{name!r} is no header's name")
+                raise ValueError(f"{shown(name)!r} is no header's name")
             if not value.isprintable() or not value.isascii():
-                raise ValueError(f"the value of {name} is not printable ASCII")
+                raise ValueError(f"the value of {shown(name)} is not printable ASCII")
         return headers
 
     @model_validator(mode="after")
@@ -196,11 +196,11 @@ async def _rules_response(faults: Faults) -> Response:
 def _to_json(rule: Rule) -> dict[str, Any]:
     by_key = {"error": rule.error, "delay": rule.delay}
     effect = rule.source or {name: value for name, value in by_key.items() if value}
-    shown: dict[str, Any] = redacted_json(effect)
+    redacted: dict[str, Any] = redacted_json(effect)
     return {
         "id": rule.id,
         "operation": rule.operation,
-        **shown,
+        **redacted,
         "times": rule.times,
         "after": rule.after,
         "used": rule.used,

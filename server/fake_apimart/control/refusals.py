@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_apimart.common.redaction import redacted_text, redacted_urls
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError
 
 PERMISSION = "permission_error"
@@ -25,7 +25,7 @@ def not_json() -> ApiError:
 
 def foreign_origin(origin: str) -> ApiError:
     """Refuse a request from a web page of another site."""
-    return ApiError(403, f"calls from {redacted_urls(origin)} are refused", PERMISSION)
+    return ApiError(403, f"calls from {redacted_text(origin)} are refused", PERMISSION)
 
 
 def callback(header: str) -> ApiError:

@@ -20,6 +20,7 @@ from fake_apimart.gateway.dispatch import UNROUTED, Dispatch
 from fake_apimart.gateway.exchange import SCOPE_KEY, Exchange
 from fake_apimart.gateway.routes import OperationRoute
 from fake_apimart.gateway.slashes import redirect
+from fake_apimart.settings.settings import Settings
 from fake_apimart.telemetry.metrics_table import CONTROL
 from fake_apimart.telemetry.telemetry import Telemetry
 
@@ -39,7 +40,7 @@ class Gateway:
         routes: Iterable[OperationRoute],
         dispatch: Dispatch,
         is_ours: Callable[[str, str], bool],
-        cors: Cors,
+        settings: Settings,
         clock: Clock,
         randomness: Randomness,
         telemetry: Telemetry,
@@ -47,7 +48,8 @@ class Gateway:
         self._app = app
         self._dispatch = dispatch
         self._is_ours = is_ours
-        self._cors = cors
+        self._settings = settings
+        self._cors = Cors(file_cors=settings.file_cors)
         self._clock = clock
         self._randomness = randomness
         self._telemetry = telemetry
@@ -91,7 +93,7 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         is_file = operations.is_file_path(path)
-        moved = None if is_file else redirect(exchange, self._is_routed)
+        moved = None if is_file else redirect(exchange, self._settings, self._is_routed)
         if moved is not None:
             await moved(scope, receive, send)
             return

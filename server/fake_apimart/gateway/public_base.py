@@ -48,6 +48,16 @@ class Arrival(NamedTuple):
         """
         return settings.public_url or self._own_base_url(settings)
 
+    def base_path(self, settings: Settings) -> str:
+        """Return the path by which the client reaches us: a trusted proxy's prefix, then `root`.
+
+        It begins what the client resolves against the URL that it asked for.
+        """
+        if not self._is_trusted(settings):
+            return self.root
+        stated = self._stated(b"x-forwarded-prefix").removesuffix("/")
+        return (stated if _PREFIX.fullmatch(stated) else "") + self.root
+
     def own_base_urls(self, settings: Settings) -> list[str]:
         """Return the bases of all URLs that are this server's."""
         pinned = (f"{scheme}://{each}" for each in settings.public_hosts for scheme in _SCHEMES)
@@ -57,15 +67,17 @@ class Arrival(NamedTuple):
     def _own_base_url(self, settings: Settings) -> str:
         if not (settings.trusted_proxies or settings.public_hosts):
             return self._plain_base_url()
-        scheme, host, prefix = self.scheme, self._usable_host(), ""
-        if is_within(self.peer, settings.trusted_proxies):
+        scheme, host = self.scheme, self._usable_host()
+        if self._is_trusted(settings):
             stated = self._stated(b"x-forwarded-proto").lower()
             scheme = stated if stated in _SCHEMES else scheme
             stated = self._stated(b"x-forwarded-host")
             host = stated if host_of(stated) else host
-            stated = self._stated(b"x-forwarded-prefix").removesuffix("/")
-            prefix = stated if _PREFIX.fullmatch(stated) else ""
-        return f"{scheme}://{_pinned(scheme, host, settings.public_hosts)}{prefix}{self.root}"
+        host = _pinned(scheme, host, settings.public_hosts)
+        return f"{scheme}://{host}{self.base_path(settings)}"
+
+    def _is_trusted(self, settings: Settings) -> bool:
+        return is_within(self.peer, settings.trusted_proxies)
 
     def _plain_base_url(self) -> str:
         return f"{self.scheme}://{self._usable_host()}{self.root}"

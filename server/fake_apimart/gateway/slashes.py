@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 from starlette.responses import Response
 
 from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.settings.settings import Settings
 
 _KEPT = "$&+,/:;=@"
 """What Go writes as it is into a path, beside the unreserved characters that `quote` keeps."""
@@ -27,17 +28,20 @@ _HTML_ESCAPES = {
 }
 
 
-def redirect(exchange: Exchange, is_routed: Callable[[str, str], bool]) -> Response | None:
+def redirect(
+    exchange: Exchange, settings: Settings, is_routed: Callable[[str, str], bool]
+) -> Response | None:
     """Return the redirect to what `is_routed`, given method and path, without the slash.
 
-    None where nothing is. Doubled slashes at the end are no slash too many (go).
+    None where nothing is. Doubled slashes at the end are no slash too many (go). The prefix that a
+    proxy states stands before the path (go: gin), as far as the settings trust the proxy.
     """
     paths = exchange.paths
     if not paths.path.endswith("/") or paths.sent.endswith("//"):
         return None
     if not is_routed(exchange.method, paths.path.removesuffix("/")):
         return None
-    url = paths.root.encode() + _cleaned(paths.raw_path)
+    url = exchange.arrival.base_path(settings).encode() + _cleaned(paths.raw_path)
     if exchange.query_string:
         url += b"?" + exchange.query_string
     headers = {"Location": url.decode("latin-1").translate(_HEX_ESCAPES)}

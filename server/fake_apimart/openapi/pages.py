@@ -50,14 +50,17 @@ SwaggerUIBundle({{
 
 async def page(request: Request) -> Response:
     """Answer with Swagger UI: a form for each operation and each control call."""
-    root = exchange_of(request.scope).paths.root
+    root = _base_path(request)
     return HTMLResponse(_PAGE.format(root=root, assets=ASSETS_URL, document=DOCUMENT))
 
 
 async def document(request: Request) -> Response:
-    """Answer with the OpenAPI document, whose one server is where we are mounted."""
-    root = exchange_of(request.scope).paths.root
-    return JSONResponse({**request.app.openapi(), "servers": [{"url": root or "/"}]})
+    """Answer with the OpenAPI document, whose one server is where the client reaches us."""
+    return JSONResponse({**request.app.openapi(), "servers": [{"url": _base_path(request) or "/"}]})
+
+
+def _base_path(request: Request) -> str:
+    return exchange_of(request.scope).arrival.base_path(request.app.settings)
 
 
 ROUTES: list[BaseRoute] = [
