@@ -30,6 +30,9 @@ TOOL = $(UV) tool run --quiet
 # Licences that ask no more of who passes the package on than to name them.
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
 
+# As many made-up inputs as tests/profiles.py knows of.
+coverage test-latest: export HYPOTHESIS_PROFILE = thorough
+
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
   wheel-test docker-test openapi-test fuzz audit licences sbom constraints clean
 
