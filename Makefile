@@ -7,8 +7,9 @@ ARGS ?=
 MINUTES ?= 2
 # Most tests wait for something: on two cores, five workers take 15 % less time than three.
 WORKERS ?= 5
-# No test needs schemathesis's plugin, which takes most of a second to import, in each worker.
-PYTEST = -m pytest -p no:schemathesis -n $(WORKERS) --dist worksteal
+# No test needs these plugins, which take most of a second to import, in each worker.
+NEEDLESS := schemathesis pook respx rerunfailures socket anyio
+PYTEST = -m pytest $(NEEDLESS:%=-p no:%) -n $(WORKERS) --dist worksteal
 UV := $(BIN)/python -m uv
 # Where it is set, each of the hundreds of processes of a test run compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,6 +29,9 @@ PLAIN := .venv-plain
 TOOL = $(UV) tool run --quiet
 # Licences that ask no more of who passes the package on than to name them.
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
+
+# As many made-up inputs as tests/profiles.py knows of.
+coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
   wheel-test docker-test openapi-test fuzz audit licences sbom constraints clean

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import httpx
-import hypothesis
 import pytest
 import uvicorn.server
 from botocore.loaders import JSONFileLoader
@@ -24,13 +23,11 @@ from fake_apimart.settings.settings import Settings
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import Storage
 
-from tests import stores
+from tests import profiles, stores
 from tests.harness import AUTHORIZED, ServerThread
 from tests.stores import Store
 
-# On a busy machine an example may exceed the default deadline.
-hypothesis.settings.register_profile("fake-apimart", deadline=None)
-hypothesis.settings.load_profile("fake-apimart")
+profiles.load()
 
 _numbers = itertools.count()
 

@@ -86,15 +86,9 @@ def lossless_jpeg(width: int, height: int) -> bytes:
     # A Huffman table in which each of the nine categories has a code of 4 bits; predictor 1.
     table = bytes([0, 0, 0, 0, 9, *[0] * 12, *range(9)])
     frame = struct.pack(">BHHBBBB", 8, height, width, 1, 1, 0x11, 0)
-    bits = ""
-    for _ in range(height):
-        above = 128 if not bits else 0
-        for x in range(width):
-            value, left = x * 255 // width, (x - 1) * 255 // width if x else above
-            difference = value - left
-            category = abs(difference).bit_length()
-            offset = difference if difference >= 0 else difference + (1 << category) - 1
-            bits += f"{category:04b}" + (f"{offset:0{category}b}" if category else "")
+    # Each row but the first begins with a difference of zero from the row above.
+    rows = (_lossless_row(width, above) for above in (128, 0))
+    bits = next(rows) + next(rows) * (height - 1)
     bits += "1" * (-len(bits) % 8)
     data = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
     segments = (
@@ -103,6 +97,18 @@ def lossless_jpeg(width: int, height: int) -> bytes:
         segment(0xDA, bytes([1, 1, 0, 1, 0, 0])),
     )
     return b"\xff\xd8" + b"".join(segments) + data + b"\xff\xd9"
+
+
+def _lossless_row(width: int, above: int) -> str:
+    """Return the bits of a row of the ramp, whose first value is predicted to be `above`."""
+    bits = ""
+    for x in range(width):
+        value, left = x * 255 // width, (x - 1) * 255 // width if x else above
+        difference = value - left
+        category = abs(difference).bit_length()
+        offset = difference if difference >= 0 else difference + (1 << category) - 1
+        bits += f"{category:04b}" + (f"{offset:0{category}b}" if category else "")
+    return bits
 
 
 def segment(marker: int, data: bytes) -> bytes:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.asgi_calls import LOOPBACK, ask, head, running
 from tests.conftest import StartServer
 from tests.harness import ServerThread, exchange, parse_head
+from tests.profiles import examples
 
 PATHS = ["/_fake/world", "/_fake/requests", "/_fake/clock", "/_fake/faults", "/_fake/nothing"]
 HERE = ("127.0.0.1", 8000)
@@ -242,7 +243,7 @@ VALUES = st.one_of(
 GUARDED_HEADERS = ["Host", "Origin", "Authorization", "X-Fake-Admin-Token", "X-Forwarded-For"]
 
 
-@hypothesis_settings(max_examples=150)
+@hypothesis_settings(max_examples=examples(150))
 @given(
     pairs=st.lists(st.tuples(st.sampled_from(GUARDED_HEADERS), VALUES), max_size=6),
     path=st.sampled_from([*PATHS, "/docs", "/v1/models", "/v1/uploads/images", "/f/image/x"]),

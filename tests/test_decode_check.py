@@ -15,6 +15,7 @@ from tests.conftest import StartServer
 from tests.generating import create, picture_at, poll, task_id_of
 from tests.harness import AUTHORIZED, ServerThread
 from tests.pictures import GREY, chunk, damaged, exif, png, saved
+from tests.profiles import examples
 from tests.test_images import BROKEN, PICTURES, WHOLE
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -89,7 +90,7 @@ def checking_server() -> Iterator[ServerThread]:
         yield running
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(damaged())
 def test_damage_is_never_a_fault_of_the_server(
     server: ServerThread, checking_server: ServerThread, content: bytes

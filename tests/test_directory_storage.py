@@ -27,6 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness import JPEG
+from tests.profiles import examples
 from tests.test_storage import info, keys, opened, put, read
 
 LARGE = 1_000_000
@@ -325,7 +326,7 @@ def test_key_below_an_object_is_not_found(tmp_path: Path) -> None:
     metadata=st.dictionaries(st.text(max_size=9), st.text(max_size=40), max_size=3),
     content=st.binary(max_size=200),
 )
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_trailer_round_trips(
     metadata: dict[str, str], content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

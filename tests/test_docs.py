@@ -17,6 +17,7 @@ from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 
 from tests.harness import PNG, ServerProcess
+from tests.inner_runs import without_plugins
 from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS
 
 ROOT = Path(__file__).parents[1]
@@ -56,9 +57,7 @@ def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
     assert tests > 0
     pytester.makepyfile("\n\n".join(code))
     (pytester.path / "photo.png").write_bytes(PNG)
-    # Importing these takes longer than the run does otherwise.
-    without = ("-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:asyncio")
-    result = pytester.runpytest_subprocess(*without, "-W", "error")
+    result = pytester.runpytest_subprocess(*without_plugins(), "-W", "error")
     result.assert_outcomes(passed=tests)
 
 

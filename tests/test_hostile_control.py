@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import StartServer
 from tests.harness import ServerThread, exchange, parse_head
+from tests.profiles import examples
 
 INTERNAL_ERROR = 500
 KEY = "sk-hostile"
@@ -118,7 +119,7 @@ def _query(data: st.DataObject, path: str, names: list[str]) -> dict[str, bytes]
     return {name: value.encode("utf-8", "surrogatepass") for name, value in query.items()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data())
 def test_no_control_call_is_a_fault_whatever_it_carries(data: st.DataObject, calls: Calls) -> None:
     method, path, fields, queries = data.draw(st.sampled_from(calls.calls))

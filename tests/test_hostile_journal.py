@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness import PNG, ServerThread, connection, parse_head, read_answer
+from tests.profiles import examples
 from tests.test_hostile_control import RAW, VALUES
 
 VISIBLE = st.binary(max_size=60).map(lambda raw: bytes(byte for byte in raw if byte > 0x20))
@@ -79,7 +80,7 @@ def check_journal(url: str, headers: dict[str, str]) -> None:
         json.dumps(entry, ensure_ascii=False).encode()
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     method=st.sampled_from(METHODS),
     path=st.builds(lambda start, rest: start + rest, st.sampled_from(PATHS), VISIBLE)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import StartServer
 from tests.generating import PATH, create, poll, task_id_of
 from tests.harness import AUTHORIZED, ServerThread, exchange, parse_head
+from tests.profiles import examples
 from tests.worlds import authorized
 
 BATCH = "/v1/tasks/batch"
@@ -66,7 +67,7 @@ def test_long_names_of_unread_fields_are_cut(world: FakeAPIMart) -> None:
     assert world.requests[-1].unread_fields == ["x" * 100]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(one=st.text(), other=st.text(st.characters(categories=["Cs", "Cc", "So", "Mn", "Lo"])))
 def test_result_is_drawn_for_any_model_and_prompt(
     one: str, other: str, server: ServerThread
@@ -78,7 +79,7 @@ def test_result_is_drawn_for_any_model_and_prompt(
         assert poll(server, task_id_of(answer))["status"] == "completed"
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     key=st.binary(max_size=300)
     | st.text(st.characters(min_codepoint=33, max_codepoint=126)).map(str.encode)
@@ -96,7 +97,7 @@ def test_any_idempotency_key_is_taken_or_refused(key: bytes, server: ServerThrea
     assert status == (200 if is_good else 400)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/")),
     raw=st.binary(max_size=50),

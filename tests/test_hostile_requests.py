@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.generating import upload
 from tests.harness import PNG, ServerThread, exchange, form, parse_head
+from tests.profiles import examples
 
 SHAPES = [list(shape.value) for shape in Shape if shape is not Shape.S3]
 VERSIONED = ["message", "type", "param", "code"]
@@ -130,7 +131,7 @@ def ask(
 
 HOSTILE = settings(
     deadline=None,
-    max_examples=40,
+    max_examples=examples(40),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 

@@ -352,3 +352,8 @@ def test_without_the_control_api_there_is_no_page(
 def test_live_dialect_does_not_describe_the_route_of_the_page() -> None:
     document = create_app(Settings(storage="memory://", dialect="live")).openapi()
     assert set(DOCUMENT["paths"]) - set(document["paths"]) == {"/v1/images/generations/{task_id}"}
+
+
+def test_one_application_after_another_describes_the_same() -> None:
+    first, second = (create_app(Settings(storage="memory://")).openapi() for _ in range(2))
+    assert first == second

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness import JPEG, ServerProcess, answers, wait_until
+from tests.inner_runs import without_plugins
 
 UPLOAD = """
 import httpx
@@ -64,22 +65,8 @@ def servers(url_log: Path) -> set[str]:
     return set(url_log.read_text().split()) if url_log.exists() else set()
 
 
-# Importing these takes longer than such a run does otherwise.
-NEEDLESS = (
-    *("hypothesispytest", "schemathesis", "asyncio", "respx", "anyio"),
-    *("rerunfailures", "socket"),
-)
-
-
-def run(
-    project: pytest.Pytester, *flags: str, needless: Sequence[str] = NEEDLESS
-) -> pytest.RunResult:
-    return project.runpytest_subprocess("-W", "error", *without(needless), *flags)
-
-
-def without(plugins: Sequence[str]) -> list[str]:
-    """Return the flags that leave plugins out."""
-    return [flag for name in plugins for flag in ("-p", f"no:{name}")]
+def run(project: pytest.Pytester, *flags: str, but: Collection[str] = ()) -> pytest.RunResult:
+    return project.runpytest_subprocess("-W", "error", *without_plugins(but=but), *flags)
 
 
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
@@ -213,8 +200,8 @@ def test_libraries_that_fake_time_and_http_leave_the_server_alone(
     )
     # pytest-asyncio warns whoever has not made up their mind about this.
     scope = ("-o", "asyncio_default_fixture_loop_scope=function")
-    needless = ("hypothesispytest", "schemathesis")
-    run(project, *scope, *workers, needless=needless).assert_outcomes(passed=1)
+    needed = ("asyncio", "respx", "anyio")
+    run(project, *scope, *workers, but=needed).assert_outcomes(passed=1)
 
 
 LIBRARIES = {
@@ -272,7 +259,7 @@ def test_libraries_that_record_or_forbid_requests_do_not_see_those_of_the_fixtur
     makers = ", ".join(f"lambda: {make}" for make in LIBRARIES.values())
     pytester.makepyfile(FORBIDDING.format(makers=makers))
     # pook is made with other libraries' names that have been given up.
-    result = pytester.runpytest_subprocess(*without(NEEDLESS[:5]), "-W", "ignore")
+    result = pytester.runpytest_subprocess(*without_plugins(but=("pook", "socket")), "-W", "ignore")
     result.assert_outcomes(passed=2 * len(LIBRARIES))
 
 
@@ -298,8 +285,7 @@ def test_rerun_of_a_test_begins_with_a_clean_slate(project: pytest.Pytester) -> 
             assert len(attempts) % 2 == 0
         """
     )
-    needless = [name for name in NEEDLESS if name != "rerunfailures"]
-    result = run(project, "--reruns", "1", needless=needless)
+    result = run(project, "--reruns", "1", but=("rerunfailures",))
     assert result.parseoutcomes() == {"passed": 2, "rerun": 2}
 
 
@@ -412,7 +398,7 @@ def test_nothing_is_left_running_once_the_run_was_killed(
             time.sleep(60)
         """
     )
-    command = [sys.executable, "-m", "pytest", "-q", *without(NEEDLESS), *workers]
+    command = [sys.executable, "-m", "pytest", "-q", *without_plugins(), *workers]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as running:
         wait_until(lambda: servers(url_log), "the test ran")
         (url,) = servers(url_log)

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from tests.harness import DEADLINE_SECONDS, PNG
+from tests.inner_runs import without_plugins
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -196,9 +197,7 @@ def test_test_that_uses_the_fixture_passes(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(my_program=MY_PROGRAM, test_it=PYTHON[0])
     pytester.syspathinsert()
     (pytester.path / "photo.png").write_bytes(PNG)
-    # Importing these takes longer than the run does otherwise.
-    without = ("-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:asyncio")
-    pytester.runpytest_subprocess(*without).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*without_plugins()).assert_outcomes(passed=1)
 
 
 def test_links_point_to_files() -> None:

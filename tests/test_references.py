@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.conftest import StartServer
 from tests.generating import NOW, create, poll, task_id_of, upload
 from tests.harness import DATA, JPEG, ServerThread, StoppedClock
+from tests.profiles import examples
 
 AT_ONCE = {"fake_apimart": {"seconds": 0, "polls": 0}}
 BOMB = (DATA / "mime_samples" / "png-bomb-60000x60000.png").read_bytes()
@@ -137,7 +138,7 @@ def test_any_text_is_a_url_or_refused(text: str) -> None:
     own.key_of(url)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_as_a_reference_is_never_a_fault_of_the_server(
     server: ServerThread, text: str

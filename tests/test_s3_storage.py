@@ -34,6 +34,7 @@ from fake_apimart_storage.s3.storage import S3Storage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.profiles import examples
 from tests.stores import Store, environment, free_port, minio
 from tests.tcp_proxy import TCPProxy
 from tests.test_storage import info, keys, opened, put, read
@@ -484,7 +485,7 @@ LONG = st.builds(lambda text, times: text * times, st.text(max_size=20), st.inte
 
 
 @given(short=st.dictionaries(NAMES, st.text(max_size=10), max_size=3), name=NAMES, long=LONG)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_metadata_is_short_ascii_and_keeps_the_text_or_its_beginning(
     short: dict[str, str], name: str, long: str
 ) -> None:

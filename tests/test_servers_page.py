@@ -12,6 +12,7 @@ from fake_apimart.testing import FakeAPIMart
 
 from tests.asgi_servers import BLOCKS, OUTER, PAGE, PREFIX, Process, mounted_in_uvicorn
 from tests.harness import JPEG, PNG
+from tests.inner_runs import without_plugins
 from tests.stores import environment
 from tests.worlds import upload_url
 
@@ -75,6 +76,5 @@ def test_class_for_testers_drives_a_mounted_server() -> None:
 def test_tests_on_the_page_pass(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("\n\n".join(TESTS))
     (pytester.path / "photo.png").write_bytes(PNG)
-    flags = ("-p", "no:hypothesispytest", "-p", "no:asyncio", "-W", "error")
-    result = pytester.runpytest_subprocess(*flags)
+    result = pytester.runpytest_subprocess(*without_plugins(), "-W", "error")
     result.assert_outcomes(passed="".join(TESTS).count("def test_"))

@@ -20,6 +20,7 @@ from fake_apimart_storage import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.profiles import examples
 from tests.stores import environment
 
 KIBIBYTE = 1024
@@ -285,7 +286,7 @@ def test_writers_at_the_same_time_do_not_mix(run: Run) -> None:
 
 
 @given(sizes=st.lists(st.integers(0, 100_000), max_size=12))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_object_does_not_depend_on_its_chunks(
     sizes: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from fake_apimart.common.clock import Clock, SystemClock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.common.redaction import redacted_text
-from fake_apimart.contract.operations import OPERATIONS
+from fake_apimart.contract.operations import OPERATIONS, Operation
 from fake_apimart.control import api as control
 from fake_apimart.control.documentation import CONTROL
 from fake_apimart.gateway.dispatch import Dispatch
@@ -50,6 +51,16 @@ def create_app(
     )
 
 
+@functools.cache
+def _route_options(operation: Operation, method: str, path: str) -> dict[str, Any]:
+    """Return what FastAPI is given for a route, which no application changes.
+
+    Most of the time that an application is made in went into rendering its errors anew, and test
+    suites make one for each test.
+    """
+    return DOCUMENTATION[operation.handler].route_options(operation, method, path)
+
+
 class Application(FastAPI):
     """FastAPI with the vendor's gateway as its outermost middleware.
 
@@ -80,7 +91,7 @@ class Application(FastAPI):
         form = FORMS[settings.log_format]
         self.telemetry = Telemetry(LoggedRequests(form) if settings.access_log else None)
         routes = [
-            OperationRoute(method, path, each, DOCUMENTATION[each.handler], self._dispatch)
+            OperationRoute(method, path, each, _route_options(each, method, path), self._dispatch)
             for each in OPERATIONS
             if settings.dialect in each.dialects
             for path in each.paths

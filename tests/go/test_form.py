@@ -15,6 +15,7 @@ from python_multipart.exceptions import MultipartParseError
 from tests.go.cases import Cases
 from tests.go.parsing import cut, parse, views
 from tests.harness import DATA
+from tests.profiles import examples
 
 TYPE = b"multipart/form-data; boundary=b"
 DISPOSITION = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n'
@@ -52,7 +53,7 @@ def test_recorded_body_is_read_alike_however_it_is_cut(content_type: bytes, body
 
 
 @given(seed=st.integers(0, 10**9), positions=st.lists(st.integers(0, 4000), max_size=12))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 def test_random_body_is_read_alike_however_it_is_cut(seed: int, positions: list[int]) -> None:
     case = Cases(seed).draw()
     whole = parse(case.content_type, [case.body], case.query, case.end)
@@ -62,7 +63,7 @@ def test_random_body_is_read_alike_however_it_is_cut(seed: int, positions: list[
 
 
 @given(content=st.binary(max_size=300), positions=st.lists(st.integers(0, 500), max_size=8))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_content_without_the_boundary_arrives_untouched(
     content: bytes, positions: list[int]
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi.routing import APIRoute
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
-from fake_apimart.contract.documentation import Documentation
 from fake_apimart.contract.operations import Operation
 from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.exchange import exchange_of
@@ -29,7 +31,7 @@ class OperationRoute(APIRoute):
 
     FastAPI's own layers around a route cost as much as a poll, and its request models would answer
     with refusals of their own. What it knows of the operation, for the OpenAPI document, is in
-    `documentation`.
+    `options`.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class OperationRoute(APIRoute):
         method: str,
         path: str,
         operation: Operation,
-        documentation: Documentation,
+        options: Mapping[str, Any],
         dispatch: Dispatch,
     ) -> None:
         super().__init__(
@@ -46,7 +48,7 @@ class OperationRoute(APIRoute):
             methods=[method],
             name=operation.name,
             response_model=None,
-            **documentation.route_options(operation, method, path),
+            **options,
         )
         self.method = method
         self.operation = operation
