@@ -18,7 +18,7 @@ from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.world import World
-from fake_apimart_storage import ObjectInfo
+from fake_apimart_storage import Listed
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 from tests.harness import JPEG
@@ -45,10 +45,10 @@ class CountingStorage(MemoryStorage):
         self.steps += 1
         await super().delete(key, **options)
 
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        async for info in super().entries(prefix):
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+        async for listed in super().listing(prefix):
             self.steps += 1
-            yield info
+            yield listed
 
 
 class Turns:

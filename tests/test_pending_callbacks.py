@@ -15,7 +15,7 @@ from fake_apimart.callbacks import callbacks, pending
 from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.tasks.results import Results
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage import Listed, ObjectInfo, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
@@ -347,13 +347,13 @@ class FailingOnce(MemoryStorage):
         super().__init__()
         self.lists = 0
 
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
         if prefix == pending.KEY_PREFIX:
             self.lists += 1
             if self.lists == 1:
                 raise StorageError("Too many open files")
-        async for entry in super().entries(prefix):
-            yield entry
+        async for listed in super().listing(prefix):
+            yield listed
 
 
 def test_records_are_read_again_where_the_storage_failed(

@@ -96,18 +96,6 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("name", ["public_url", "s3_public_endpoint"])
-def test_url_that_every_client_gets_has_no_password(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable_of(name), "https://user:secret@x.example/base")
-    with pytest.raises(
-        InvalidSettings, match="expected a URL without user and password"
-    ) as refusal:
-        read_settings()
-    assert "secret" not in str(refusal.value)
-
-
 @pytest.mark.parametrize(("name", "text", "reason"), BAD)
 def test_bad_variable_is_refused_by_name_and_value(
     name: str, text: str, reason: str, monkeypatch: pytest.MonkeyPatch

@@ -84,9 +84,6 @@ def _normalize_url(value: str) -> str:
     _ = url.port  # raises ValueError where it is no port
     if _NO_URL.search(value):
         raise ValueError("expected a URL without blanks and broken escapes")
-    if "@" in url.netloc:
-        # Everybody who gets a URL would get these too.
-        raise ValueError("expected a URL without user and password")
     if url.query or url.fragment:
         raise ValueError("expected a URL without query and fragment")
     return value.rstrip("/")
