@@ -238,9 +238,9 @@ indented. [observability.md](observability.md) says what is in it.
 
 RULES_HEAD = """
 Bodies have at most 2 MiB (else 413) and 100,000 values, with finite numbers. A 503 says that the
-storage failed and that nothing was changed: a clock or a setting is as it was, and of a reset that
-failed the next one deletes the rest. Lists and resets of very much pause between batches, so that
-other requests are not held up.
+storage failed and that nothing was changed: a clock or a setting is as it was, also after a reset
+that failed. What such a reset has deleted of files and tasks is gone, and the next one deletes the
+rest. Lists and resets of very much pause between batches, so that other requests are not held up.
 
 ## Rules
 

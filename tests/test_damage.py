@@ -295,20 +295,30 @@ def test_world_whose_state_is_lost_knows_what_it_has_spent() -> None:
         assert balance(FakeAPIMart(server.url, KEY))["used_balance"] == spent
 
 
-TIMES = ("", "x", "-1", "1e9", "9" * 30, "1.5", " 1", "\u0661")
+DESCRIPTIONS: tuple[tuple[str, str], ...] = (
+    *(("expires-at", text) for text in ("", "x", "-1", "1e9", "9" * 30, "1.5", " 1", "\u0661")),
+    *(("world", name) for name in ("", "server", "x", "../x", "a b", "A" * 32, "0" * 31)),
+)
 
 
-@pytest.mark.parametrize("value", TIMES)
-def test_file_whose_times_do_not_read_is_refused_as_gone(value: str) -> None:
+@pytest.mark.parametrize(("field", "value"), DESCRIPTIONS)
+@pytest.mark.parametrize("is_listed", [False, True], ids=["unlisted", "listed"])
+def test_file_whose_description_does_not_read_is_refused_as_gone(
+    is_listed: bool, field: str, value: str, warnings: pytest.LogCaptureFixture
+) -> None:
     storage = Lasting()
     with ServerThread(Settings(port=0, storage="memory://"), storage) as server:
         world = FakeAPIMart(server.url, KEY)
         url = upload_url(world)
+        if is_listed:
+            assert len(world.uploads) == 1
         key = url.partition("/f/")[2]
         info = storage.objects[key].info
-        broken = info._replace(metadata={**info.metadata, "expires-at": value})
+        broken = info._replace(metadata={**info.metadata, field: value})
         storage.put(MemoryObject(broken, bytearray(JPEG)))
-        assert httpx.get(url).status_code == 403
+        for _ in range(2):
+            assert httpx.get(url).status_code == 403
+        assert sum(key in line for line in warnings.messages) == 1
         name = key.removeprefix("image/")
         answer = httpx.get(f"{server.url}/_fake/uploads/{name}", headers=authorized(world))
         assert answer.status_code == 404
@@ -318,7 +328,8 @@ def test_file_whose_times_do_not_read_is_refused_as_gone(value: str) -> None:
 
 @given(
     metadata=st.dictionaries(
-        st.sampled_from(["name", "world", "created-at", "expires-at"]), st.text(max_size=40)
+        st.sampled_from(["name", "world", "created-at", "expires-at"]),
+        st.text(max_size=40) | st.sampled_from(["0" * 32, "12"]),
     )
 )
 def test_metadata_of_a_file_is_read_or_is_damaged(metadata: dict[str, str]) -> None:
@@ -326,6 +337,7 @@ def test_metadata_of_a_file_is_read_or_is_damaged(metadata: dict[str, str]) -> N
         file = StoredFile.from_info(ObjectInfo("image/a", "image/png", 1, 2, metadata))
     except DamagedObject:
         return
+    assert len(file.world) == 32
     assert file.expires_at >= 0
     assert file.is_alive(0) is (file.expires_at > 0)
 

@@ -21,9 +21,10 @@ from fake_apimart.common.stored_json import Count, Milliseconds, read_record, wr
 from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
+from fake_apimart.worlds.world import NAME_PATTERN
 
 KEY_PREFIX = "callback/"
-OWN_KEY = re.compile(rf"{KEY_PREFIX}([0-9a-f]{{32}})/(task_[0-9A-HJKMNP-TV-Z]{{26}})")
+OWN_KEY = re.compile(rf"{KEY_PREFIX}({NAME_PATTERN})/(task_[0-9A-HJKMNP-TV-Z]{{26}})")
 """The keys of records: the name of the world, and the id of the task."""
 LIFE_SECONDS = 2 * 86_400
 """How long a callback is kept, in real time: the longest task, and as long again."""

@@ -80,8 +80,9 @@ class Files:
             stored = await self._storage.get(key, with_bytes=with_bytes)
             try:
                 return stored, StoredFile.from_info(stored.info)
-            except DamagedObject:
+            except DamagedObject as error:
                 await stored.close()
+                self._storage.note_damage(key, str(error))
                 raise
         except (ObjectNotFound, InvalidKey):
             await self._admission.enter(exchange)

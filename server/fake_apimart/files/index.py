@@ -47,16 +47,20 @@ class FileIndex:
             self._arriving.append((world, key))
 
     async def files_of(self, world: str) -> list[StoredObject]:
-        """Return a world's files that are still in the storage, all closed. Raises StorageError."""
+        """Return a world's files that are still in the storage, all closed. Raises StorageError.
+
+        What is damaged is left out.
+        """
         keys = (await self._load()).get(world, {})
         files = []
         async for key in pausing(tuple(keys)):
             try:
                 stored = await self._storage.get(key, with_bytes=False)
+                await stored.close()
+                StoredFile.from_info(stored.info)
             except ObjectNotFound:
                 keys.pop(key, None)
             else:
-                await stored.close()
                 files.append(stored)
         return files
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from fake_apimart_storage import DamagedObject, ObjectInfo
 
+from fake_apimart.worlds.world import NAME_PATTERN
+
 NAME = "name"
 WORLD = "world"
 CREATED_AT = "created-at"
@@ -21,6 +23,7 @@ LATEST_SECONDS = 20_000_000_000
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _SECONDS = re.compile(r"[0-9]{1,11}")
+_WORLD = re.compile(NAME_PATTERN)
 
 
 class StoredFile(NamedTuple):
@@ -38,8 +41,11 @@ class StoredFile(NamedTuple):
     def from_info(cls, info: ObjectInfo) -> StoredFile:
         """Read a file's metadata from that of its stored object. Raises DamagedObject."""
         metadata = info.metadata
+        world = metadata.get(WORLD, "")
+        if not _WORLD.fullmatch(world):
+            raise DamagedObject("damaged description: it names no world")
         return cls(
-            metadata.get(WORLD, ""),
+            world,
             _seconds(info, CREATED_AT, info.created_at),
             _seconds(info, EXPIRES_AT, info.expires_at),
             metadata.get(NAME),
@@ -66,5 +72,5 @@ class StoredFile(NamedTuple):
 def _seconds(info: ObjectInfo, name: str, default: int) -> int:
     text = info.metadata.get(name, str(default))
     if not _SECONDS.fullmatch(text) or int(text) > LATEST_SECONDS:
-        raise DamagedObject(f"{info.key}: its {name} is no Unix time")
+        raise DamagedObject(f"damaged description: its {name} is no Unix time")
     return int(text)

@@ -23,13 +23,13 @@ from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.store import TaskStore
-from fake_apimart.worlds.world import World
+from fake_apimart.worlds.world import NAME_PATTERN, World
 
 HEADER = "Idempotency-Key"
 _HEADER_NAME = HEADER.lower().encode()
 REPLAYED_HEADER = "Idempotency-Replayed"
 KEY_PREFIX = "idempotency/"
-OWN_KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{32}}/[0-9a-f]{{64}}")
+OWN_KEY = re.compile(rf"{KEY_PREFIX}{NAME_PATTERN}/[0-9a-f]{{64}}")
 """The keys of the storage under which uses are stored."""
 LIFE_SECONDS = 86_400
 """How long a key stands for its task, by the world's clock (docs)."""

@@ -19,7 +19,7 @@ from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import POLLS, Polls
 from fake_apimart.tasks.task import TASK, Task
-from fake_apimart.worlds.world import World
+from fake_apimart.worlds.world import NAME_PATTERN, World
 
 TASK_PREFIX = "task/"
 POLLS_PREFIX = "polls/"
@@ -29,7 +29,7 @@ CACHE_BYTES = 64 * 1024 * 1024
 """How much memory the cached tasks may take."""
 
 _ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
-OWN_KEY = re.compile(rf"(?:{TASK_PREFIX}|{POLLS_PREFIX})[0-9a-f]{{32}}/{_ID.pattern}")
+OWN_KEY = re.compile(rf"(?:{TASK_PREFIX}|{POLLS_PREFIX}){NAME_PATTERN}/{_ID.pattern}")
 """The keys under which tasks and their polls are stored."""
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 

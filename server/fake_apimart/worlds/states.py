@@ -17,11 +17,11 @@ from fake_apimart.common.stored_json import read_record, write_json
 from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
-from fake_apimart.worlds.world import SAVED_STATE, SERVER, SavedState
+from fake_apimart.worlds.world import NAME_PATTERN, SAVED_STATE, SERVER, SavedState
 
 KEY_PREFIX = "world/"
 """Prefix of the storage keys of states; the name of the world follows."""
-OWN_KEY = re.compile(rf"{KEY_PREFIX}(?:{SERVER}|[0-9a-f]{{32}})")
+OWN_KEY = re.compile(rf"{KEY_PREFIX}(?:{SERVER}|{NAME_PATTERN})")
 """The keys under which states are stored."""
 LIFE_SECONDS = 3650 * 86_400
 """Lifetime of a state: the longest that a file can have."""

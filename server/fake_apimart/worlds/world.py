@@ -26,6 +26,8 @@ from fake_apimart.worlds.settings import WorldSettings, check_overrides
 
 SERVER = "server"
 """Name of the server's own world; the names of all others are hashes."""
+NAME_PATTERN = "[0-9a-f]{32}"
+"""A regular expression for the name of a key's world."""
 HAS_TASKS = "has_tasks"
 """Says in a persisted state that the world has tasks."""
 _TOKEN_ID_DIGITS = 7
