@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import httpx
@@ -18,7 +21,9 @@ from fake_apimart.common.texts import KEPT_BYTES, kept, shortened
 from fake_apimart.gateway.content_encoding import CODED_BYTES, GzipBody
 from fake_apimart.generation.idempotency import INLINE_BYTES, digest_of
 from fake_apimart.go import json as go_json
+from fake_apimart.go import json_scanner
 from fake_apimart.go.json import fault_at_start, match_fields, unmarshal
+from fake_apimart.go.json_scanner import JSONError, Scanner
 from fake_apimart.go.textproto import EOF
 from fake_apimart.go.url import MAX_PARAMETERS, TOO_MANY_PARAMETERS, parse_query, query_error
 from fake_apimart.pictures.references import MAX_URL_CHARACTERS
@@ -384,3 +389,28 @@ def test_request_with_too_many_parameters_is_answered(server: ServerThread) -> N
     answer = httpx.get(target, headers=AUTHORIZED)
     assert answer.status_code == 200
     assert answer.json()["data"]
+
+
+LONG_TEXT = rb"\n" * (4 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"model":"m","prompt":"%b' % LONG_TEXT,
+        b'%b["a",{"b":[{"c":["%b' % (b"[" * 50, LONG_TEXT),
+        b'%b"%b\\q"' % (b"[" * 50, LONG_TEXT),
+    ],
+    ids=["cut", "cut within many arrays", "of a broken escape"],
+)
+def test_fault_behind_a_long_text_is_found_in_one_pass(text: bytes) -> None:
+    def seconds_of(read: Callable[[], object]) -> float:
+        begin = time.thread_time()
+        with contextlib.suppress(JSONError):
+            read()
+        return time.thread_time() - begin
+
+    whole = b'"%b"' % LONG_TEXT
+    once = min(seconds_of(lambda: json_scanner._UNCLOSED_STRING.match(whole)) for _ in range(3))
+    scanned = min(seconds_of(Scanner(text, go_json.MAX_DEPTH).scan) for _ in range(3))
+    assert scanned < 2.5 * once
