@@ -19,6 +19,7 @@ from fake_apimart.common.json_values import MAX_VALUES
 from fake_apimart.common.redaction import REDACTED, redacted_query
 from fake_apimart.common.texts import KEPT_BYTES, kept, shortened
 from fake_apimart.gateway.content_encoding import CODED_BYTES, GzipBody
+from fake_apimart.gateway.json_body import LARGE_BYTES, MAX_LARGE_BODIES
 from fake_apimart.generation.idempotency import INLINE_BYTES, digest_of
 from fake_apimart.go import json as go_json
 from fake_apimart.go import json_scanner
@@ -389,6 +390,26 @@ def test_request_with_too_many_parameters_is_answered(server: ServerThread) -> N
     answer = httpx.get(target, headers=AUTHORIZED)
     assert answer.status_code == 200
     assert answer.json()["data"]
+
+
+def test_few_large_bodies_are_in_memory_at_once(server: ServerThread) -> None:
+    size = 16 * LARGE_BYTES
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n"
+        f"Content-Length: {size}\r\n\r\n"
+    ).encode()
+    body = body_with(b"x", b'"%b"' % (b"x" * size))[:size]
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_LARGE_BODIES):
+            sock = stack.enter_context(connection(server.address))
+            sock.sendall(head + body[: size // 2])
+        with connection(server.address) as other:
+            other.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                other.sendall(head + body)
+            assert post(server, PATH, body_with(b"x", b"1")).status_code == 200
+    # Those that have broken off have left their places.
+    assert post(server, PATH, body_with(b"x", b'"%b"' % (b"x" * size))).status_code == 200
 
 
 LONG_TEXT = rb"\n" * (4 * 1024 * 1024)

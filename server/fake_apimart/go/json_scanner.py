@@ -32,8 +32,8 @@ _UNCLOSED_STRING_PATTERN = (
     rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
 )
 _NUMBER_PATTERN = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
-# A text that is part of what is read at once. Where that fails the text is read again, and again for
-# each level around it, so that a long one must not count as simple.
+# A text that is part of what is read at once. Where that fails the text is read again, and for each
+# level around it once more, so that a long one must not count as simple.
 _SHORT_STRING_PATTERN = (
     rb'"[^"\\\x00-\x1f]{0,256}+'
     rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]{0,256}+){0,64}+"'
