@@ -7,6 +7,7 @@ import http.server
 import io
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,9 +23,11 @@ from tests.harness import (
     JPEG,
     PDF,
     PNG,
+    connection,
     exchange,
     form,
     parse_head,
+    read_to_end,
     upload_request,
     wait_until,
 )
@@ -316,3 +319,30 @@ def test_body_that_breaks_off_is_answered_400_or_not_at_all(way: str) -> None:
     for status, _, content in map(parse_head, filter(None, answers)):
         assert (status, json.loads(content)["error"]["message"]) == (400, "unexpected EOF")
     assert errors == ["the client went away"] * len(BROKEN)
+
+
+TRAILER = b"Authorization: Bearer other\r\nX-Forwarded-Host: other.example\r\n"
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("way", ["uvicorn-httptools", "uvicorn-h11", "hypercorn", "granian"])
+def test_trailer_that_comes_behind_the_body_is_no_header(way: str) -> None:
+    body = b'{"model":"m","prompt":"p"}'
+    head = (
+        b"POST /v1/images/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        b"Authorization: Bearer test-key\r\nX-APIMart-Response-Version: 2026-07-27\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+    settings = {"storage": "memory://", "trusted_proxies": "127.0.0.1"}
+    with served(way, settings, {}) as server:
+        url = httpx.URL(server.base)
+        assert url.port is not None
+        with connection((url.host, url.port)) as sock:
+            sock.sendall(head)
+            # The application has begun by then, and waits for the body.
+            time.sleep(0.3)
+            sock.sendall(b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, TRAILER))
+            status, _, content = parse_head(read_to_end(sock))
+        (entry,) = server.control("GET", "requests").json()["requests"]
+    assert (status, entry["status"]) == (202, 202)
+    assert b"other.example" not in content

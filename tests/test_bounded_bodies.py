@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import httpx
@@ -16,9 +19,12 @@ from fake_apimart.common.json_values import MAX_VALUES
 from fake_apimart.common.redaction import REDACTED, redacted_query
 from fake_apimart.common.texts import KEPT_BYTES, kept, shortened
 from fake_apimart.gateway.content_encoding import CODED_BYTES, GzipBody
+from fake_apimart.gateway.json_body import LARGE_BYTES, MAX_LARGE_BODIES
 from fake_apimart.generation.idempotency import INLINE_BYTES, digest_of
 from fake_apimart.go import json as go_json
+from fake_apimart.go import json_scanner
 from fake_apimart.go.json import fault_at_start, match_fields, unmarshal
+from fake_apimart.go.json_scanner import JSONError, Scanner
 from fake_apimart.go.textproto import EOF
 from fake_apimart.go.url import MAX_PARAMETERS, TOO_MANY_PARAMETERS, parse_query, query_error
 from fake_apimart.pictures.references import MAX_URL_CHARACTERS
@@ -384,3 +390,48 @@ def test_request_with_too_many_parameters_is_answered(server: ServerThread) -> N
     answer = httpx.get(target, headers=AUTHORIZED)
     assert answer.status_code == 200
     assert answer.json()["data"]
+
+
+def test_few_large_bodies_are_in_memory_at_once(server: ServerThread) -> None:
+    size = 16 * LARGE_BYTES
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n"
+        f"Content-Length: {size}\r\n\r\n"
+    ).encode()
+    body = body_with(b"x", b'"%b"' % (b"x" * size))[:size]
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_LARGE_BODIES):
+            sock = stack.enter_context(connection(server.address))
+            sock.sendall(head + body[: size // 2])
+        with connection(server.address) as other:
+            other.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                other.sendall(head + body)
+            assert post(server, PATH, body_with(b"x", b"1")).status_code == 200
+    # Those that have broken off have left their places.
+    assert post(server, PATH, body_with(b"x", b'"%b"' % (b"x" * size))).status_code == 200
+
+
+LONG_TEXT = rb"\n" * (4 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"model":"m","prompt":"%b' % LONG_TEXT,
+        b'%b["a",{"b":[{"c":["%b' % (b"[" * 50, LONG_TEXT),
+        b'%b"%b\\q"' % (b"[" * 50, LONG_TEXT),
+    ],
+    ids=["cut", "cut within many arrays", "of a broken escape"],
+)
+def test_fault_behind_a_long_text_is_found_in_one_pass(text: bytes) -> None:
+    def seconds_of(read: Callable[[], object]) -> float:
+        begin = time.thread_time()
+        with contextlib.suppress(JSONError):
+            read()
+        return time.thread_time() - begin
+
+    whole = b'"%b"' % LONG_TEXT
+    once = min(seconds_of(lambda: json_scanner._UNCLOSED_STRING.match(whole)) for _ in range(3))
+    scanned = min(seconds_of(Scanner(text, go_json.MAX_DEPTH).scan) for _ in range(3))
+    assert scanned < 2.5 * once

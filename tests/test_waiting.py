@@ -120,6 +120,23 @@ def test_wait_outlasts_a_journal_that_is_cleared_meanwhile(server: ServerThread)
             assert json.loads(parse_head(read_answer(poll))[2])["satisfied"]
 
 
+def test_client_that_shuts_its_side_waits_no_longer(server: ServerThread) -> None:
+    with FakeAPIMart(server.url) as world, waiting(server, world, "count=900", 1) as (poll,):
+        wait_until(lambda: watches_of(server) == 1, "the poll waits")
+        poll.shutdown(socket.SHUT_WR)
+        answer = json.loads(parse_head(read_answer(poll))[2])
+        assert answer == {"requests": [], "satisfied": False}
+
+
+def test_clients_that_have_given_up_hold_no_connections(server: ServerThread) -> None:
+    with FakeAPIMart(server.url) as world:
+        before = server.connections
+        with waiting(server, world, "count=900", POLLS):
+            wait_until(lambda: watches_of(server) == POLLS, "all polls wait")
+        wait_until(lambda: server.connections <= before, "the connections end")
+        assert watches_of(server) == 0
+
+
 def test_delayed_request_ends_a_wait_for_its_status(server: ServerThread) -> None:
     with FakeAPIMart(server.url) as world:
         world.fail("models.list", "service_unavailable", delay=0.3)

@@ -28,15 +28,19 @@ async def wait_for_event(event: Awaitable[Any], stopping: asyncio.Event) -> None
 
     Raises what `event` raises.
     """
-    awaited = asyncio.ensure_future(event)
-    stop = asyncio.ensure_future(stopping.wait())
+    await first_of(event, stopping.wait())
+
+
+async def first_of(*events: Awaitable[Any]) -> None:
+    """Wait until one of `events` has come, and cancel the others. Raises what the one raises."""
+    awaited = [asyncio.ensure_future(event) for event in events]
     try:
-        await asyncio.wait({awaited, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if awaited.done():
-            awaited.result()
+        done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+        for event in done:
+            event.result()
     finally:
-        awaited.cancel()
-        stop.cancel()
+        for event in awaited:
+            event.cancel()
 
 
 async def pausing(

@@ -7,14 +7,15 @@ import hashlib
 from typing import Annotated
 
 from fake_apimart_storage import ObjectNotFound, StorageError
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from fake_apimart.common.waits import HEAVY_BATCH, pausing, wait_for_event
+from fake_apimart.common.waits import HEAVY_BATCH, first_of, pausing, wait_for_event
 from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TargetDep
+from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
 from fake_apimart.service.service import Service
 from fake_apimart.worlds.entry import Entry
@@ -65,16 +66,24 @@ async def list_requests(
 async def wait_for_requests(
     entry_filter: EntryFilterDep,
     target: TargetDep,
+    request: Request,
     count: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 1,
     timeout: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds.")] = 5.0,  # noqa: ASYNC109
 ) -> Response:
-    """Wait until `count` requests match or the timeout expires; `satisfied` tells which."""
-    world = target.world_or_server
+    """Wait until `count` requests match or the timeout expires; `satisfied` tells which.
+
+    A client that closes the connection, or its side of it, waits no longer.
+    """
+    world, connection = target.world_or_server, exchange_of(request.scope).connection
+    waits = [_wait(entry_filter, target, count)]
+    if connection is not None:
+        # Else those who have given up would hold their connections until the timeout.
+        waits.append(connection.wait_for_input_end())
     # Counts as a request in the world, so that the world is not evicted while a client waits.
     world.running += 1
     try:
         async with asyncio.timeout(timeout):
-            await _wait(entry_filter, target, count)
+            await first_of(*waits)
     except TimeoutError:
         pass
     finally:

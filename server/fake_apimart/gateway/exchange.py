@@ -78,6 +78,8 @@ class Exchange:
             self.headers, self.body = connection.headers, connection.body
             self.receive, self.send, self.record = receive, send, connection.record
         else:
+            # uvicorn with httptools goes on to append the trailers of the body to its list.
+            scope["headers"] = [*scope["headers"]]
             self.headers = first_values(scope["headers"])
             self.record = record = _record_of(scope, clock)
             self.body = body = StreamedBody(_recorded_input(record, receive))

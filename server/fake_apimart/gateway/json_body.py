@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fake_apimart_storage import Chunk
@@ -16,48 +19,65 @@ from fake_apimart.http.request_body import LimitedBody
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The largest body that is read as JSON (assumed)."""
 
-
 FAULTS_WITHIN_BYTES = 4096
 """How far a body of too many values is searched for a fault, which is stated instead."""
+LARGE_BYTES = 1024 * 1024
+MAX_LARGE_BODIES = 4
+"""How many bodies of more than LARGE_BYTES are in memory at once; others wait in the network."""
 
 
-async def read_body(exchange: Exchange) -> bytes:
-    """Return the whole body of a request, and note it in the journal.
+class JSONBodies:
+    """The bodies that a server reads as JSON: any number of small ones, a few large ones."""
 
-    Raises `invalid_parameter` for a body that is larger than MAX_BODY_BYTES or has more than
-    MAX_VALUES values (assumed), or ends too early (go), and ClientDisconnect.
-    """
-    body = LimitedBody(exchange.body, MAX_BODY_BYTES)
-    content, has_too_many_values = await _read(body)
-    exchange.entry.record_body(content)
-    if has_too_many_values:
-        fault = fault_at_start(content[:FAULTS_WITHIN_BYTES])
-        raise errors.invalid_parameter(fault or f"the body has more than {MAX_VALUES} values")
-    if body.is_too_large:
-        raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
-    if body.ending != EOF:
-        raise errors.invalid_parameter(body.ending)
-    return content
+    def __init__(self) -> None:
+        self._large = asyncio.Semaphore(MAX_LARGE_BODIES)
 
+    @contextlib.asynccontextmanager
+    async def reading(self, exchange: Exchange) -> AsyncIterator[bytes]:
+        """Yield the whole body of a request, which is noted in the journal.
 
-async def _read(body: LimitedBody) -> tuple[bytes, bool]:
-    """Return a body, and whether it has too many values: the rest of it is left unread then.
+        A large one has its place until the block ends. Raises `invalid_parameter` for a body that
+        is larger than MAX_BODY_BYTES or has more than MAX_VALUES values (assumed), or ends too
+        early (go), and ClientDisconnect.
+        """
+        async with contextlib.AsyncExitStack() as places:
+            body = LimitedBody(exchange.body, MAX_BODY_BYTES)
+            content, has_too_many_values = await self._read(body, places)
+            exchange.entry.record_body(content)
+            if has_too_many_values:
+                fault = fault_at_start(content[:FAULTS_WITHIN_BYTES])
+                problem = fault or f"the body has more than {MAX_VALUES} values"
+                raise errors.invalid_parameter(problem)
+            if body.is_too_large:
+                raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
+            if body.ending != EOF:
+                raise errors.invalid_parameter(body.ending)
+            yield content
 
-    They are counted as the body arrives, so that other requests have their turns in between.
-    """
-    counter = ValueCounter()
-    read: list[Chunk] = []
-    size = counted = 0
-    while chunks := await body.take():
-        read += chunks
-        size += sum(map(len, chunks))
-        if size > MAX_VALUES:
-            # Each value takes a byte at least.
-            counter.feed(b"".join(read[counted:]))
-            counted = len(read)
-            if counter.is_exceeded:
-                break
-    return b"".join(read), counter.is_exceeded
+    async def _read(
+        self, body: LimitedBody, places: contextlib.AsyncExitStack
+    ) -> tuple[bytes, bool]:
+        """Return a body, and whether it has too many values: the rest of it is left unread then.
+
+        They are counted as the body arrives, so that other requests have their turns in between.
+        """
+        counter = ValueCounter()
+        read: list[Chunk] = []
+        size = counted = 0
+        has_place = False
+        while chunks := await body.take():
+            read += chunks
+            size += sum(map(len, chunks))
+            if size > MAX_VALUES:
+                # Each value takes a byte at least.
+                counter.feed(b"".join(read[counted:]))
+                counted = len(read)
+                if counter.is_exceeded:
+                    break
+            if size > LARGE_BYTES and not has_place:
+                await places.enter_async_context(self._large)
+                has_place = True
+        return b"".join(read), counter.is_exceeded
 
 
 def parse_json(body: bytes) -> Any:

@@ -10,7 +10,7 @@ from fake_apimart.callbacks.callbacks import Callbacks
 from fake_apimart.contract import response_version
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
-from fake_apimart.gateway.json_body import read_body
+from fake_apimart.gateway.json_body import JSONBodies
 from fake_apimart.generation.idempotency import (
     REPLAYED_HEADER,
     Idempotency,
@@ -33,12 +33,14 @@ class Generations:
     def __init__(
         self,
         settings: Settings,
+        bodies: JSONBodies,
         accounts: Accounts,
         idempotency: Idempotency,
         planner: Planner,
         callbacks: Callbacks,
     ) -> None:
         self._settings = settings
+        self._bodies = bodies
         self._accounts = accounts
         self._idempotency = idempotency
         self._planner = planner
@@ -49,9 +51,12 @@ class Generations:
 
         Raises the ApiErrors of each step, ClientDisconnect, StorageError.
         """
-        world = exchange.world
         key = idempotency_key_of(exchange)
-        body = await read_body(exchange)
+        async with self._bodies.reading(exchange) as body:
+            return await self._create(exchange, key, body)
+
+    async def _create(self, exchange: Exchange, key: str | None, body: bytes) -> Response:
+        world = exchange.world
         if key is None:
             task = await self._new_task(exchange, body)
             await self._store(task, world)

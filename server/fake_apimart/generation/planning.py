@@ -60,7 +60,7 @@ class Planner:
             polls=parsed.outcome.polls,
             failure=_failure_message(references.failure or parsed.outcome.failure),
             model=kept(parsed.model.id),
-            prompt=kept(parsed.prompt),
+            prompt=parsed.prompt,
             seed=parsed.seed,
             width=width,
             height=height,

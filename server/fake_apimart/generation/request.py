@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fake_apimart.callbacks.target import target_of
-from fake_apimart.common.texts import shortened
+from fake_apimart.common.texts import kept, shortened
 from fake_apimart.contract import errors
 from fake_apimart.gateway.json_body import parse_json
 from fake_apimart.generation.input_schema import (
@@ -32,7 +32,10 @@ _TAKEN_IN_ANY_CASE = ("resolution", "output_format")
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A validated request, except for the references and for `size`, which may depend on them."""
+    """A validated request, except for the references and for `size`, which may depend on them.
+
+    `prompt` is the beginning that is kept of it.
+    """
 
     model: Model
     prompt: str
@@ -68,7 +71,7 @@ def parse_request(
         raise errors.content_moderation_failed()
     return GenerationRequest(
         model=model,
-        prompt=fields["prompt"],
+        prompt=kept(fields["prompt"]),
         images=fields.get("n", 1),
         size=fields.get("size", "auto"),
         resolution=fields.get("resolution", model.resolutions[0]),

@@ -31,9 +31,14 @@ _SPACE_PATTERN = rb"[ \t\r\n]*+"
 _UNCLOSED_STRING_PATTERN = (
     rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
 )
-_STRING_PATTERN = _UNCLOSED_STRING_PATTERN + b'"'
 _NUMBER_PATTERN = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
-_SCALAR_PATTERN = rb"(?>%b|%b|true|false|null)" % (_STRING_PATTERN, _NUMBER_PATTERN)
+# A text that is part of what is read at once. Where that fails the text is read again, and for each
+# level around it once more, so that a long one must not count as simple.
+_SHORT_STRING_PATTERN = (
+    rb'"[^"\\\x00-\x1f]{0,256}+'
+    rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]{0,256}+){0,64}+"'
+)
+_SCALAR_PATTERN = rb"(?>%b|%b|true|false|null)" % (_SHORT_STRING_PATTERN, _NUMBER_PATTERN)
 
 
 def _spaced(*patterns: bytes) -> bytes:
@@ -43,7 +48,7 @@ def _spaced(*patterns: bytes) -> bytes:
 
 def _holding(value: bytes) -> bytes:
     """Return the pattern of a value that matches `value`, or of one that holds only such values."""
-    element, pair = _spaced(value), _spaced(_STRING_PATTERN, b":", value)
+    element, pair = _spaced(value), _spaced(_SHORT_STRING_PATTERN, b":", value)
     array = _spaced(rb"\[") + rb"(?:%b(?:%b%b)*+)?+\]" % (element, _spaced(b","), element)
     fields = _spaced(rb"\{") + rb"(?:%b(?:%b%b)*+)?+\}" % (pair, _spaced(b","), pair)
     return rb"(?>%b|%b|%b)" % (value, array, fields)
@@ -59,7 +64,7 @@ _BEGUN_NUMBER = re.compile(
 SIMPLE_DEPTH = 2
 _SIMPLE_PATTERN = _holding(_holding(_SCALAR_PATTERN))
 _ELEMENTS = b"(?:%b)++" % _spaced(_SIMPLE_PATTERN, b",")
-_PAIRS = b"(?:%b)++" % _spaced(_STRING_PATTERN, b":", _SIMPLE_PATTERN, b",")
+_PAIRS = b"(?:%b)++" % _spaced(_SHORT_STRING_PATTERN, b":", _SIMPLE_PATTERN, b",")
 # Compiled when first needed, which would slow each start by 10 milliseconds.
 _compiled = functools.cache(re.compile)
 

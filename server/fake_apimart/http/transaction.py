@@ -111,6 +111,10 @@ class Transaction:
         nothing more would be read, nor the end be seen.
         """
         self.writer.stop_keeping()
+        await self.wait_for_input_end()
+
+    async def wait_for_input_end(self) -> None:
+        """Wait until the client has closed the connection, or its side of it, as far as is read."""
         while not (self.is_closed or self._has_input_ended):
             await self._next_change()
 

@@ -16,6 +16,7 @@ from fake_apimart.files.index import FileIndex
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.dispatch import Handler, Running
 from fake_apimart.gateway.health import Health
+from fake_apimart.gateway.json_body import JSONBodies
 from fake_apimart.generation.catalogue import Catalogue
 from fake_apimart.generation.create import Generations
 from fake_apimart.generation.idempotency import Idempotency
@@ -70,7 +71,10 @@ class Service:
         )
         references = ReferenceReader(storage, self.worlds, self._decoders)
         self._results = results = Results(storage, clock, references, telemetry)
-        self.tasks = Tasks(settings, self.task_store, self.accounts, results, self._note_poll)
+        bodies = JSONBodies()
+        self.tasks = Tasks(
+            settings, bodies, self.task_store, self.accounts, results, self._note_poll
+        )
         self.callbacks = Callbacks(
             storage, clock, self.worlds, self.task_store, self.tasks.finished_data, telemetry
         )
@@ -90,6 +94,7 @@ class Service:
         self._balance = Balance(self.accounts)
         self._generations = Generations(
             settings,
+            bodies,
             self.accounts,
             idempotency,
             Planner(settings, randomness, references),

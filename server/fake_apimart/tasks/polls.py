@@ -10,7 +10,7 @@ from starlette.responses import Response
 from fake_apimart.contract import errors
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
-from fake_apimart.gateway.json_body import parse_json, read_body
+from fake_apimart.gateway.json_body import JSONBodies, parse_json
 from fake_apimart.go.json import match_fields
 from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.accounts import Accounts
@@ -37,12 +37,14 @@ class Tasks:
     def __init__(
         self,
         settings: Settings,
+        bodies: JSONBodies,
         tasks: TaskStore,
         accounts: Accounts,
         results: Results,
         note_poll: Callable[[Task], None],
     ) -> None:
         self._settings = settings
+        self._bodies = bodies
         self._tasks = tasks
         self._accounts = accounts
         self._results = results
@@ -72,7 +74,8 @@ class Tasks:
         Unknown ids are left out (assumed). Raises `invalid_parameter`, ClientDisconnect,
         StorageError.
         """
-        task_ids = task_ids_of(await read_body(exchange))
+        async with self._bodies.reading(exchange) as body:
+            task_ids = task_ids_of(body)
         found = [await self._poll(exchange, task_id) for task_id in task_ids]
         return JSONResponse(poll_answer([data for data in found if data is not None]))
 
