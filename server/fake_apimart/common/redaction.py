@@ -18,6 +18,8 @@ from fake_apimart.common.caches import cache_short_inputs
 REDACTED = "***"
 MAX_PARAMETERS = 1000
 """How many parameters of a query are shown."""
+MAX_CHARACTERS = 8192
+"""How much of a message is shown, and of how long a query anything is."""
 
 _ANYWHERE = (
     *("password", "passwd", "passphrase", "secret", "credential", "authorization"),
@@ -50,6 +52,8 @@ _MOST_ENCODINGS = 3
 _USER_INFO = re.compile(r"(\\?/\\?/|\bhttps?:\\?/)[^/\s\"\\]*@", re.IGNORECASE)
 # Where the scheme has been forgotten: `user:password@host`.
 _BARE_USER_INFO = re.compile(r"(?<![^\s\"'`(=,/])[^\s/:@\"'`(=,]{1,200}:[^\s/@\"'`]+@(?=[\w\[])")
+# What may be a password without the host behind it, by which it is known.
+_CUT_URL = re.compile(r"//[^/\s\"\\]*\Z")
 _PARAMETER_NAME = re.compile(r"[?&;#]([^=&;#?\s\"'<>\\]*)=")
 _PARAMETER_VALUE = re.compile(r"[^&;#\s\"'<>\\]+")
 _QUERY = re.compile(r"([?&;])([^=&;#\s]*)(=?)[^&;#\s]*")
@@ -107,10 +111,10 @@ def redacted_header(name: str, value: str) -> str:
 def redacted_query(query: bytes) -> bytes:
     """Return a query without the values of secret parameters, and without passwords in URLs.
 
-    It does not matter how these are escaped. Of a query with more than MAX_PARAMETERS nothing is
-    shown, since looking at each would take long.
+    It does not matter how these are escaped. Of a query with more than MAX_PARAMETERS or
+    MAX_CHARACTERS nothing is shown, since looking at all of it would take long.
     """
-    if query.count(b"&") >= MAX_PARAMETERS:
+    if len(query) > MAX_CHARACTERS or query.count(b"&") >= MAX_PARAMETERS:
         return REDACTED.encode()
     return b"&".join(map(_redacted_pair, query.split(b"&")))
 
@@ -168,8 +172,10 @@ def redacted_text(text: str) -> str:
 
     These are those of URLs, also without a scheme, keys of the vendor's form, what stands behind
     `Bearer` or `Basic`, and what stands behind the name of a secret, as in `token=…` and
-    `Cookie: …`.
+    `Cookie: …`. A text of more than MAX_CHARACTERS ends there, with an ellipsis.
     """
+    if len(text) > MAX_CHARACTERS:
+        return f"{redacted_text(beginning_of(text, MAX_CHARACTERS))}…"
     shown = _SCHEME_AND_KEY.sub(rf"\1\2{REDACTED}", redacted_urls(text))
     if "@" in shown:
         shown = _BARE_USER_INFO.sub(f"{REDACTED}@", shown)
@@ -179,6 +185,11 @@ def redacted_text(text: str) -> str:
     if ":" in shown:
         shown = _without_values(shown, _HEADER_NAME, _HEADER_VALUE, _in_header_line)
     return shown
+
+
+def beginning_of(text: str, length: int) -> str:
+    """Return at most `length` characters of `text`, without a URL's cut beginning at their end."""
+    return _CUT_URL.sub("", text[:length])
 
 
 _Redact = Callable[[re.Match[str]], str]

@@ -38,10 +38,10 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
 def _refuse_unknown_variables() -> None:
     known = list(Settings.model_fields)
     for variable in os.environ:
-        name = variable.removeprefix(PREFIX).lower()
-        if variable in OTHER_VARIABLES:
-            continue
-        if variable.startswith(PREFIX) and name not in known:
+        # Settings are read whatever the case of their variables.
+        plain = variable.upper()
+        name = plain.removeprefix(PREFIX).lower()
+        if plain.startswith(PREFIX) and plain not in OTHER_VARIABLES and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = (
                 f"did you mean {variable_of(close[0])}?"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
@@ -10,6 +9,7 @@ from typing import Any
 
 from fake_apimart.common.held_bytes import held_bytes, held_bytes_of_leaves
 from fake_apimart.common.redaction import (
+    beginning_of,
     redacted_broken_json,
     redacted_header,
     redacted_json,
@@ -52,8 +52,6 @@ _FIXED_BYTES = 500
 # In one step each, since each request is measured.
 _long_parts = attrgetter(*_MAX_LENGTHS)
 _parts = attrgetter(*_MAX_LENGTHS, "body", "headers", "part_headers")
-_CUT_URL = re.compile(r"//[^/\s\"\\]*\Z")
-"""What may be a password without the host behind it, by which it is known."""
 _LINE_END = b"\r\n"
 _COLON = b": "
 
@@ -198,7 +196,7 @@ def _printable(text: str) -> str:
 def _cut(text: str | bytes, length: int) -> str | bytes:
     """Return the prefix of a text, without the part of a URL or a parameter that may be secret."""
     if isinstance(text, str):
-        return _CUT_URL.sub("", text[:length])
+        return beginning_of(text, length)
     whole, ampersand, cut = text[:length].rpartition(b"&")
     return whole + ampersand + cut.partition(b"=")[0]
 
