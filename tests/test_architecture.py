@@ -6,6 +6,7 @@ import-linter checks which room may import which (`make check`); pyproject.toml 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -37,7 +38,12 @@ def modules_of(room: Path) -> list[Path]:
 
 
 def docstring(path: Path) -> str:
-    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return ast.get_docstring(tree(path)) or ""
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=room_name)
@@ -106,7 +112,7 @@ def test_time_and_randomness_are_injected(module: str, importers: set[str]) -> N
     found = {
         module_name(path)
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree(path))
         if (isinstance(node, ast.Import) and module in [alias.name for alias in node.names])
         or (isinstance(node, ast.ImportFrom) and node.module == module)
     }

@@ -14,7 +14,7 @@ import pytest
 from tests.harness import AUTHORIZED, JPEG, ServerProcess
 
 KILLS = 4
-SECONDS = (0.3, 0.9)
+SECONDS = (0.2, 0.6)
 """How long a server serves before it is killed, at least and at most."""
 SIZES = (0, 1000, 200_000, 3_000_000)
 """How many bytes the pictures have behind those of a real one."""

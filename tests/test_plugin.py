@@ -12,23 +12,40 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import JPEG, ServerProcess, answers, wait_until
+from tests.harness import JPEG, ServerProcess, answers, form, wait_until
 from tests.inner_runs import without_plugins
 
+# With a client of the standard library: importing another takes longer than such a run does.
 UPLOAD = """
-import httpx
+import types
+import urllib.error
+import urllib.request
+
 import pytest
 
-JPEG = {jpeg!r}
+FORM = {form!r}
 
-client = httpx.Client()
+def request(url, content=None, **headers):
+    asked = urllib.request.Request(url, content, headers)
+    try:
+        answer = urllib.request.urlopen(asked)
+    except urllib.error.HTTPError as refused:
+        answer = refused
+    with answer:
+        return types.SimpleNamespace(status_code=answer.status, content=answer.read())
 
 def upload(apimart):
-    return client.post(
+    return request(
         f"{{apimart.base_url}}/v1/uploads/images",
-        headers={{"Authorization": f"Bearer {{apimart.api_key}}"}},
-        files={{"file": ("a.jpg", JPEG)}},
+        FORM,
+        **headers_of(apimart),
     )
+
+def headers_of(apimart):
+    return {{
+        "Authorization": f"Bearer {{apimart.api_key}}",
+        "Content-Type": "multipart/form-data; boundary=bbb",
+    }}
 
 @pytest.fixture(scope="session", autouse=True)
 def log_url(apimart_server):
@@ -53,7 +70,7 @@ def url_log(pytester: pytest.Pytester) -> Path:
 @pytest.fixture
 def project(pytester: pytest.Pytester, url_log: Path) -> Iterator[pytest.Pytester]:
     """Yield a project whose tests can `upload`; check that its servers end with it."""
-    pytester.makepyfile(helpers=UPLOAD.format(jpeg=JPEG, url_log=str(url_log)))
+    pytester.makepyfile(helpers=UPLOAD.format(form=form(JPEG), url_log=str(url_log)))
     pytester.syspathinsert()
     yield pytester
     for url in servers(url_log):
@@ -95,6 +112,7 @@ def test_each_test_has_a_world_of_its_own_on_one_server(
 def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, url_log: Path) -> None:
     project.makepyfile(
         """
+        import json
         from helpers import *
 
         @pytest.mark.parametrize("number", range(200))
@@ -105,11 +123,11 @@ def test_two_hundred_tests_at_once_are_isolated(project: pytest.Pytester, url_lo
             assert [upload(apimart).status_code for _ in range(times)] == [429] * times
             before = apimart.clock.freeze()
             assert apimart.clock.advance(hours=hours) == pytest.approx(before + hours * 3600)
-            answer = upload(apimart).json()
+            answer = json.loads(upload(apimart).content)
             assert answer["created_at"] == int(before + hours * 3600)
-            assert client.get(answer["url"]).status_code == 200
+            assert request(answer["url"]).status_code == 200
             apimart.clock.advance(hours=72)
-            assert client.get(answer["url"]).status_code == 403
+            assert request(answer["url"]).status_code == 403
             statuses = [each.status for each in apimart.requests]
             assert statuses == [429] * times + [200, 200, 403]
             assert [each.alive for each in apimart.uploads] == [False]
@@ -176,6 +194,7 @@ def test_libraries_that_fake_time_and_http_leave_the_server_alone(
         import time
 
         import freezegun
+        import httpx
         import respx
         from helpers import *
 
@@ -188,8 +207,8 @@ def test_libraries_that_fake_time_and_http_leave_the_server_alone(
                     assert (await client.get("https://example.org/")).status_code == 204
                     sent = await client.post(
                         f"{apimart.base_url}/v1/uploads/images",
-                        headers={"Authorization": f"Bearer {apimart.api_key}"},
-                        files={"file": ("a.jpg", JPEG)},
+                        headers=headers_of(apimart),
+                        content=FORM,
                     )
                 (entry,) = await apimart.requests.wait_for_async("uploads.create")
                 assert sent.json()["created_at"] > 1_700_000_000 > time.time()
@@ -309,7 +328,7 @@ def test_server_that_runs_elsewhere_is_used_and_left_running(
     workers: tuple[str, ...], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makepyfile(
-        helpers=UPLOAD.format(jpeg=JPEG, url_log=str(pytester.path / "urls.txt")),
+        helpers=UPLOAD.format(form=form(JPEG), url_log=str(pytester.path / "urls.txt")),
         test_it="""
         import os
         from helpers import *

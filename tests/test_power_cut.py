@@ -17,7 +17,7 @@ import pytest
 from tests.harness import AUTHORIZED, ServerProcess
 from tests.test_kills import Client, create
 
-IMAGE_BYTES = 256 * 1024 * 1024
+IMAGE_BYTES = 128 * 1024 * 1024
 ENOUGH = 60
 """How many uploads are acknowledged before the cut."""
 

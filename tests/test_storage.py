@@ -123,13 +123,13 @@ RANGES = [
 ]
 
 
-@pytest.mark.parametrize(("start", "stop"), RANGES)
-def test_part_of_an_object_is_read(start: int, stop: int, run: Run) -> None:
+def test_part_of_an_object_is_read(run: Run) -> None:
     content = random.Random(1).randbytes(600_000)
 
     async def body(storage: Storage) -> None:
         await put(storage, info(), content)
-        assert await read(storage, start=start, stop=stop) == content[start:stop]
+        for start, stop in RANGES:
+            assert await read(storage, start=start, stop=stop) == content[start:stop], (start, stop)
 
     run(body)
 
@@ -227,31 +227,31 @@ def test_object_may_be_deleted_while_entries_are_read(run: Run) -> None:
     run(body)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        "/",
-        "a//b",
-        "a/",
-        "/a",
-        "..",
-        "a/../b",
-        "a/.",
-        "a b",
-        "a\x00",
-        "a\nb",
-        "a\\b",
-        "é",
-        "a\x7f",
-    ],
-)
-def test_invalid_key_is_refused(key: str, run: Run) -> None:
+INVALID_KEYS = [
+    "",
+    "/",
+    "a//b",
+    "a/",
+    "/a",
+    "..",
+    "a/../b",
+    "a/.",
+    "a b",
+    "a\x00",
+    "a\nb",
+    "a\\b",
+    "é",
+    "a\x7f",
+]
+
+
+def test_invalid_key_is_refused(run: Run) -> None:
     async def body(storage: Storage) -> None:
-        with pytest.raises((InvalidKey, ObjectNotFound)):
-            await storage.get(key)
-        with pytest.raises(InvalidKey):
-            storage.writer(info(key))
+        for key in INVALID_KEYS:
+            with pytest.raises((InvalidKey, ObjectNotFound)):
+                await storage.get(key)
+            with pytest.raises(InvalidKey):
+                storage.writer(info(key))
 
     run(body)
 
