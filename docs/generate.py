@@ -228,7 +228,8 @@ recognized, as in the path of a webhook, in a prompt or in the name of a file. A
 the whole webhook, since it is delivered.
 
 Each record of the log is one line: what does not print is escaped, and the lines of a traceback are
-indented. Of a path or a message the first 8192 characters are shown, of a longer query nothing. [observability.md](observability.md) says what is in it.
+indented. Of a path or a message the first 8192 characters are shown, of a longer query nothing.
+[observability.md](observability.md) says what is in it.
 
 ## Calls
 
