@@ -247,8 +247,11 @@ class SlowToList(MemoryStorage):
             await self.may_go_on.wait()
 
 
+WORLD = "0" * 32
+
+
 def uploaded(number: int) -> ObjectInfo:
-    metadata = {"name": "a.png", "world": "w"}
+    metadata = {"name": "a.png", "world": WORLD}
     return ObjectInfo(f"image/{number}", "image/png", 1000 - number, 10**10, metadata)
 
 
@@ -258,14 +261,14 @@ def test_index_is_in_order_also_of_what_is_uploaded_while_it_is_made() -> None:
         for number in (3, 1, 2):
             await storage.writer(uploaded(number)).commit()
         index = FileIndex(storage)
-        asking = asyncio.create_task(index.files_of("w"))
+        asking = asyncio.create_task(index.files_of(WORLD))
         await storage.listing_began.wait()
         await storage.writer(uploaded(0)).commit()
-        index.add("w", "image/0")
+        index.add(WORLD, "image/0")
         storage.may_go_on.set()
         keys = [stored.info.key for stored in await asking]
         assert keys == ["image/3", "image/2", "image/1", "image/0"]
-        assert [stored.info.key for stored in await index.files_of("w")] == keys
+        assert [stored.info.key for stored in await index.files_of(WORLD)] == keys
 
     asyncio.run(asyncio.wait_for(main(), 10))
 
@@ -276,12 +279,12 @@ def test_index_that_is_dropped_while_it_is_made_is_made_anew() -> None:
         for number in (1, 2):
             await storage.writer(uploaded(number)).commit()
         index = FileIndex(storage)
-        asking = asyncio.create_task(index.files_of("w"))
+        asking = asyncio.create_task(index.files_of(WORLD))
         await storage.listing_began.wait()
         index.clear()
         await storage.delete("image/1")
         storage.may_go_on.set()
         assert [stored.info.key for stored in await asking] == ["image/2"]
-        assert [stored.info.key for stored in await index.files_of("w")] == ["image/2"]
+        assert [stored.info.key for stored in await index.files_of(WORLD)] == ["image/2"]
 
     asyncio.run(asyncio.wait_for(main(), 10))
