@@ -11,14 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import uvicorn
 from fake_apimart.app import Application, create_app
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
+from fake_apimart.http.protocol import Protocol
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.settings.settings import Settings
@@ -80,6 +81,13 @@ class ServerThread:
         """How many connections are open."""
         assert self._server is not None
         return len(self._server.server_state.connections)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes of answers wait in memory for clients that do not read them."""
+        assert self._server is not None
+        connections = cast(Collection[Protocol], self._server.server_state.connections)
+        return sum(each.progress()[1] for each in connections)
 
     def stop(self) -> None:
         assert self._server is not None

@@ -37,7 +37,17 @@ from hypothesis import strategies as st
 
 from tests.conftest import StartServer
 from tests.generating import PATH, create, poll, task_id_of
-from tests.harness import AUTHORIZED, ServerThread, connection, read_answer
+from tests.harness import (
+    AUTHORIZED,
+    FORM_TYPE,
+    PNG,
+    ServerThread,
+    connection,
+    form,
+    parse_head,
+    read_answer,
+    read_to_end,
+)
 from tests.worlds import authorized
 
 BATCH = "/v1/tasks/batch"
@@ -410,6 +420,23 @@ def test_few_large_bodies_are_in_memory_at_once(server: ServerThread) -> None:
             assert post(server, PATH, body_with(b"x", b"1")).status_code == 200
     # Those that have broken off have left their places.
     assert post(server, PATH, body_with(b"x", b'"%b"' % (b"x" * size))).status_code == 200
+
+
+def test_upload_that_the_control_api_returns_waits_for_its_reader(server: ServerThread) -> None:
+    with FakeAPIMart(server.url) as world:
+        picture = PNG + bytes(16 * 1024 * 1024)
+        body = form(picture)
+        headers = {**authorized(world), **FORM_TYPE}
+        httpx.post(f"{server.url}/v1/uploads/images", headers=headers, content=body)
+        path = f"/_fake/uploads/{world.uploads[0].name}"
+        with connection(server.address) as sock:
+            sock.sendall(
+                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                f"Authorization: Bearer {world.api_key}\r\n\r\n".encode()
+            )
+            time.sleep(0.5)
+            assert server.unsent_bytes < 2 * 1024 * 1024
+            assert parse_head(read_to_end(sock))[2] == picture
 
 
 LONG_TEXT = rb"\n" * (4 * 1024 * 1024)

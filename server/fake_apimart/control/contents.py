@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -9,7 +10,7 @@ from fake_apimart_storage import DamagedObject, InvalidKey, ObjectNotFound, Stor
 from fastapi import APIRouter, Path, Request, Response
 
 from fake_apimart.common.redaction import redacted_urls
-from fake_apimart.common.waits import HEAVY_BATCH, pausing
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.contract.json_response import JSONListResponse
 from fake_apimart.contract.operations import FILE_PREFIXES
@@ -17,6 +18,7 @@ from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import TasksAnswer, UploadsAnswer
 from fake_apimart.control.target import TargetDep
+from fake_apimart.files.get import FileResponse
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.gateway.routes import ANYTHING
@@ -76,16 +78,19 @@ async def read_upload(
         stored = await target.service.storage.get(key)
     except (ObjectNotFound, InvalidKey):
         raise refusals.unknown(f"upload {name}") from None
-    async with stored:
-        try:
-            owner = StoredFile.from_info(stored.info).world
-        except DamagedObject:
-            owner = None
-        if owner != world.name:
-            raise refusals.unknown(f"upload {name}")
-        chunks = pausing(stored.chunks(0, stored.size), HEAVY_BATCH)
-        content = b"".join([chunk async for chunk in chunks])
-    return Response(content, media_type=stored.info.content_type)
+    if _owner_of(stored) != world.name:
+        await stored.close()
+        raise refusals.unknown(f"upload {name}")
+    headers = {"Content-Length": str(stored.size), "Content-Type": stored.info.content_type}
+    return FileResponse(stored, range(stored.size), HTTPStatus.OK, headers)
+
+
+def _owner_of(stored: StoredObject) -> str | None:
+    """Return the name of the world of a file, or None where nobody can tell."""
+    try:
+        return StoredFile.from_info(stored.info).world
+    except DamagedObject:
+        return None
 
 
 @router.get("/tasks", response_model=TasksAnswer)

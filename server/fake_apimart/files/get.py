@@ -112,6 +112,7 @@ class FileResponse(Response):
         self, stored: StoredObject, content_range: range, status: int, headers: dict[str, str]
     ) -> None:
         self.status_code = status
+        self.background = None
         self.init_headers(headers)
         self._stored = stored
         self._content_range = content_range
