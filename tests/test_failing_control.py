@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.testing import FakeAPIMart
+from fake_apimart.worlds import states
 from fake_apimart_storage import StorageError
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 from tests.conftest import StartServer
-from tests.harness import JPEG, PNG, ServerThread
+from tests.harness import JPEG, PNG, ServerThread, wait_until
 from tests.worlds import authorized, balance, create, created, poll, upload_url
 
 JSON = {"Content-Type": "application/json"}
@@ -221,3 +222,34 @@ def test_reset_of_the_server_that_fails_loses_no_world_that_was_never_loaded(
         if status == 200:
             return
     pytest.fail("it never succeeds")
+
+
+class LateStorage(MemoryStorage):
+    """A storage that carries out a change, and says that it has failed, once `is_late`."""
+
+    is_late = False
+
+    def put(self, stored: MemoryObject) -> None:
+        super().put(stored)
+        if self.is_late:
+            self.is_late = False
+            raise StorageError("the store did not answer in time")
+
+
+def test_change_that_is_carried_out_after_its_refusal_is_written_over(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "SETTLE_SECONDS", (0.1, 0.1))
+    storage = LateStorage()
+    world = FakeAPIMart(start_server(on=storage).url, KEY)
+    world.balance(50)
+    storage.is_late = True
+    answer = httpx.patch(
+        f"{world.base_url}/_fake/world", headers={**JSON, **authorized(world)}, json={"balance": 7}
+    )
+    assert answer.status_code == 503
+    (key,) = [key for key in storage.objects if key.startswith("world/")]
+    assert b'"balance":7' in storage.objects[key]._data
+    wait_until(lambda: b'"balance":50' in storage.objects[key]._data, "the settings before")
+    restarted = FakeAPIMart(start_server(on=storage).url, KEY)
+    assert balance(restarted)["remain_balance"] == 50

@@ -124,7 +124,7 @@ class FullStorage(MemoryStorage):
 
 
 class _FullWriter(MemoryWriter):
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         raise StorageError("the disk is full")
 
 

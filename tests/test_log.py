@@ -121,7 +121,7 @@ class BrokenStorage(MemoryStorage):
 
 
 class _BrokenWriter(MemoryWriter):
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         raise StorageError(HOSTILE)
 
 

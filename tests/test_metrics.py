@@ -125,7 +125,7 @@ def test_what_was_cut_is_counted(start_server: StartServer) -> None:
 
 
 class _BrokenWriter(MemoryWriter):
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         raise StorageError("No space left on device")
 
 

@@ -375,6 +375,24 @@ def test_store_that_hangs_fails_within_20_seconds_and_recovers(
     assert minio_store.unfinished(bucket) == []
 
 
+@pytest.mark.parametrize("replaces", [False, True])
+def test_failed_write_deletes_only_what_is_new(
+    replaces: bool, minio_store: Store, proxy: TCPProxy, bucket: str
+) -> None:
+    async def body(storage: S3Storage) -> None:
+        # Both are of the same second, so that their descriptions do not tell them apart.
+        await put(storage, info("world/a"), b"before")
+        proxy.hang()
+        writer = storage.writer(info("world/a"))
+        await writer.write([b"after"])
+        with pytest.raises(StorageError):
+            await writer.commit(replaces=replaces)
+        proxy.pass_on()
+
+    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    assert minio_store.keys(bucket) == (["world/a"] if replaces else [])
+
+
 def test_many_uploads_that_wait_for_each_other_fail_within_20_seconds_too(
     minio_store: Store, proxy: TCPProxy, bucket: str
 ) -> None:

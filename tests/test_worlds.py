@@ -239,7 +239,7 @@ class SlowToCommit(MemoryStorage):
 
 
 class _SlowWriter(MemoryWriter):
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         storage = self._storage
         assert isinstance(storage, SlowToCommit)
         if self._info.key.startswith(storage.prefix):

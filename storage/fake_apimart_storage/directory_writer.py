@@ -104,7 +104,7 @@ class DirectoryWriter(Writer):
             except OSError as error:
                 raise StorageError(str(error)) from error
 
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         self._begin_step()
         self._sync |= durable
         try:

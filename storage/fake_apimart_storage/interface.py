@@ -107,10 +107,12 @@ class Writer(ABC):
         """
 
     @abstractmethod
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         """Make the object visible atomically. Raises StorageError, and then leaves nothing.
 
         Where `durable`, it returns once the object outlives a power cut, if the store can tell.
+        `replaces` says that there may be an object under the key already. What a failure leaves
+        there is that one, or the new one where the store has carried out what it never answered.
         """
 
     @abstractmethod

@@ -53,7 +53,7 @@ class MemoryWriter(Writer):
         for chunk in chunks:
             self._data += chunk
 
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         self._storage.put(MemoryObject(self._info, self._data))
 
     async def abort(self) -> None:

@@ -50,18 +50,19 @@ async def write_json(
     ttl_seconds: int,
     *,
     durable: bool = False,
+    replaces: bool = True,
 ) -> None:
     """Write `data`, encoded JSON, to `key`, replacing what is there. Raises StorageError.
 
     The object is created at `now_ns` nanoseconds and expires `ttl_seconds` later. Where `durable`,
-    it outlives a power cut, whatever the settings say.
+    it outlives a power cut, whatever the settings say. `replaces` is false for a key that is new.
     """
     created_at = now_ns // _NANOSECONDS
     info = ObjectInfo(key, "application/json", created_at, created_at + ttl_seconds)
     writer = storage.writer(info)
     try:
         await writer.write([data])
-        await writer.commit(durable=durable)
+        await writer.commit(durable=durable, replaces=replaces)
     finally:
         await writer.abort()
 

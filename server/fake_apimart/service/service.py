@@ -141,6 +141,7 @@ class Service:
             expiring.cancel()
             await asyncio.wait([expiring])
             await self.callbacks.close()
+            await self.worlds.close()
             self._decoders.close()
             self._uploads.close()
             await self._results.close()

@@ -44,11 +44,12 @@ class TaskStore:
 
     async def put(self, task: Task, world: World) -> None:
         """Store a new task, unless its world is gone by then. Raises StorageError."""
-        await self._write(_key(task.world, task.id), task.to_json(), world)
+        await self._write(_key(task.world, task.id), task.to_json(), world, replaces=False)
         self._cache_task(task, world)
 
-    async def _write(self, key: str, text: bytes, world: World) -> None:
-        await write_json(self._storage, key, text, self._clock.time_ns(), LIFE_SECONDS)
+    async def _write(self, key: str, text: bytes, world: World, *, replaces: bool = True) -> None:
+        now_ns = self._clock.time_ns()
+        await write_json(self._storage, key, text, now_ns, LIFE_SECONDS, replaces=replaces)
         await world.discard_if_gone(self._storage, key)
 
     async def get(self, world: World, task_id: str) -> Task | None:

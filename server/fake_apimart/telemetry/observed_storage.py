@@ -84,9 +84,9 @@ class _ObservedWriter(Writer):
         with _Call(self._observer, "write"):
             await self._writer.write(chunks)
 
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         with _Call(self._observer, "commit"):
-            await self._writer.commit(durable=durable)
+            await self._writer.commit(durable=durable, replaces=replaces)
 
     async def abort(self) -> None:
         await self._writer.abort()

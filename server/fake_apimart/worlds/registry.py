@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from fake_apimart_storage import Storage
+from fake_apimart_storage import Storage, StorageError
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.held_bytes import held_bytes
@@ -183,9 +184,19 @@ class Worlds:
             try:
                 apply()
                 await self._save(world, world.state(), durable=True)
-            except BaseException:
+            except BaseException as error:
                 world.clock.state, world.overrides = clock, overrides
+                if isinstance(error, StorageError | asyncio.CancelledError):
+                    self._states.settle(world.name, partial(self._save_again, world))
                 raise
+
+    async def _save_again(self, world: World) -> None:
+        async with self._save_lock:
+            await self._save(world, world.state(), durable=True)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self._states.close()
 
     async def _save(self, world: World, state: Mapping[str, Any], *, durable: bool) -> None:
         """Persist the state of a world, unless it is gone. Raises StorageError.

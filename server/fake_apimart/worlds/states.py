@@ -5,9 +5,10 @@ Each state is a record of its own. One that does not differ from a new world's h
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fake_apimart_storage import ObjectNotFound, Storage, StorageError
@@ -23,6 +24,8 @@ KEY_PREFIX = "world/"
 """Prefix of the storage keys of states; the name of the world follows."""
 OWN_KEY = re.compile(rf"{KEY_PREFIX}(?:{SERVER}|{NAME_PATTERN})")
 """The keys under which states are stored."""
+SETTLE_SECONDS = (0.5, 1.0, 3.0, 10.0)
+"""The pauses before a state is written again, each time, since nobody says when it has settled."""
 LIFE_SECONDS = 3650 * 86_400
 """Lifetime of a state: the longest that a file can have."""
 
@@ -35,6 +38,24 @@ class States:
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def settle(self, name: str, save: Callable[[], Awaitable[None]]) -> None:
+        """Have a world's present state written again after a write that failed.
+
+        A store may carry out late what it never answered, and put the refused state in its place.
+        `save` raises StorageError.
+        """
+        task = asyncio.create_task(_settle(name, save))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def close(self) -> None:
+        """End what is still to settle."""
+        for task in self._settling:
+            task.cancel()
+        if self._settling:
+            await asyncio.wait(self._settling)
 
     async def read(self, name: str) -> SavedState | None:
         """Return the state of a world, or None where it has none. Raises StorageError."""
@@ -100,6 +121,15 @@ class States:
                 await self._write(key, text, durable=True)
                 continue
             logger.error("the clock and the settings of %s end with the process", key)
+
+
+async def _settle(name: str, save: Callable[[], Awaitable[None]]) -> None:
+    for delay in SETTLE_SECONDS:
+        await asyncio.sleep(delay)
+        try:
+            await save()
+        except StorageError as error:
+            logger.warning("the state of world %s is still to be written: %s", name, error)
 
 
 def key_of(name: str) -> str:

@@ -79,7 +79,7 @@ class S3Writer(Writer):
         self._creating: Future[Any] | None = None
         self._sending: list[asyncio.Task[str]] = []
         self._jobs: list[Future[Any]] = []
-        self._committing = False
+        self._may_delete = False
         self._wait_left = WAIT_BUDGET_SECONDS
         self._ended = False
 
@@ -162,9 +162,10 @@ class S3Writer(Writer):
         part.release()
         self._store.budget.release(part, size)
 
-    async def commit(self, *, durable: bool = False) -> None:
+    async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
         self._begin_step()
-        self._committing = True
+        # A key that was in use may hold what was stored before, which nobody has asked to delete.
+        self._may_delete = not replaces
         try:
             async with asyncio.timeout(max(MIN_COMMIT_SECONDS, self._wait_left)):
                 if self._creating is None:
@@ -229,7 +230,7 @@ class S3Writer(Writer):
                 return
             try:
                 await self._abort_uploads()
-                if self._committing:
+                if self._may_delete:
                     await self._delete_own()
             except StorageError as error:
                 logger.warning("cannot clean up after %s: %s", self._info.key, error)
