@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds import states
-from fake_apimart_storage import StorageError
-from fake_apimart_storage.memory import MemoryObject, MemoryStorage
+from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, PNG, ServerThread, wait_until
@@ -222,6 +222,44 @@ def test_reset_of_the_server_that_fails_loses_no_world_that_was_never_loaded(
         if status == 200:
             return
     pytest.fail("it never succeeds")
+
+
+class Writes(MemoryStorage):
+    """A storage that notes which keys were written to as if they were in use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replacing: dict[str, bool] = {}
+
+    def writer(self, info: ObjectInfo) -> MemoryWriter:
+        replacing = self.replacing
+
+        class Noting(MemoryWriter):
+            async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
+                replacing[info.key.partition("/")[0] + info.content_type] = replaces
+                await super().commit(durable=durable, replaces=replaces)
+
+        return Noting(self, info)
+
+
+def test_failed_writes_may_delete_only_what_no_other_write_has_the_key_of(
+    start_server: StartServer,
+) -> None:
+    storage = Writes()
+    world = FakeAPIMart(start_server(on=storage).url, KEY)
+    world.pace(seconds=0, polls=1)
+    upload_url(world, JPEG)
+    task_id = created(world, size="64x64", headers={"Idempotency-Key": "once"})
+    for _ in range(2):
+        poll(world, task_id)
+    assert storage.replacing == {
+        "worldapplication/json": True,
+        "idempotencyapplication/json": True,
+        "pollsapplication/json": True,
+        "taskapplication/json": False,
+        "imageimage/jpeg": False,
+        "imageimage/png": True,
+    }
 
 
 class LateStorage(MemoryStorage):

@@ -158,7 +158,8 @@ class Results:
         writer = self._storage.writer(info)
         try:
             await writer.write([content])
-            await writer.commit()
+            # Drawn again after a failure, it is written to the same key once more.
+            await writer.commit(replaces=True)
         finally:
             await writer.abort()
 
