@@ -55,14 +55,17 @@ OVERRIDE = {
 }
 
 FROM_WITHIN = """
-import httpx, sys
+import json, sys
+from urllib.request import Request, urlopen
 content = sys.stdin.buffer.read()
-answer = httpx.post("http://fake-apimart:8080/v1/uploads/images",
-                    headers={"Authorization": "Bearer k"}, files={"file": ("a.png", content)})
-url = answer.json()["url"]
+head = b'--b\\r\\nContent-Disposition: form-data; name="file"; filename="a.png"\\r\\n\\r\\n'
+headers = {"Authorization": "Bearer k", "Content-Type": "multipart/form-data; boundary=b"}
+body = head + content + b"\\r\\n--b--\\r\\n"
+url = json.load(urlopen(Request("http://fake-apimart:8080/v1/uploads/images", body, headers)))["url"]
 assert url.startswith("http://fake-apimart:8080/f/image/"), url
-assert httpx.get(url).content == content
+assert urlopen(url).read() == content
 """
+"""Uploads a picture and reads it back, with what the image has."""
 
 
 @dataclass(frozen=True)
