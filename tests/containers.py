@@ -61,7 +61,8 @@ content = sys.stdin.buffer.read()
 head = b'--b\\r\\nContent-Disposition: form-data; name="file"; filename="a.png"\\r\\n\\r\\n'
 headers = {"Authorization": "Bearer k", "Content-Type": "multipart/form-data; boundary=b"}
 body = head + content + b"\\r\\n--b--\\r\\n"
-url = json.load(urlopen(Request("http://fake-apimart:8080/v1/uploads/images", body, headers)))["url"]
+request = Request("http://fake-apimart:8080/v1/uploads/images", body, headers)
+url = json.load(urlopen(request))["url"]
 assert url.startswith("http://fake-apimart:8080/f/image/"), url
 assert urlopen(url).read() == content
 """
