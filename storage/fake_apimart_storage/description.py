@@ -30,8 +30,10 @@ def checked(fields: Mapping[str, Any]) -> ObjectInfo:
     for time in (info.created_at, info.expires_at):
         if type(time) is not int or not 0 <= time <= LATEST:
             raise ValueError("its times are no Unix seconds")
-    if not isinstance(info.metadata, dict) or not all(
-        isinstance(each, str) for item in info.metadata.items() for each in item
-    ):
+    if not isinstance(info.metadata, dict) or not _are_texts(info.metadata):
         raise ValueError("its metadata are no texts")
     return info
+
+
+def _are_texts(metadata: dict[Any, Any]) -> bool:
+    return {type(each) for item in metadata.items() for each in item} <= {str}

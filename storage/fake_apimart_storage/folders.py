@@ -43,14 +43,20 @@ class Folder:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return cls(path)
 
+    @classmethod
+    def within(cls, path: str, name: str, fd: int | None = None) -> Self:
+        """Open the folder `name` at `path`, which may lead over links, or in the folder `fd`."""
+        place = f"{path}{os.sep}{name}"
+        if _HAS_DESCRIPTORS:
+            opened = name if fd is not None else place
+            return cls(place, os.open(opened, _FOLDER | _NO_LINK, dir_fd=fd))
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), place)
+        return cls(place)
+
     def below(self, name: str) -> Folder:
         """Open the folder `name` in this one."""
-        path = f"{self.path}{os.sep}{name}"
-        if _HAS_DESCRIPTORS:
-            return Folder(path, os.open(name, _FOLDER | _NO_LINK, dir_fd=self._fd))
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return Folder(path)
+        return Folder.within(self.path, name, self._fd)
 
     def _place(self, name: str) -> tuple[str, int | None]:
         """Return `name` as calls of the system take it, and the descriptor that it is relative to.
@@ -145,14 +151,24 @@ def folder_at(
     Where `create`, those that are missing are created, but not `root`; where `sync` too, so that a
     power cut does not undo it.
     """
-    folder = Folder.at(root)
+    folder = _top(root, names[0], create=create, sync=sync)
     try:
-        for name in names:
+        for name in names[1:]:
             with folder as parent:
                 folder = _created(parent, name, sync=sync) if create else parent.below(name)
         yield folder
     finally:
         folder.close()
+
+
+def _top(root: str, name: str, *, create: bool, sync: bool) -> Folder:
+    try:
+        return Folder.within(root, name)
+    except FileNotFoundError:
+        if not create:
+            raise
+    with Folder.at(root) as parent:
+        return _created(parent, name, sync=sync)
 
 
 def _created(parent: Folder, name: str, *, sync: bool) -> Folder:

@@ -58,7 +58,10 @@ class Task:
         return self.created_ms + round(self.seconds * _MILLISECONDS_PER_SECOND)
 
     def to_json(self) -> bytes:
-        return marshal(dataclasses.asdict(self))
+        return marshal({name: getattr(self, name) for name in _FIELDS})
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Task))
 
 
 TASK = TypeAdapter(Task)
