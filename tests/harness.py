@@ -17,6 +17,7 @@ from typing import Any, Self, cast
 
 import uvicorn
 from fake_apimart.app import Application, create_app
+from fake_apimart.cases import contents
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.http.protocol import Protocol
@@ -27,13 +28,15 @@ from fake_apimart_storage import Storage, storage_at
 from starlette.types import ASGIApp
 
 DATA = Path(__file__).parent / "data"
+RECORDED = Path(str(contents.RECORDED))
+"""Requests and files with recorded answers, which the package has for its own cases."""
 DEADLINE_SECONDS = 20.0
 KEY = "test-key"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 
-JPEG = (DATA / "mime_samples" / "jpeg-baseline-jfif.jpg").read_bytes()
-PNG = (DATA / "mime_samples" / "png-rgb.png").read_bytes()
-PDF = (DATA / "mime_samples" / "pdf.pdf").read_bytes()
+JPEG = (RECORDED / "mime" / "jpeg-baseline-jfif.jpg").read_bytes()
+PNG = (RECORDED / "mime" / "png-rgb.png").read_bytes()
+PDF = (RECORDED / "mime" / "pdf.pdf").read_bytes()
 
 
 class StoppedClock:

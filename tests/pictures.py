@@ -13,7 +13,7 @@ from fake_apimart.images.picture_file import BrokenPicture, Size
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.harness import DATA
+from tests.harness import RECORDED
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, TRUE_COLOUR, PALETTE, GREY_ALPHA, TRUE_COLOUR_ALPHA = 0, 2, 3, 4, 6
@@ -140,7 +140,7 @@ def seeds() -> list[bytes]:
     names = ("jpeg-baseline-jfif.jpg", "jpeg-progressive.jpg", "jpeg-jfif-exif.jpg", "png-rgba.png")
     more = ("apng.png", "png-palette.png", "gif-animated.gif", "webp-animated.webp")
     other = ("webp-alpha.webp", "webp-lossless.webp", "webp-lossy.webp", "webp-exif.webp")
-    return [(DATA / "mime_samples" / name).read_bytes() for name in (*names, *more, *other)]
+    return [(RECORDED / "mime" / name).read_bytes() for name in (*names, *more, *other)]
 
 
 @st.composite

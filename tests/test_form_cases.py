@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness import DATA, ServerThread, exchange, parse_head
+from tests.harness import RECORDED, ServerThread, exchange, parse_head
 
-FOLDER = DATA / "form_cases"
+FOLDER = RECORDED / "form"
 CASES = json.loads((FOLDER / "expected.json").read_text())["cases"]
 
 # The parser refuses ambiguous heads, which allow request smuggling: see docs/fidelity.md.

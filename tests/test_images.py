@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.harness import DATA, JPEG, PNG
+from tests.harness import DATA, JPEG, PNG, RECORDED
 from tests.pictures import (
     GREY,
     GREY_ALPHA,
@@ -41,7 +41,7 @@ from tests.pictures import (
 )
 
 PICTURES = DATA / "pictures"
-SAMPLES = DATA / "mime_samples"
+SAMPLES = RECORDED / "mime"
 RED_OR_BLUE = chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))
 
 

@@ -13,9 +13,9 @@ import magic
 import pytest
 from fake_apimart.uploads.image_type import HEAD_BYTES, SIGNATURES, ImageType
 
-from tests.harness import DATA
+from tests.harness import RECORDED
 
-FOLDER = DATA / "mime_samples"
+FOLDER = RECORDED / "mime"
 SAMPLES = json.loads((FOLDER / "expected.json").read_text())["samples"]
 # The name of some file types depends on the release of libmagic; the samples record 5.44's.
 RECORDED_BY = 544

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import StartServer
 from tests.generating import NOW, create, poll, task_id_of, upload
-from tests.harness import DATA, JPEG, ServerThread, StoppedClock
+from tests.harness import JPEG, RECORDED, ServerThread, StoppedClock
 from tests.profiles import examples
 
 AT_ONCE = {"fake_apimart": {"seconds": 0, "polls": 0}}
-BOMB = (DATA / "mime_samples" / "png-bomb-60000x60000.png").read_bytes()
+BOMB = (RECORDED / "mime" / "png-bomb-60000x60000.png").read_bytes()
 
 
 def outcome(server: ServerThread, *urls: Any) -> str:
@@ -264,11 +264,11 @@ def test_result_may_be_a_reference(server: ServerThread) -> None:
 
 def test_every_accepted_sample_makes_a_task_that_ends(start_server: StartServer) -> None:
     server = start_server(task_seconds=0)
-    samples = json.loads((DATA / "mime_samples" / "expected.json").read_text())["samples"]
+    samples = json.loads((RECORDED / "mime" / "expected.json").read_text())["samples"]
     outcomes = set()
     for sample in samples:
         if sample["accept"]:
-            content = (DATA / "mime_samples" / sample["name"]).read_bytes()
+            content = (RECORDED / "mime" / sample["name"]).read_bytes()
             outcomes.add(outcome(server, upload(server, content)).split(":")[0])
     too_large = "image_urls[0] has 3600000000 pixels, more than the 200000000 that are decoded"
     assert outcomes == {"completed", "image_urls[0] is no picture that decodes", too_large}

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from fake_apimart.settings.settings import Settings
 
-from tests.harness import DATA, ServerThread, connection, parse_head
+from tests.harness import RECORDED, ServerThread, connection, parse_head
 
-FOLDER = DATA / "wire_cases"
+FOLDER = RECORDED / "wire"
 CASES: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text())
 
 IDLE_SECONDS = 0.2

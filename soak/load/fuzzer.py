@@ -10,7 +10,7 @@ from pathlib import Path
 from soak.http_client import BrokenConnection, Connection
 from soak.load.scene import FIRST_SERVER_ERROR, NoAnswer, Scene, client_of
 from soak.load.tenant import json_request
-from tests.harness import DATA
+from tests.harness import RECORDED
 
 KEYS = ("sk-goodkey", "sk-go-cases-valid-token")
 """The keys of the recorded requests, which stay as they are: their worlds are removed at times."""
@@ -26,7 +26,7 @@ _ODD = (b"\r\n", b"\n", b"\0", b"\xff", b"%", b":", b";", b'"', b" ", b"\r\n\r\n
 
 def recorded_requests() -> list[bytes]:
     """Return the recorded requests of the tests, as they were sent."""
-    folders = (DATA / "wire_cases", DATA / "form_cases")
+    folders = (RECORDED / "wire", RECORDED / "form")
     paths: list[Path] = [path for folder in folders for path in sorted(folder.glob("*.http"))]
     return [path.read_bytes() for path in paths]
 

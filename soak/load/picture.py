@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tests.harness import DATA
+from tests.harness import RECORDED
 
 MAX_BYTES = 20 * 1024 * 1024
-_SAMPLES = DATA / "mime_samples"
+_SAMPLES = RECORDED / "mime"
 _HEADS = {
     "png": ("image/png", (_SAMPLES / "png-rgb.png").read_bytes()),
     "jpg": ("image/jpeg", (_SAMPLES / "jpeg-baseline-jfif.jpg").read_bytes()),

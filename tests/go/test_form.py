@@ -14,7 +14,7 @@ from python_multipart.exceptions import MultipartParseError
 
 from tests.go.cases import Cases
 from tests.go.parsing import cut, parse, views
-from tests.harness import DATA
+from tests.harness import RECORDED
 from tests.profiles import examples
 
 TYPE = b"multipart/form-data; boundary=b"
@@ -31,10 +31,10 @@ def value(name: bytes, content: bytes = b"") -> bytes:
 
 
 def recorded_bodies() -> list[Any]:
-    cases = json.loads((DATA / "form_cases" / "expected.json").read_text())["cases"]
+    cases = json.loads((RECORDED / "form" / "expected.json").read_text())["cases"]
     bodies = []
     for case in cases:
-        raw = (DATA / "form_cases" / case["file"]).read_bytes()
+        raw = (RECORDED / "form" / case["file"]).read_bytes()
         head, _, body = raw.partition(b"\r\n\r\n")
         types = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:")]
         if types and len(body) < 5000:

@@ -14,12 +14,12 @@ from fake_apimart.images.decoding import TooManyPixels, decode
 from fake_apimart.images.picture_file import BrokenPicture
 
 from tests.go.toolchain import build
-from tests.harness import DATA
+from tests.harness import RECORDED
 from tests.pictures import PNG_SIGNATURE, checked
 from tests.test_images import BROKEN, WHOLE
 
 REFERENCE = Path(__file__).parents[1] / "go_reference" / "images"
-SAMPLES = DATA / "mime_samples"
+SAMPLES = RECORDED / "mime"
 FORMATS = {".jpg": (b"\xff\xd8",), ".png": (PNG_SIGNATURE,), ".gif": (b"GIF8",)}
 DAMAGED_FILES = 600
 BEYOND_GO = {

@@ -15,7 +15,7 @@ DIFFERENCES = (
     (
         "A request head whose lines end in LF alone, or that has both `Content-Length` and "
         "`Transfer-Encoding`, is rejected with 400. Go accepts both. They allow request smuggling, "
-        "and this is not relaxed. Of the recorded requests in `tests/data/form_cases`, this "
+        "and this is not relaxed. Of the recorded requests about forms, this "
         "affects `ok-lf-request-head` and `chunked-and-content-length`; all others are answered as "
         "recorded. For the same reason a trailer with an empty line that ends in LF alone is "
         "`malformed chunked encoding`, and `Transfer-Encoding` in HTTP/1.0, which Go ignores, ends "

@@ -11,12 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     import subprocess
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import IO, Self
 
 STOP_SECONDS = 10.0
 """How long the child may take to stop before it is killed."""
 _LISTENING = b"listening on "
+# -P: modules in the current directory of the tests must not shadow ours.
+_COMMAND = ("-P", "-m", "fake_apimart", "serve")
 _FLAGS = (
     *("--host", "127.0.0.1", "--storage", "memory://"),
     *("--control", "--no-access-log", "--until-stdin-ends"),
@@ -33,10 +36,21 @@ class Server:
     The child has its own clock, which is not affected if a test mocks that of this process. It ends
     when this process ends for whatever reason. It stores everything in memory, and reads those
     `FAKE_APIMART_…` variables that affect its answers.
+
+    `flags` are further ones for the command, and win over those that are always given;
+    `environment` stands in place of this process's.
     """
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        flags: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._url = url.rstrip("/") if url else None
+        self._more_flags = flags
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -78,12 +92,20 @@ class Server:
         # Read once the child has ended. Not a pipe, which would have to be drained all the time.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603
-            # -P: modules in the current directory of the tests must not shadow ours.
-            [sys.executable, "-P", "-m", "fake_apimart", "serve", *_FLAGS, *flags],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "fake_apimart",
+                "serve",
+                *_FLAGS,
+                *flags,
+                *self._more_flags,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=_environment(),
+            env=_environment() if self._environment is None else dict(self._environment),
             pass_fds=pass_fds,
             # A new session does not get Ctrl+C, so the server outlives the teardown of the tests.
             start_new_session=os.name != "nt",
@@ -97,6 +119,12 @@ class Server:
             log = self.stop()
             raise ControlError(f"the server did not start: {log or 'it said nothing'}")
         return line.partition(_LISTENING)[2].split()[0].decode()
+
+    def begin_to_stop(self) -> None:
+        """Tell the child to stop, and do not wait for it."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def stop(self) -> str:
         """Stop the child, if there is one, and return its log."""

@@ -1,0 +1,31 @@
+"""Makes bytes of recipes."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from functools import cache
+from importlib.resources import files
+
+from fake_apimart.cases.case import Content
+from fake_apimart.cases.placeholders import Names, filled
+
+RECORDED = files("fake_apimart.contract") / "cases" / "recorded"
+"""Where recorded requests and samples of files are."""
+
+
+def bytes_of(content: Content, names: Names) -> bytes:
+    """Return the bytes of a recipe. Raises FileNotFoundError for a sample that is not there."""
+    whole = filled(content.text, names).encode("utf-8", "surrogateescape")
+    if content.sample:
+        whole += recorded(f"mime/{content.sample}")
+    whole += base64.b64decode(content.base64)
+    whole *= content.times
+    whole += bytes(max(0, content.size - len(whole)))
+    return gzip.compress(whole, mtime=0) if content.gzip else whole
+
+
+@cache
+def recorded(name: str) -> bytes:
+    """Return a recorded file. Raises FileNotFoundError."""
+    return (RECORDED / name).read_bytes()

@@ -1,0 +1,97 @@
+"""Holds a JSON value against what is expected of it.
+
+In what is expected,
+
+- a text may have placeholders, and names (`cases.placeholders`);
+- an object has these members and no others, in any order, unless it has the member `<more>`;
+- `{"<each>": X}` is a list of one or more values, each of which is X on its own;
+- `{"<one of>": [X, Y]}` is any one of them;
+- a number is the same number of the same type: 1 is neither 1.0 nor true.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from fake_apimart.cases.placeholders import Names, match_value
+
+MORE = "<more>"
+EACH = "<each>"
+ONE_OF = "<one of>"
+
+
+class Difference(NamedTuple):
+    """What is not as expected: where, and both values as texts."""
+
+    place: str
+    expected: str
+    received: str
+
+
+def differences(expected: Any, received: Any, names: Names, place: str) -> Iterator[Difference]:
+    """Yield what is not as expected; `place` says where both values are from."""
+    if isinstance(expected, str):
+        if not match_value(expected, received, names):
+            yield _difference(expected, received, place)
+    elif isinstance(expected, dict) and expected.keys() == {EACH}:
+        yield from _each(expected[EACH], received, names, place)
+    elif isinstance(expected, dict) and expected.keys() == {ONE_OF}:
+        yield from _one_of(expected[ONE_OF], received, names, place)
+    elif isinstance(expected, dict) and isinstance(received, dict):
+        yield from _members(expected, received, names, place)
+    elif isinstance(expected, list) and isinstance(received, list):
+        yield from _elements(expected, received, names, place)
+    elif type(expected) is not type(received) or expected != received:
+        yield _difference(expected, received, place)
+
+
+def shown(value: Any) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _difference(expected: Any, received: Any, place: str) -> Difference:
+    return Difference(place, shown(expected), shown(received))
+
+
+def _members(
+    expected: dict[str, Any], received: dict[str, Any], names: Names, place: str
+) -> Iterator[Difference]:
+    for name, value in expected.items():
+        if name in received:
+            yield from differences(value, received[name], names, f"{place}.{name}")
+        elif name != MORE:
+            yield Difference(f"{place}.{name}", shown(value), "nothing")
+    if MORE not in expected:
+        for name in received.keys() - expected.keys():
+            yield Difference(f"{place}.{name}", "nothing", shown(received[name]))
+
+
+def _elements(
+    expected: list[Any], received: list[Any], names: Names, place: str
+) -> Iterator[Difference]:
+    if len(expected) != len(received):
+        yield Difference(place, f"{len(expected)} elements", shown(received))
+        return
+    for number, (pattern, value) in enumerate(zip(expected, received, strict=True)):
+        yield from differences(pattern, value, names, f"{place}[{number}]")
+
+
+def _each(pattern: Any, received: Any, names: Names, place: str) -> Iterator[Difference]:
+    if not isinstance(received, list) or not received:
+        yield Difference(place, f"a list of {shown(pattern)}", shown(received))
+        return
+    for number, value in enumerate(received):
+        # A name belongs to its element: the next one gives it anew.
+        yield from differences(pattern, value, dict(names), f"{place}[{number}]")
+
+
+def _one_of(patterns: list[Any], received: Any, names: Names, place: str) -> Iterator[Difference]:
+    for pattern in patterns:
+        tried = dict(names)
+        if not any(differences(pattern, received, tried, place)):
+            names.update(tried)
+            return
+    yield Difference(place, f"one of {shown(patterns)}", shown(received))

@@ -1,0 +1,94 @@
+"""Placeholders in what is expected: `<kind>`, or `<kind name>`, which also gives the value a name.
+
+Where a name has a value already, the text there must be the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+Names = dict[str, Any]
+"""The values that have names."""
+
+_TEXTS = {
+    "any": r".*",
+    "text": r".+",
+    "word": r"[^\s/]+",
+    "digits": r"[0-9]+",
+    "decimal": r"[0-9]+\.[0-9]{6}",
+    "request_id": r"20[0-9]{12}[0-9]{1,9}[0-9A-Za-z]{8}",
+    "task_id": r"task_[0-9A-HJKMNP-TV-Z]{26}",
+    "digits13": r"[0-9]{13}",
+    "digits16": r"[0-9]{16}",
+    "hex8": r"[0-9a-f]{8}",
+    "uuid4": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+    "url": r"https?://[^\s/]+/\S*",
+    "date": r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
+    "etag": r"\"[^\"]+\"",
+    "boundary": r"[0-9A-Za-z'()+_,./:=?-]+",
+}
+"""Kinds of texts, also within a longer one."""
+
+_VALUES: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "string": (str,),
+    "list": (list,),
+    "object": (dict,),
+    "value": (int, float, bool, str, list, dict, type(None)),
+}
+"""Kinds of JSON values, which stand alone. A bool is no integer."""
+
+_PLACEHOLDER = re.compile(r"<([a-z][a-z0-9_]*)(?: ([a-z][a-z0-9_]*))?>")
+_NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+
+def filled(text: str, names: Mapping[str, Any]) -> str:
+    """Return the text with the values of its `{name}`; unknown ones stay as they are."""
+    return _NAME.sub(lambda found: str(names.get(found[1], found[0])), text)
+
+
+def match_value(pattern: str, value: object, names: Names) -> bool:
+    """Return whether a JSON value is what a text in a pattern stands for."""
+    found = _PLACEHOLDER.fullmatch(pattern)
+    if found is not None and found[1] in _VALUES:
+        return type(value) in _VALUES[found[1]] and _bind(found[2], value, names)
+    return isinstance(value, str) and match_text(pattern, value, names)
+
+
+def match_text(pattern: str, text: str, names: Names) -> bool:
+    """Return whether a text is what a pattern stands for; the names in it get their values."""
+    expression, wanted = _expression(filled(pattern, names))
+    found = re.fullmatch(expression, text, re.DOTALL)
+    if found is None:
+        return False
+    return all(
+        _bind(name, value, names) for name, value in zip(wanted, found.groups(), strict=True)
+    )
+
+
+def kinds_in(text: str) -> list[str]:
+    """Return what stands as a placeholder in a text, known or not, for those who check files."""
+    return [found[1] for found in _PLACEHOLDER.finditer(text)]
+
+
+def is_kind(name: str) -> bool:
+    """Return whether there are placeholders of this kind."""
+    return name in _TEXTS or name in _VALUES
+
+
+def _expression(pattern: str) -> tuple[str, list[str | None]]:
+    pieces, wanted, end = [], [], 0
+    for found in _PLACEHOLDER.finditer(pattern):
+        if found[1] in _TEXTS:
+            pieces += [re.escape(pattern[end : found.start()]), f"({_TEXTS[found[1]]})"]
+            wanted.append(found[2])
+            end = found.end()
+    return "".join(pieces) + re.escape(pattern[end:]), wanted
+
+
+def _bind(name: str | None, value: object, names: Names) -> bool:
+    return name is None or names.setdefault(name, value) == value

@@ -1,0 +1,61 @@
+"""Relations between values that have names: comparisons of sums and products."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+}
+_DECIMALS = 9
+"""Amounts of money are compared to so many decimals."""
+
+
+def holds(relation: str, names: Mapping[str, Any]) -> bool:
+    """Return whether a relation such as `created + 86400 == expires` holds.
+
+    Texts of digits count as numbers. Raises ValueError for what is no relation, or for a name
+    without a value.
+    """
+    try:
+        tree = ast.parse(relation, mode="eval").body
+    except SyntaxError:
+        tree = None
+    if not isinstance(tree, ast.Compare):
+        raise ValueError(f"{relation!r} is no comparison")
+    left = _value(tree.left, names)
+    for comparison, right_tree in zip(tree.ops, tree.comparators, strict=True):
+        right = _value(right_tree, names)
+        if not _COMPARISONS[type(comparison)](left, right):
+            return False
+        left = right
+    return True
+
+
+def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
+    match tree:
+        case ast.Constant(value=int() | float() | str() as value):
+            return value
+        case ast.Name(id=name):
+            if name not in names:
+                raise ValueError(f"{name} has no value")
+            value = names[name]
+            is_digits = isinstance(value, str) and value.isdecimal()
+            return int(value) if is_digits else value
+        case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
+            result = _ARITHMETIC[type(operation)](_value(left, names), _value(right, names))
+            return round(result, _DECIMALS) if isinstance(result, float) else result
+    raise ValueError(f"{ast.unparse(tree)!r} is neither a name, nor a number, nor a sum of such")

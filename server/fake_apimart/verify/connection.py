@@ -1,0 +1,155 @@
+"""Sends bytes, as they are, and reads the answer strictly."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import h11
+
+from fake_apimart.verify.answer import Answer
+
+IDLE_SECONDS = 0.2
+"""A connection that is not closed for so long after its answer is open."""
+_PIECE = 256 * 1024
+
+
+class NoAnswer(Exception):
+    """There was no answer that can be read; the text says why."""
+
+
+class Place(NamedTuple):
+    """Where a server is reached."""
+
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    """What `Host` says."""
+    prefix: str
+    """What stands before every path."""
+
+    @classmethod
+    def of(cls, url: str) -> Place:
+        """Read a base URL. Raises ValueError."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected http://HOST or https://HOST")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("expected neither a user, nor a query, nor a fragment")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(parts.scheme, parts.hostname, port, parts.netloc, parts.path.rstrip("/"))
+
+    @property
+    def base(self) -> str:
+        """The URL that paths are put behind."""
+        return f"{self.scheme}://{self.authority}{self.prefix}"
+
+
+@contextlib.contextmanager
+def _connected(place: Place, seconds: float) -> Iterator[socket.socket]:
+    try:
+        plain = socket.create_connection((place.host, place.port), seconds)
+    except OSError as error:
+        raise NoAnswer(f"cannot connect to {place.host}:{place.port}: {error}") from error
+    with plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if place.scheme == "http":
+            yield plain
+            return
+        try:
+            secured = ssl.create_default_context().wrap_socket(plain, server_hostname=place.host)
+        except OSError as error:
+            raise NoAnswer(f"no TLS with {place.host}: {error}") from error
+        with secured:
+            yield secured
+
+
+def ask(
+    place: Place,
+    request: bytes,
+    seconds: float,
+    *,
+    half_close: bool = False,
+    linger: bool = False,
+    once_sent: Callable[[], None] | None = None,
+) -> Answer | None:
+    """Send a request and return its answer, or None where the connection ends without one.
+
+    Each read may take `seconds`. Where `linger`, it is looked whether the connection stays open.
+    Raises NoAnswer.
+    """
+    with _connected(place, seconds) as sock:
+        # An early answer may come, and the connection end, before all is sent.
+        with contextlib.suppress(OSError):
+            _send(sock, request)
+            if half_close:
+                sock.shutdown(socket.SHUT_WR)
+        if once_sent is not None:
+            once_sent()
+        method = request.split(b" ", 1)[0] or b"GET"
+        try:
+            return _receive(sock, method, linger=linger)
+        except TimeoutError:
+            raise NoAnswer(f"nothing came for {seconds:g} s") from None
+        except (OSError, h11.RemoteProtocolError) as error:
+            raise NoAnswer(str(error)) from error
+
+
+def _send(sock: socket.socket, request: bytes) -> None:
+    for first in range(0, len(request), _PIECE):
+        sock.sendall(request[first : first + _PIECE])
+
+
+def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | None:
+    client = h11.Connection(h11.CLIENT)
+    # What was really sent may be malformed; of it, only HEAD and CONNECT change how to read on.
+    known = method if method in (b"HEAD", b"CONNECT") else b"POST"
+    client.send(h11.Request(method=known, target="/", headers=[("Host", "-")]))
+    client.send(h11.EndOfMessage())
+    has_come = False
+    head: h11.Response | None = None
+    body: list[bytes] = []
+    while True:
+        event = client.next_event()
+        if event is h11.NEED_DATA:
+            data = sock.recv(_PIECE)
+            if not data and not has_come:
+                return None
+            has_come = True
+            client.receive_data(data)
+        elif isinstance(event, h11.Response):
+            head = event
+        elif isinstance(event, h11.Data):
+            body.append(bytes(event.data))
+        elif isinstance(event, h11.EndOfMessage):
+            break
+        elif not isinstance(event, h11.InformationalResponse):
+            raise NoAnswer("the connection ended within the answer")
+    assert head is not None
+    if client.trailing_data[0]:
+        raise NoAnswer(f"more came behind the answer: {client.trailing_data[0][:80]!r}")
+    is_open = client.their_state is h11.DONE and (not linger or not _ends(sock))
+    return Answer(
+        head.status_code,
+        head.reason.decode("latin-1"),
+        [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in head.headers],
+        b"".join(body),
+        is_open,
+    )
+
+
+def _ends(sock: socket.socket) -> bool:
+    """Return whether the connection ends soon, without a further byte. Raises NoAnswer for one."""
+    sock.settimeout(IDLE_SECONDS)
+    try:
+        more = sock.recv(_PIECE)
+    except TimeoutError:
+        return False
+    if more:
+        raise NoAnswer(f"more came behind the answer: {more[:80]!r}")
+    return True

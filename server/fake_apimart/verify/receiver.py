@@ -1,0 +1,64 @@
+"""A place on this machine to which callbacks are posted."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from fake_apimart.verify.answer import Answer
+from fake_apimart.verify.connection import NoAnswer
+
+
+class Receiver:
+    """Takes callbacks, and keeps those of each case apart by the path that they are sent to."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
+        self._queues: defaultdict[str, queue.Queue[Answer]] = defaultdict(queue.Queue)
+        received = self._queues
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                headers = [(name.lower(), value) for name, value in self.headers.items()]
+                callback = Answer(200, self.path, headers, self.rfile.read(length), is_open=True)
+                received[self.path.split("/")[1].partition("?")[0]].put(callback)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Say nothing: it is not this server's log."""
+
+        self._server = ThreadingHTTPServer((host, 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def url_of(self, name: str) -> str:
+        """Return the URL for the callbacks of a case."""
+        return f"http://{self._host}:{self._server.server_address[1]}/{name}"
+
+    def next_of(self, name: str, seconds: float) -> Answer:
+        """Return the next callback of a case, as if it were an answer whose reason is its path.
+
+        Raises NoAnswer where none comes in time.
+        """
+        try:
+            return self._queues[name].get(timeout=seconds)
+        except queue.Empty:
+            raise NoAnswer(f"no callback came for {seconds:g} s") from None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
