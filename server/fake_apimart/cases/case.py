@@ -115,7 +115,7 @@ class Step(_Part):
     terminate: bool = False
     """Tell the server to stop once the request is sent."""
     until: Any = None
-    """Ask again until the body is so, by `cases.matching`; what is expected is of the last answer."""
+    """Ask again until the body is so (`cases.matching`); what is expected is of the last answer."""
     expect: tuple[Expectation, ...] = ()
     frame: str | None = None
     """Which expectations of every answer apply, if not those that go with its path."""

@@ -92,16 +92,7 @@ class Server:
         # Read once the child has ended. Not a pipe, which would have to be drained all the time.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "fake_apimart",
-                "serve",
-                *_FLAGS,
-                *flags,
-                *self._more_flags,
-            ],
+            [sys.executable, *_COMMAND, *_FLAGS, *flags, *self._more_flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
