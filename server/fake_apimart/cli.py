@@ -6,7 +6,8 @@ import contextlib
 import io
 import os
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +21,8 @@ from fake_apimart.settings.settings import Settings
 from fake_apimart.version import __version__
 
 USAGE_ERROR = 2
+
+Dialect = Literal["page", "live"]
 
 app = typer.Typer(
     cls=Commands,
@@ -137,6 +140,59 @@ def _own_url(settings: Settings) -> str:
     if settings.port == 0:
         raise InvalidSettings(f"{variable_of('port')}=0: a free port was picked; name it instead")
     return local_url(url_at(settings.host, settings.port))
+
+
+@app.command(cls=Command)
+def verify(
+    target: Annotated[
+        str | None, typer.Option(help="The server's URL; by default servers are started here.")
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="APIMART_API_KEY", help="The key for the real service.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only cases whose OPERATION/NAME contains this.")
+    ] = None,
+    spend: Annotated[
+        bool, typer.Option("--spend", help="Run what may cost money at the real service, too.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Upload pictures to the real service unasked.")
+    ] = False,
+    dialect: Annotated[
+        Dialect, typer.Option(help="Of the servers that are started here.")
+    ] = "page",
+    storage: Annotated[
+        str, typer.Option(help="Where the servers that are started here store.")
+    ] = "memory://",
+    callback_host: Annotated[
+        str | None, typer.Option(help="This machine's address for callbacks, to listen on.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write a report as JSON to this file.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a report as JUnit XML.")] = None,
+) -> None:
+    """Check what is known of APIMart against a server, and say what is not so."""
+    # Imported here since other commands do without it, for a tenth of a second.
+    from fake_apimart import verify_command
+
+    options = verify_command.Options(
+        target=target,
+        api_key=api_key,
+        only=tuple(only or ()),
+        spend=spend,
+        yes=yes,
+        dialect=dialect,
+        storage=storage,
+        callback_host=callback_host,
+        json=json,
+        junit=junit,
+    )
+    try:
+        status = verify_command.verify(options)
+    except verify_command.CannotVerify as error:
+        complain(str(error))
+        raise typer.Exit(USAGE_ERROR) from None
+    raise typer.Exit(status)
 
 
 @app.command(cls=Command)

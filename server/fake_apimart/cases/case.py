@@ -73,7 +73,9 @@ class Request(_Part):
     raw: tuple[str, ...] = ()
     """Lines, sent with CRLF between them."""
     recorded: str = ""
-    """A file of `recorded/`, sent byte for byte."""
+    """A file of `recorded/`, sent byte for byte, but for the key."""
+    recorded_key: str = ""
+    """The key in that file, in whose place ours is sent."""
     half_close: bool = False
     """Whether our side of the connection is shut once the request is sent."""
 

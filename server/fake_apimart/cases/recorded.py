@@ -17,6 +17,7 @@ _UPLOAD = {"url": "<url>", "filename": "<string>", "content_type": "<string>"} |
     ("bytes", "created_at"), "<integer>"
 )
 _FORM_KEY = "sk-go-cases-valid-token"
+_UNAUTHORIZED = 401
 _WIRE_KEY = "sk-goodkey"
 
 
@@ -48,9 +49,10 @@ def form_cases() -> Iterator[dict[str, Any]]:
         known = each["name"] in AMBIGUOUS
         yield {
             "name": f"form-{each['name']}",
-            "settings": {"api_keys": [_FORM_KEY], **limit},
+            "settings": limit,
             "request": {
                 "recorded": f"form/{each['file']}",
+                "recorded_key": _FORM_KEY,
                 "half_close": each.get("half_close", False),
             },
             "frame": "none" if known else "api",
@@ -98,8 +100,13 @@ def wire_cases() -> Iterator[dict[str, Any]]:
             answer["json"] = {**each["json"], "<more>": None}
         yield {
             "name": f"wire-{name}",
-            "settings": {"api_keys": [_WIRE_KEY]},
-            "request": {"recorded": f"wire/{name}.http", "half_close": each["half_close"]},
+            # Where the key is refused, none but this one must be good.
+            "settings": {"api_keys": [_WIRE_KEY]} if each["status"] == _UNAUTHORIZED else {},
+            "request": {
+                "recorded": f"wire/{name}.http",
+                "recorded_key": _WIRE_KEY if each["status"] != _UNAUTHORIZED else "",
+                "half_close": each["half_close"],
+            },
             "frame": frame if is_known else "none",
             "expect": [answer],
         }

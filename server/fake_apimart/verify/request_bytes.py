@@ -18,8 +18,9 @@ _CHUNK = 64 * 1024
 def bytes_of_request(request: Request, place: Place, names: Names) -> bytes:
     """Return what goes over the wire for a request to a server at `place`."""
     if request.recorded:
-        # As it is: what it says of a host is a part of what it tries.
-        return recorded(request.recorded)
+        # What it says of a host stays as it is: it is a part of what it tries.
+        data, key = recorded(request.recorded), request.recorded_key.encode()
+        return data.replace(key, str(names["key"]).encode()) if key else data
     if request.raw:
         text = "\r\n".join(filled(line, names) for line in request.raw)
         return text.encode("utf-8", "surrogateescape")

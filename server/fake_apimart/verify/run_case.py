@@ -11,6 +11,7 @@ from fake_apimart.cases.matching import Difference, differences
 from fake_apimart.cases.placeholders import Names
 from fake_apimart.cases.reading import frames
 from fake_apimart.cases.source import Source
+from fake_apimart.common.redaction import REDACTED
 from fake_apimart.verify.answer import Answer
 from fake_apimart.verify.connection import NoAnswer, ask
 from fake_apimart.verify.judging import judge, judge_names
@@ -60,7 +61,7 @@ class Run:
         except NoAnswer as error:
             source = step.expect[0].source if step.expect else Source("assumed")
             missing = Difference("answer", "an answer", str(error))
-            self._result.checks.append(Check(number, source, [missing]))
+            self._result.checks.append(Check(number, source, self._shown([missing])))
 
     def _control(self, request: Request) -> None:
         answer = self._ask(request)
@@ -128,7 +129,14 @@ class Run:
             found = judge(each, answer, self._names)
             if each.only_headers is not None and self._target.is_exact:
                 found += judge_names(expected, each, answer)
-            self._result.checks.append(Check(number, each.source, found))
+            self._result.checks.append(Check(number, each.source, self._shown(found)))
+
+    def _shown(self, found: Sequence[Difference]) -> Sequence[Difference]:
+        """Return differences without the secret that an answer may repeat."""
+        secret = self._target.secret
+        if not secret:
+            return found
+        return [Difference(*(text.replace(secret, REDACTED) for text in each)) for each in found]
 
     def _frame(self, step: Step) -> Sequence[Expectation]:
         """Return what is expected of every such answer."""

@@ -35,6 +35,11 @@ def reason_not_to_run(case: Case, means: Means) -> str:
     return ""
 
 
+def needs_key(case: Case) -> bool:
+    """Return whether any request of a case is sent with the key."""
+    return any(each.recorded_key or "{key}" in each.model_dump_json() for each in _requests(case))
+
+
 def stores(case: Case) -> bool:
     """Return whether a server that takes what we say it refuses would keep a file."""
     return any(_reaches(each, (_UPLOADS,)) for each in _requests(case))

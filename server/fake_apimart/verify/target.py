@@ -25,6 +25,8 @@ class Target(NamedTuple):
     """How long to wait between two polls."""
     skew: float = 0
     """By how much its clock is ahead of ours, in seconds."""
+    secret: str = ""
+    """A key that no report shows."""
     terminate: Callable[[], None] | None = None
     """Tells it to stop, where it is ours."""
 
