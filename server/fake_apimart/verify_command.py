@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.prompt import Confirm
 
 from fake_apimart.cases.reading import case_files
+from fake_apimart.client.connection import NoAnswer
+from fake_apimart.client.receiver import Receiver
 from fake_apimart.reports.as_json import json_report
 from fake_apimart.reports.junit import junit_report
 from fake_apimart.reports.progress import progress
 from fake_apimart.reports.terminal import print_report
-from fake_apimart.verify.connection import NoAnswer
-from fake_apimart.verify.foreign import ForeignServer, find
-from fake_apimart.verify.own_servers import MEMORY, OwnServers
-from fake_apimart.verify.receiver import Receiver
+from fake_apimart.targets.foreign import ForeignServer, find
+from fake_apimart.targets.own_servers import MEMORY, OwnServers
+from fake_apimart.targets.selection import Means, stores
 from fake_apimart.verify.results import Result, State
-from fake_apimart.verify.selection import Means, stores
 from fake_apimart.verify.verification import TargetFor, chosen, run_cases
 
 HELD, BROKEN, NOT_RUN = 0, 1, 2

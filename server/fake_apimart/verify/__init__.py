@@ -1,5 +1,5 @@
-"""Runs the cases of the contract against a server, and tells which hold.
+"""Runs the cases of the contract against a server, and judges what comes back.
 
-What sends, receives, judges and reports belongs here; what a case is does not (`cases`). Nothing
-here knows how the server works: it could be any server on the other end.
+Nothing here knows how the server works: it could be any server on the other end. What a case is
+(`cases`), how it is sent (`client`) and where to (`targets`) belong elsewhere.
 """

@@ -9,7 +9,7 @@ from fake_apimart.cases.contents import bytes_of
 from fake_apimart.cases.matching import Difference, differences, shown
 from fake_apimart.cases.placeholders import Names, filled, match_text
 from fake_apimart.cases.relations import holds
-from fake_apimart.verify.answer import Answer
+from fake_apimart.client.answer import Answer
 
 _SHOWN_BYTES = 300
 

@@ -9,7 +9,7 @@ from enum import Enum
 from fake_apimart.cases.case import Behaviour, Case
 from fake_apimart.cases.matching import Difference
 from fake_apimart.cases.source import Source
-from fake_apimart.verify.answer import Answer
+from fake_apimart.client.answer import Answer
 
 
 class State(Enum):
@@ -36,6 +36,18 @@ class Check:
 
 
 @dataclass(slots=True)
+class Received:
+    """An answer that a step was held against; None is a connection that ended without one."""
+
+    step: int
+    path: str
+    """That of the request."""
+    answer: Answer | None
+    times: tuple[int, int] = (0, 0)
+    """When the request was sent and when it was answered, in Unix seconds by the server's clock."""
+
+
+@dataclass(slots=True)
 class Result:
     """What came of a case; `reason` says why it was not run."""
 
@@ -43,8 +55,7 @@ class Result:
     behaviour: Behaviour
     case: Case
     checks: list[Check] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    """Those that its expectations were held against, by step."""
+    received: list[Received] = field(default_factory=list)
     reason: str = ""
     seconds: float = 0
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fake_apimart.cases.case import Case, CaseFile
 from fake_apimart.cases.matching import Difference
+from fake_apimart.cases.placeholders import Names
 from fake_apimart.cases.source import Source
+from fake_apimart.client.receiver import Receiver
+from fake_apimart.targets.target import Target
 from fake_apimart.testing.control import ControlError
-from fake_apimart.verify.receiver import Receiver
 from fake_apimart.verify.results import Check, Result
 from fake_apimart.verify.run_case import Run
-from fake_apimart.verify.target import Target
+from fake_apimart.verify.wire import Wire
 
 TargetFor = Callable[[Case], Target | str]
 """Gives the server for a case, or says why there is none. Raises ControlError."""
@@ -62,4 +65,18 @@ def _run(result: Result, target_for: TargetFor, receiver: Receiver | None) -> No
     if isinstance(target, str):
         result.reason = target
     else:
-        Run(result, target, receiver).run()
+        names = _names(target, receiver)
+        wire = Wire(target, receiver)
+        Run(result, wire, names, is_exact=target.is_exact, secret=target.secret).run()
+
+
+def _names(target: Target, receiver: Receiver | None) -> Names:
+    """Return the values that have names from the start."""
+    unique = secrets.token_hex(8)
+    names = {
+        "key": target.key(),
+        "base": target.place.base,
+        "host": target.place.authority,
+        "unique": unique,
+    }
+    return names if receiver is None else {**names, "receiver": receiver.url_of(unique)}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from fake_apimart.verify.answer import Answer
+from fake_apimart.client.answer import Answer
 
 IDLE_SECONDS = 0.2
 """A connection that is not closed for so long after its answer is open."""

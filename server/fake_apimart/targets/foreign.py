@@ -9,12 +9,12 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from fake_apimart.cases.case import Case, Request
-from fake_apimart.verify.answer import Answer
-from fake_apimart.verify.connection import NoAnswer, Place, ask
-from fake_apimart.verify.own_servers import fresh_key
-from fake_apimart.verify.request_bytes import bytes_of_request
-from fake_apimart.verify.selection import Means, needs_key, reason_not_to_run
-from fake_apimart.verify.target import Target
+from fake_apimart.client.answer import Answer
+from fake_apimart.client.connection import NoAnswer, Place, ask
+from fake_apimart.client.request_bytes import bytes_of_request
+from fake_apimart.targets.own_servers import fresh_key
+from fake_apimart.targets.selection import Means, needs_key, reason_not_to_run
+from fake_apimart.targets.target import Target
 
 _FAKE_SECONDS = 20.0
 _SERVICE_SECONDS = 60.0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fake_apimart.cases.case import Case, Request
 from fake_apimart.cases.contents import recorded
-from fake_apimart.settings.names import variable_of
+from fake_apimart.targets.own_servers import variables_of
 
 _UPLOADS = "/v1/uploads/"
 _PAID = ("/v1/images/generations", "/v1/videos/generations", "/v1/music/", "/v1/midjourney/")
@@ -52,7 +52,7 @@ def spends(case: Case) -> bool:
 
 def _of_server(case: Case, means: Means) -> str:
     if case.settings:
-        named = ", ".join(f"{variable_of(name)}={value}" for name, value in case.settings.items())
+        named = ", ".join(f"{name}={value}" for name, value in variables_of(case.settings).items())
         return f"needs a server with {named}"
     if case.dialect is not None and case.dialect != means.dialect:
         return f"is of the dialect {case.dialect}"

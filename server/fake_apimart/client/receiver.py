@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from fake_apimart.verify.answer import Answer
-from fake_apimart.verify.connection import NoAnswer
+from fake_apimart.client.answer import Answer
+from fake_apimart.client.connection import NoAnswer
 
 
 class Receiver:

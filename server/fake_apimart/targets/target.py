@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from fake_apimart.verify.connection import Place
+from fake_apimart.client.connection import Place
 
 
 class Target(NamedTuple):

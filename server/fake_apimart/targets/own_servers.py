@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from fake_apimart.cases.case import Case
+from fake_apimart.client.connection import Place
 from fake_apimart.settings.names import PREFIX, variable_of
+from fake_apimart.targets.target import Target
 from fake_apimart.testing.control import Control, ControlError
 from fake_apimart.testing.server import Server
-from fake_apimart.verify.connection import Place
-from fake_apimart.verify.target import Target
 
 MEMORY = "memory://"
 _READ_SECONDS = 20.0
@@ -39,7 +39,7 @@ class OwnServers:
 
     def target_for(self, case: Case) -> Target:
         """Return a server with the configuration that a case needs. Raises ControlError."""
-        variables = _variables(case, self._dialect)
+        variables = variables_of({"dialect": case.dialect or self._dialect, **case.settings})
         # A case that stops its server has one to itself.
         own = case.name if any(step.terminate for step in case.steps) else ""
         configuration = (own, *sorted(variables.items()))
@@ -97,8 +97,8 @@ def fresh_key() -> str:
     return f"sk-fake-verify--{secrets.token_hex(8)}"
 
 
-def _variables(case: Case, dialect: str) -> dict[str, str]:
-    settings = {"dialect": case.dialect or dialect, **case.settings}
+def variables_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of the environment that configure a server so."""
     return {variable_of(name): _value(value) for name, value in settings.items()}
 
 

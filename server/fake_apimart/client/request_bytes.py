@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fake_apimart.cases.case import FormPart, Request
 from fake_apimart.cases.contents import bytes_of, recorded
 from fake_apimart.cases.placeholders import Names, filled
-from fake_apimart.verify.connection import Place
+from fake_apimart.client.connection import Place
 
 _BOUNDARY = "fake-apimart-boundary"
 _CHUNK = 64 * 1024

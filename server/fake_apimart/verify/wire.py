@@ -1,0 +1,90 @@
+"""Answers that come over the wire: requests, calls of the control API, callbacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fake_apimart.cases.case import Request, Step
+from fake_apimart.cases.matching import differences
+from fake_apimart.cases.placeholders import Names
+from fake_apimart.client.answer import Answer
+from fake_apimart.client.connection import NoAnswer, ask
+from fake_apimart.client.receiver import Receiver
+from fake_apimart.client.request_bytes import bytes_of_request, target_of
+from fake_apimart.targets.target import Target
+
+_OK = range(200, 300)
+_TOO_MANY = 429
+_UNTIL_SECONDS = 300.0
+"""How long to ask again at the most."""
+
+
+class Wire:
+    """Does what the steps of a case say, at a target."""
+
+    def __init__(self, target: Target, receiver: Receiver | None) -> None:
+        self._target = target
+        self._receiver = receiver
+
+    def answer(self, step: Step, names: Names) -> Answer | None:
+        """Return the answer to a step, or None where the connection ends without one.
+
+        `names` gets the step's `path`, and `sent` and `answered`, in Unix seconds by the server's
+        clock. Raises NoAnswer.
+        """
+        if step.request is None:
+            assert self._receiver is not None
+            return self._receiver.next_of(str(names["unique"]), self._target.seconds)
+        linger = any(each.connection for each in step.expect)
+        once_sent = self._target.terminate if step.terminate else None
+        answer = self._ask(step.request, names, linger=linger, once_sent=once_sent)
+        end = time.monotonic() + _UNTIL_SECONDS
+        while step.until is not None and time.monotonic() < end and not _is_so(step, answer, names):
+            time.sleep(self._target.poll_seconds)
+            answer = self._ask(step.request, names, linger=linger)
+        return answer
+
+    def control(self, request: Request, names: Names) -> None:
+        """Call the control API. Raises NoAnswer where it refuses."""
+        answer = self._ask(request, names)
+        if answer is None or answer.status not in _OK:
+            said = "nothing" if answer is None else f"{answer.status} {answer.body[:200]!r}"
+            raise NoAnswer(f"{request.method} {request.path} was answered {said}")
+
+    def _ask(
+        self,
+        request: Request,
+        names: Names,
+        *,
+        linger: bool = False,
+        once_sent: Callable[[], None] | None = None,
+    ) -> Answer | None:
+        target, pace = self._target, self._target.pace
+        data = bytes_of_request(request, target.place, names)
+        names["path"] = target_of(request, names)
+        while True:
+            if pace is not None:
+                pace.wait()
+            names["sent"] = int(time.time() + target.skew)
+            answer = ask(
+                target.place,
+                data,
+                target.seconds,
+                half_close=request.half_close,
+                linger=linger,
+                once_sent=once_sent,
+            )
+            names["answered"] = int(time.time() + target.skew) + 1
+            if pace is None or answer is None or answer.status != _TOO_MANY:
+                return answer
+            if not pace.back_off(answer.header("retry-after")):
+                return answer
+
+
+def _is_so(step: Step, answer: Answer | None, names: Names) -> bool:
+    try:
+        body = None if answer is None else answer.json()
+    except ValueError:
+        return False
+    return not any(differences(step.until, body, dict(names), "body"))
