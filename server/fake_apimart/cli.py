@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -142,40 +143,48 @@ def _own_url(settings: Settings) -> str:
     return local_url(url_at(settings.host, settings.port))
 
 
+ApiKey = Annotated[
+    str | None, typer.Option(envvar="APIMART_API_KEY", help="The key for the real service.")
+]
+Only = Annotated[
+    list[str] | None, typer.Option(help="Only cases whose OPERATION/NAME contains this.")
+]
+Spend = Annotated[
+    bool, typer.Option("--spend", help="Run what may cost money at the real service, too.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Upload pictures to the real service unasked.")]
+CallbackHost = Annotated[
+    str | None, typer.Option(help="This machine's address for callbacks, to listen on.")
+]
+
+
 @app.command(cls=Command)
 def verify(
     target: Annotated[
         str | None, typer.Option(help="The server's URL; by default servers are started here.")
     ] = None,
-    api_key: Annotated[
-        str | None, typer.Option(envvar="APIMART_API_KEY", help="The key for the real service.")
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only cases whose OPERATION/NAME contains this.")
-    ] = None,
-    spend: Annotated[
-        bool, typer.Option("--spend", help="Run what may cost money at the real service, too.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Upload pictures to the real service unasked.")
-    ] = False,
+    api_key: ApiKey = None,
+    only: Only = None,
+    spend: Spend = False,
+    yes: Yes = False,
     dialect: Annotated[
         Dialect, typer.Option(help="Of the servers that are started here.")
     ] = "page",
     storage: Annotated[
         str, typer.Option(help="Where the servers that are started here store.")
     ] = "memory://",
-    callback_host: Annotated[
-        str | None, typer.Option(help="This machine's address for callbacks, to listen on.")
+    callback_host: CallbackHost = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Say what has moved since these snapshots were recorded.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write a report as JSON to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a report as JUnit XML.")] = None,
 ) -> None:
     """Check what is known of APIMart against a server, and say what is not so."""
     # Imported here since other commands do without it, for a tenth of a second.
-    from fake_apimart import verify_command
+    from fake_apimart.verify_command import Options, verify
 
-    options = verify_command.Options(
+    options = Options(
         target=target,
         api_key=api_key,
         only=tuple(only or ()),
@@ -186,12 +195,45 @@ def verify(
         callback_host=callback_host,
         json=json,
         junit=junit,
+        against=against,
     )
+    _exit_with(lambda: verify(options))
+
+
+@app.command(cls=Command)
+def record(
+    target: Annotated[str, typer.Option(help="The server's URL.")],
+    out: Annotated[Path, typer.Option(help="The folder for the snapshots.")],
+    api_key: ApiKey = None,
+    only: Only = None,
+    spend: Spend = False,
+    yes: Yes = False,
+    callback_host: CallbackHost = None,
+) -> None:
+    """Keep what a server answers today as snapshots, which verify --against compares with."""
+    from fake_apimart.record_command import record
+    from fake_apimart.verify_command import Options
+
+    options = Options(
+        target=target,
+        api_key=api_key,
+        only=tuple(only or ()),
+        spend=spend,
+        yes=yes,
+        callback_host=callback_host,
+    )
+    _exit_with(lambda: record(options, out))
+
+
+def _exit_with(work: Callable[[], int]) -> None:
+    """End the command with the status that `work` returns, or with a line and status 2."""
+    from fake_apimart.verify_command import CannotVerify
+
     try:
-        status = verify_command.verify(options)
-    except verify_command.CannotVerify as error:
+        status = work()
+    except CannotVerify as error:
         complain(str(error))
-        raise typer.Exit(USAGE_ERROR) from None
+        status = USAGE_ERROR
     raise typer.Exit(status)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.prompt import Confirm
@@ -16,10 +17,14 @@ from rich.prompt import Confirm
 from fake_apimart.cases.reading import case_files
 from fake_apimart.client.connection import NoAnswer
 from fake_apimart.client.receiver import Receiver
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.reports.as_json import json_report
 from fake_apimart.reports.junit import junit_report
+from fake_apimart.reports.moves import print_moves
 from fake_apimart.reports.progress import progress
 from fake_apimart.reports.terminal import print_report
+from fake_apimart.snapshots.drift import Party, moves
+from fake_apimart.snapshots.snapshot import InvalidSnapshot, Snapshot, read_snapshots
 from fake_apimart.targets.foreign import ForeignServer, find
 from fake_apimart.targets.own_servers import MEMORY, OwnServers
 from fake_apimart.targets.selection import Means, stores
@@ -48,42 +53,72 @@ class Options:
     callback_host: str | None = None
     json: Path | None = None
     junit: Path | None = None
+    against: Path | None = None
+
+
+class Outcome(NamedTuple):
+    """What the cases were run against: its name, whether it is a fake, and its dialect."""
+
+    target: str
+    is_fake: bool
+    dialect: str
 
 
 def verify(options: Options) -> int:
     """Run the cases, print what came of them, and return the exit status. Raises CannotVerify."""
+    snapshots = _snapshots(options)
+    results = chosen_cases(options)
+    began_at = datetime.now(UTC).isoformat(timespec="seconds")
+    began = time.monotonic()
+    outcome = run(options, results)
+    seconds = time.monotonic() - began
+    console = Console(highlight=False)
+    print_report(console, results, seconds)
+    write_report(options.json, lambda: json_report(results, outcome.target, began_at, seconds))
+    write_report(options.junit, lambda: junit_report(results, began_at))
+    status = status_of(results)
+    if snapshots:
+        present = Party.FAKE if outcome.is_fake else Party.SERVICE
+        found = list(moves(snapshots, results, present))
+        print_moves(console, found, len(snapshots))
+        status = BROKEN if found else status
+    return status
+
+
+def chosen_cases(options: Options) -> list[Result]:
+    """Return the cases that were asked for. Raises CannotVerify where there are none."""
     results = chosen(case_files(), options.only)
     if not results:
         raise CannotVerify(f"no case is named so: {', '.join(options.only)}")
-    began_at = datetime.now(UTC).isoformat(timespec="seconds")
-    began = time.monotonic()
-    target = run(options, results)
-    seconds = time.monotonic() - began
-    print_report(Console(highlight=False), results, seconds)
-    write_report(options.json, lambda: json_report(results, target, began_at, seconds))
-    write_report(options.junit, lambda: junit_report(results, began_at))
-    return status_of(results)
+    return results
 
 
-def run(options: Options, results: list[Result]) -> str:
-    """Run the cases against the server that was asked for, and return its name.
+def _snapshots(options: Options) -> Sequence[Snapshot]:
+    try:
+        return [] if options.against is None else read_snapshots(options.against)
+    except InvalidSnapshot as error:
+        raise CannotVerify(str(error)) from error
 
-    Raises CannotVerify.
-    """
+
+def run(options: Options, results: list[Result]) -> Outcome:
+    """Run the cases against the server that was asked for. Raises CannotVerify."""
     with ExitStack() as stack:
         if options.target is None:
             host = options.callback_host or "127.0.0.1"
             own = stack.enter_context(OwnServers(options.storage, options.dialect))
             target_for: TargetFor = own.target_for
-            at_once, name = 8, f"servers of its own, {options.dialect}, {options.storage}"
+            at_once = 8
+            name = f"servers of its own, {options.dialect}, {redacted_text(options.storage)}"
+            outcome = Outcome(name, is_fake=True, dialect=options.dialect)
         else:
             host = options.callback_host or ""
             server = _foreign(options, options.target, results)
-            target_for, at_once, name = server.target_for, server.at_once, options.target
+            target_for, at_once = server.target_for, server.at_once
+            outcome = Outcome(server.url, server.is_fake, server.dialect)
         receiver = stack.enter_context(Receiver(host)) if host else None
         on_end = stack.enter_context(progress(len(results)))
         run_cases(results, target_for, receiver, on_end, at_once=at_once)
-    return name
+    return outcome
 
 
 def status_of(results: list[Result]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from fake_apimart.cases.source import Source, by_strength
 
@@ -83,7 +83,7 @@ class Request(_Part):
 class Expectation(_Part):
     """What an answer must be, and how that is known. What is not stated may be anything."""
 
-    source: Annotated[Source, BeforeValidator(Source.parse)]
+    source: Annotated[Source, BeforeValidator(Source.parse), PlainSerializer(str)]
     status: int | None = None
     reason: str | None = None
     headers: Mapping[str, str | None] = {}
@@ -126,7 +126,8 @@ class Step(_Part):
 class Case(_Part):
     """Steps, one after the other, in a world of their own."""
 
-    name: str
+    name: str = Field(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+    """Also that of a file."""
     dialect: Literal["page", "live"] | None = None
     """None for both."""
     settings: Mapping[str, Any] = {}

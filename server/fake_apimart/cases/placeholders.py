@@ -12,18 +12,21 @@ from typing import Any
 Names = dict[str, Any]
 """The values that have names."""
 
+REQUEST_ID = r"20[0-9]{12}[0-9]{1,9}[0-9A-Za-z]{8}"
+
 _TEXTS = {
     "any": r".*",
     "text": r".+",
     "word": r"[^\s/]+",
     "digits": r"[0-9]+",
     "decimal": r"[0-9]+\.[0-9]{6}",
-    "request_id": r"20[0-9]{12}[0-9]{1,9}[0-9A-Za-z]{8}",
+    "request_id": REQUEST_ID,
     "task_id": r"task_[0-9A-HJKMNP-TV-Z]{26}",
     "digits13": r"[0-9]{13}",
     "digits16": r"[0-9]{16}",
     "hex8": r"[0-9a-f]{8}",
     "uuid4": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+    "origin": r"https?://[^\s/]+",
     "url": r"https?://[^\s/]+/\S*",
     "date": r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
     "etag": r"\"[^\"]+\"",

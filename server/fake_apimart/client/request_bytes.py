@@ -38,10 +38,20 @@ def bytes_of_request(request: Request, place: Place, names: Names) -> bytes:
     for name, value in request.headers.items():
         headers = {each: old for each, old in headers.items() if each.lower() != name.lower()}
         headers[name] = filled(value, names)
-    lines = [f"{request.method} {place.prefix}{target_of(request, names)} HTTP/1.1"]
+    prefix = "" if request.path.startswith(("http://", "https://", "{")) else place.prefix
+    lines = [f"{request.method} {prefix}{target_of(request, names)} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join(lines) + "\r\n\r\n"
     return head.encode("utf-8", "surrogateescape") + body
+
+
+def place_of(request: Request, place: Place, names: Names) -> Place:
+    """Return where a request goes: to the host of a whole URL, such as that of a file."""
+    path = filled(request.path, names)
+    if not path.startswith(("http://", "https://")) or path.startswith(place.base + "/"):
+        return place
+    parts = urlsplit(path)
+    return Place.of(f"{parts.scheme}://{parts.netloc}")
 
 
 def target_of(request: Request, names: Names) -> str:

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fake_apimart.cases.matching import Difference
 from fake_apimart.cases.source import SOURCES
 from fake_apimart.common.texts import one_line
 from fake_apimart.reports.tally import Tally, by_operation, in_all
-from fake_apimart.verify.results import Check, Result, State
+from fake_apimart.verify.results import Result, State
 
 _MAX_CHARACTERS = 600
 """How much of a value is shown; the JSON report has all of it."""
@@ -60,14 +61,16 @@ def _print_broken(console: Console, result: Result) -> None:
     console.print(Text.assemble(("broken ", "red bold"), (result.name, "bold")))
     console.print(Text(f"  {result.behaviour.says}", style="dim"))
     for check in result.checks:
-        if check.differences:
-            _print_check(console, result, check)
+        step = f"step {check.step}, " if len(result.case.steps) > 1 else ""
+        print_differences(console, check.differences, f" ({step}{check.source})")
 
 
-def _print_check(console: Console, result: Result, check: Check) -> None:
-    step = f"step {check.step}, " if len(result.case.steps) > 1 else ""
-    for place, expected, received in check.differences:
-        console.print(Text(f"  {place} ({step}{check.source})"))
+def print_differences(
+    console: Console, differences: Sequence[Difference], known_from: str = ""
+) -> None:
+    """Print what was expected and what came, one below the other."""
+    for place, expected, received in differences:
+        console.print(Text(f"  {place}{known_from}"))
         console.print(Text(f"    - {_cut(expected)}", style="green"))
         console.print(Text(f"    + {_cut(received)}", style="red"))
 

@@ -70,6 +70,9 @@ class ForeignServer:
             skew=found.skew,
             secret=api_key or "",
         )
+        self.url = found.place.base
+        self.is_fake = found.is_fake
+        self.dialect = found.dialect
         self._has_key = found.has_control or api_key is not None
 
     @property

@@ -56,6 +56,8 @@ class Result:
     case: Case
     checks: list[Check] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    """The values that had names from the start."""
     reason: str = ""
     seconds: float = 0
 

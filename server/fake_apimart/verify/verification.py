@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from fake_apimart.cases.case import Case, CaseFile
 from fake_apimart.cases.matching import Difference
-from fake_apimart.cases.placeholders import Names
 from fake_apimart.cases.source import Source
 from fake_apimart.client.receiver import Receiver
 from fake_apimart.targets.target import Target
@@ -65,12 +65,12 @@ def _run(result: Result, target_for: TargetFor, receiver: Receiver | None) -> No
     if isinstance(target, str):
         result.reason = target
     else:
-        names = _names(target, receiver)
-        wire = Wire(target, receiver)
+        result.names = _names(target, receiver)
+        wire, names = Wire(target, receiver), dict[str, Any](result.names)
         Run(result, wire, names, is_exact=target.is_exact, secret=target.secret).run()
 
 
-def _names(target: Target, receiver: Receiver | None) -> Names:
+def _names(target: Target, receiver: Receiver | None) -> dict[str, str]:
     """Return the values that have names from the start."""
     unique = secrets.token_hex(8)
     names = {

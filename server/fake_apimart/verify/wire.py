@@ -11,7 +11,7 @@ from fake_apimart.cases.placeholders import Names
 from fake_apimart.client.answer import Answer
 from fake_apimart.client.connection import NoAnswer, ask
 from fake_apimart.client.receiver import Receiver
-from fake_apimart.client.request_bytes import bytes_of_request, target_of
+from fake_apimart.client.request_bytes import bytes_of_request, place_of, target_of
 from fake_apimart.targets.target import Target
 
 _OK = range(200, 300)
@@ -61,14 +61,18 @@ class Wire:
         once_sent: Callable[[], None] | None = None,
     ) -> Answer | None:
         target, pace = self._target, self._target.pace
-        data = bytes_of_request(request, target.place, names)
+        place = place_of(request, target.place, names)
+        if place is not target.place:
+            # Whoever answers there is not who the key is for.
+            request = request.model_copy(update={"key": None})
+        data = bytes_of_request(request, place, names)
         names["path"] = target_of(request, names)
         while True:
             if pace is not None:
                 pace.wait()
             names["sent"] = int(time.time() + target.skew)
             answer = ask(
-                target.place,
+                place,
                 data,
                 target.seconds,
                 half_close=request.half_close,
