@@ -126,7 +126,7 @@ class Step(_Part):
 class Case(_Part):
     """Steps, one after the other, in a world of their own."""
 
-    name: str = Field(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Also that of a file."""
     dialect: Literal["page", "live"] | None = None
     """None for both."""

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from fake_apimart.cases.published import as_json
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
@@ -53,7 +54,17 @@ _EXPOSITION: dict[str, Any] = {
     },
 }
 
-router = APIRouter(prefix=PREFIX.rstrip("/"), tags=["control: metrics"], route_class=ControlRoute)
+_CASES: dict[str, Any] = {
+    "description": "The cases, by operation, each with its sources.",
+    "content": {
+        "application/json": {
+            "schema": {"type": "object"},
+            "example": {"version": "1.0.0", "operations": [], "frames": {}},
+        }
+    },
+}
+
+router = APIRouter(prefix=PREFIX.rstrip("/"), route_class=ControlRoute)
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -86,7 +97,18 @@ def _stated(request: Request, error: ApiError) -> Response:
     return render(error, "")
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses={200: _EXPOSITION, 404: {}})
+@router.get("/contract", tags=["control: contract"], responses={200: _CASES})
+async def contract(request: Request) -> Response:
+    """Return what is known of the vendor's API, as the cases that `fake-apimart verify` runs."""
+    return Response(await run_in_threadpool(as_json), media_type="application/json")
+
+
+@router.get(
+    "/metrics",
+    tags=["control: metrics"],
+    response_class=PlainTextResponse,
+    responses={200: _EXPOSITION, 404: {}},
+)
 async def metrics(request: Request) -> Response:
     """Tell the metrics of the whole server, for Prometheus, or as OpenMetrics by `Accept`."""
     # A key is about its own world, and says nothing of the others.

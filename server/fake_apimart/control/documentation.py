@@ -29,6 +29,7 @@ TAGS = {
     "control: clock": "What time it is in a world.",
     "control: faults": "Rules by which requests fail.",
     "control: requests": "What was sent, and what was answered.",
+    "control: contract": "What is known of the vendor's API, and how.",
     "control: metrics": "What the server has counted.",
     "control: contents": "What a world has, whatever its clock and its rules say.",
 }

@@ -64,9 +64,24 @@ DIFFERENCES = (
 
 NOT_EMULATED = (
     "image generation by a model: results show the prompt, model and references on a background",
-    "video, audio, chat and all other endpoints: their paths answer 404",
+    "chat and all other endpoints: their paths answer 404",
     "accounts, real prices, content moderation (only a prompt's marker simulates it), quotas",
     "one balance across servers on the same storage: each counts only the tasks that it accepted",
     "TLS: use a reverse proxy, and set `FAKE_APIMART_PUBLIC_URL` or `FAKE_APIMART_TRUSTED_PROXIES`",
     "HTTP/2 and HTTP/3: requests to upgrade are ignored, and the server speaks HTTP/1.1",
 )
+
+OTHER_OPERATIONS = {
+    "POST /v1/videos/generations": "video tasks, with the checks and prices of each model",
+    "GET /v1/videos/generations/{task_id}": "their state in the form of the dialect `page`",
+    "GET /f/video/{name}": "their results, and the alias `/video/{name}`",
+    "POST /v1/videos/{task_id}/remix": "a video from another one",
+    "GET /v1/models?category=video": "the catalogue of video models, and their schemas",
+    "GET /api/marketplace/models": "the catalogue of the vendor's shop",
+    "POST /v1/images/edits": "image tasks of Grok models",
+    "POST /v1/audio/speech": "speech, as raw bytes",
+    "POST /v1/music/generations": "music tasks",
+    "POST /v1/midjourney/generations": "Midjourney tasks and their actions",
+    "GET /v1/midjourney/{task_id}": "the state of one",
+}
+"""What the vendor offers besides, by route."""
