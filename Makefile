@@ -34,7 +34,7 @@ LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
 coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
-  wheel-test docker-test openapi-test fuzz audit licences sbom constraints clean
+  verify wheel-test docker-test openapi-test fuzz audit licences sbom constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -88,6 +88,12 @@ bench: $(VENV)/installed-dev
 # Requests that Schemathesis makes up from the OpenAPI document, and what is answered.
 openapi-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.openapi $(ARGS)
+
+# All cases of the contract, against servers in both dialects and with two kinds of storage.
+verify: $(VENV)/installed-dev
+	$(BIN)/fake-apimart verify $(ARGS)
+	folder=$$(mktemp -d) && $(BIN)/fake-apimart verify --dialect live --storage "dir:$$folder" $(ARGS) \
+	  && rm -r "$$folder"
 
 # A minute of made-up bytes for all that reads what clients send; ARGS="--seconds 3600 form" more.
 fuzz: $(VENV)/installed-fuzz

@@ -143,6 +143,7 @@ def check_strict_container() -> None:
         wait_until_healthy(container)
         assert docker("exec", container, "id", "-u") == "10001"
         url = upload(Published(port), JPEG)
+        verify(Published(port).url)
         docker("restart", container)
         wait_until_healthy(container)
         assert httpx.get(url).content == JPEG
@@ -153,6 +154,12 @@ def check_strict_container() -> None:
         raise
     finally:
         docker("rm", "--force", "--volumes", container)
+
+
+def verify(url: str) -> None:
+    """Run the cases of the contract against a container."""
+    command = [sys.executable, "-m", "fake_apimart", "verify", "--target", url]
+    subprocess.run(command, check=True)
 
 
 def wait_until_healthy(container: str) -> None:

@@ -14,9 +14,12 @@ ASSUMED = ["assumed"]
 
 _INTRODUCTION = """\
 What this server says, and how each of it is known. Every row is proven by cases, which are data in
-the package: `fake-apimart verify` runs them against servers that it starts itself, or against the
-server that `--target` names, the real one too ([verify.md](verify.md)). This page is made from them.
-Where sources disagree, the stronger one wins. In order of strength, they are:
+the package: `fake-apimart verify` runs them against servers of its own, or against the server that
+`--target` names, the real one too ([verify.md](verify.md)). This page is made from the cases. Where
+sources disagree, the stronger one wins. In order of strength, they are:
+"""
+_OTHERS = """\
+These operations of the vendor's are not emulated yet. Their paths answer as any unknown one does.\
 """
 
 
@@ -29,8 +32,7 @@ def markdown() -> str:
     others = [(f"`{route}`", what) for route, what in OTHER_OPERATIONS.items()]
     parts += [
         "## Not emulated",
-        "These operations of the vendor's are not emulated yet. Their paths answer the 404 of any "
-        "unknown path.",
+        _OTHERS,
         _table(("operation", "what it is"), others),
         "Nor are these emulated:",
         _bullets(NOT_EMULATED),
