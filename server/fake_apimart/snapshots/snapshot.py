@@ -132,9 +132,9 @@ class Snapshot(BaseModel):
     def read(cls, path: Path) -> Self:
         """Read a file. Raises InvalidSnapshot for one that is none, or that has been edited."""
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = dict(json.loads(path.read_text("utf-8")))
             stated = content.pop("sha256")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise InvalidSnapshot(f"{path} is no snapshot: {error!r}") from error
         if stated != _digest(content):
             raise InvalidSnapshot(
