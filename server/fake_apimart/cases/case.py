@@ -22,9 +22,17 @@ class _Part(BaseModel):
         return name in self.model_fields_set
 
 
+def _content(value: object) -> object:
+    if isinstance(value, str):
+        return {"text": value}
+    return {"pieces": value} if isinstance(value, list) else value
+
+
 class Content(_Part):
     """Bytes by a recipe, so that no large body stands in a file."""
 
+    pieces: tuple[AnyContent, ...] = ()
+    """What it begins with, one behind the other."""
     text: str = ""
     sample: str = ""
     """A file of `recorded/mime/`."""
@@ -36,12 +44,8 @@ class Content(_Part):
     gzip: bool = False
 
 
-def _content(value: object) -> object:
-    return {"text": value} if isinstance(value, str) else value
-
-
 AnyContent = Annotated[Content, BeforeValidator(_content)]
-"""A recipe, or a text."""
+"""A recipe, or a text, or a list of both."""
 
 
 class FormPart(_Part):
@@ -78,6 +82,8 @@ class Request(_Part):
     """The key in that file, in whose place ours is sent."""
     half_close: bool = False
     """Whether our side of the connection is shut once the request is sent."""
+    pause_before_end: float = 0
+    """Seconds to wait before the last byte is sent."""
 
 
 class Expectation(_Part):

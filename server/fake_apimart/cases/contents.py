@@ -16,7 +16,8 @@ RECORDED = files("fake_apimart.contract") / "cases" / "recorded"
 
 def bytes_of(content: Content, names: Names) -> bytes:
     """Return the bytes of a recipe. Raises FileNotFoundError for a sample that is not there."""
-    whole = filled(content.text, names).encode("utf-8", "surrogateescape")
+    whole = b"".join(bytes_of(piece, names) for piece in content.pieces)
+    whole += filled(content.text, names).encode("utf-8", "surrogateescape")
     if content.sample:
         whole += recorded(f"mime/{content.sample}")
     whole += base64.b64decode(content.base64)

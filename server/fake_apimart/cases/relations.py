@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
+
+from fake_apimart.cases.placeholders import match_text
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -27,8 +30,8 @@ _DECIMALS = 9
 def holds(relation: str, names: Mapping[str, Any]) -> bool:
     """Return whether a relation such as `created + 86400 == expires` holds.
 
-    Texts of digits count as numbers. Raises ValueError for what is no relation, or for a name
-    without a value.
+    Texts of digits count as numbers, and dates of headers as Unix seconds. Raises ValueError for
+    what is no relation, or for a name without a value.
     """
     try:
         tree = ast.parse(relation, mode="eval").body
@@ -45,6 +48,14 @@ def holds(relation: str, names: Mapping[str, Any]) -> bool:
     return True
 
 
+def _comparable(value: Any) -> Any:
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if isinstance(value, str) and match_text("<date>", value, {}):
+        return int(parsedate_to_datetime(value).timestamp())
+    return value
+
+
 def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
     match tree:
         case ast.Constant(value=int() | float() | str() as value):
@@ -52,9 +63,7 @@ def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Name(id=name):
             if name not in names:
                 raise ValueError(f"{name} has no value")
-            value = names[name]
-            is_digits = isinstance(value, str) and value.isdecimal()
-            return int(value) if is_digits else value
+            return _comparable(names[name])
         case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
             result = _ARITHMETIC[type(operation)](_value(left, names), _value(right, names))
             return round(result, _DECIMALS) if isinstance(result, float) else result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -74,19 +75,20 @@ def ask(
     request: bytes,
     seconds: float,
     *,
+    pause_before_end: float = 0,
     half_close: bool = False,
     linger: bool = False,
     once_sent: Callable[[], None] | None = None,
 ) -> Answer | None:
     """Send a request and return its answer, or None where the connection ends without one.
 
-    Each read may take `seconds`. Where `linger`, it is looked whether the connection stays open.
-    Raises NoAnswer.
+    Before the last byte of the request, `pause_before_end` seconds pass. Each read may take
+    `seconds`. Where `linger`, it is looked whether the connection stays open. Raises NoAnswer.
     """
     with _connected(place, seconds) as sock:
         # An early answer may come, and the connection end, before all is sent.
         with contextlib.suppress(OSError):
-            _send(sock, request)
+            _send(sock, request, pause_before_end)
             if half_close:
                 sock.shutdown(socket.SHUT_WR)
         if once_sent is not None:
@@ -100,9 +102,13 @@ def ask(
             raise NoAnswer(str(error)) from error
 
 
-def _send(sock: socket.socket, request: bytes) -> None:
-    for first in range(0, len(request), _PIECE):
-        sock.sendall(request[first : first + _PIECE])
+def _send(sock: socket.socket, request: bytes, pause_before_end: float) -> None:
+    held = 1 if pause_before_end else 0
+    for first in range(0, len(request) - held, _PIECE):
+        sock.sendall(request[first : min(first + _PIECE, len(request) - held)])
+    if held:
+        time.sleep(pause_before_end)
+        sock.sendall(request[-held:])
 
 
 def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | None:

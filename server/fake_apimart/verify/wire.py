@@ -75,6 +75,7 @@ class Wire:
                 place,
                 data,
                 target.seconds,
+                pause_before_end=request.pause_before_end,
                 half_close=request.half_close,
                 linger=linger,
                 once_sent=once_sent,
