@@ -13,6 +13,7 @@ Names = dict[str, Any]
 """The values that have names."""
 
 REQUEST_ID = r"20[0-9]{12}[0-9]{1,9}[0-9A-Za-z]{8}"
+_UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 _TEXTS = {
     "any": r".*",
@@ -25,7 +26,9 @@ _TEXTS = {
     "digits13": r"[0-9]{13}",
     "digits16": r"[0-9]{16}",
     "hex8": r"[0-9a-f]{8}",
-    "uuid4": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+    "uuid4": _UUID4,
+    # What stands before the name in the URL of a file, in either dialect.
+    "file_id": rf"[0-9]{{13}}-[0-9a-f]{{8}}|[0-9]{{16}}-{_UUID4}",
     "origin": r"https?://[^\s/]+",
     "url": r"https?://[^\s/]+/\S*",
     "date": r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT",
