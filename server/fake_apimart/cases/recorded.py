@@ -13,9 +13,16 @@ ACCEPTED = ("url", "filename", "content_type", "bytes", "created_at")
 AMBIGUOUS = {"chunked-and-content-length", "ok-lf-request-head"}
 """Requests that allow smuggling, which our server refuses on purpose: a known difference."""
 
-_UPLOAD = {"url": "<url>", "filename": "<string>", "content_type": "<string>"} | dict.fromkeys(
-    ("bytes", "created_at"), "<integer>"
-)
+_UPLOAD = {
+    "url": "<url>",
+    "filename": "<string>",
+    "content_type": "<string>",
+    "bytes": "<integer>",
+    "created_at": "<integer created>",
+}
+_IN_TIME = {"source": "live 2026-06/2026-09", "relations": ["sent <= created <= answered"]}
+_UNUSABLE_NAMES = ("/", ".", "..")
+"""File names that are not in URLs."""
 _FORM_KEY = "sk-go-cases-valid-token"
 _UNAUTHORIZED = 401
 _WIRE_KEY = "sk-goodkey"
@@ -56,7 +63,7 @@ def form_cases() -> Iterator[dict[str, Any]]:
                 "half_close": each.get("half_close", False),
             },
             "frame": "none" if known else "api",
-            "expect": [_ambiguous() if known else _form_answer(each)],
+            "expect": [_ambiguous()] if known else list(_form_answer(each)),
         }
 
 
@@ -64,19 +71,35 @@ def _ambiguous() -> dict[str, Any]:
     return {"source": "assumed", "status": 400, "text": "400 Bad Request"}
 
 
-def _form_answer(case: dict[str, Any]) -> dict[str, Any]:
+def _form_answer(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
     vendor = case["vendor"]
     # All of them ask for the connection to be closed, but in HTTP/1.0 nobody says so.
     is_said = b" HTTP/1.1\r\n" in recorded(f"form/{case['file']}")
-    answer = {"source": "go", "headers": {"connection": "close" if is_said else None}}
+    answer = {
+        "source": "go",
+        "status": vendor["status"],
+        "headers": {"connection": "close" if is_said else None},
+    }
     if vendor["status"] == 200:
-        return {**answer, "status": 200, "json": {**_UPLOAD, **vendor["fields"]}}
+        url = f"http://<word>/f/image/<file_id>-{_name_in_url(case)}"
+        yield {**answer, "json": {**_UPLOAD, **vendor["fields"], "url": url}}
+        yield _IN_TIME
+        return
     error = dict(vendor["body"]["error"])
     # The type's name is libmagic's here, whose releases differ.
     before, colon, after = error["message"].partition("unsupported image type: ")
     if colon:
-        error["message"] = f"{before}{colon}<any>, {after.partition(', ')[2]}"
-    return {**answer, "status": vendor["status"], "json": {"error": error}}
+        error["message"] = f"{before}{colon}<word>/<word>, {after.partition(', ')[2]}"
+    yield {**answer, "json": {"error": error}}
+
+
+def _name_in_url(case: dict[str, Any]) -> str:
+    """Return how Go escapes the file's name, but for names that would have another meaning."""
+    measured = case["go"]
+    if measured.get("filename") in _UNUSABLE_NAMES:
+        return "file"
+    # What Go was not asked for has a name that needs no escapes.
+    return str(measured.get("url_path_escape", case["vendor"]["fields"]["filename"]))
 
 
 def wire_cases() -> Iterator[dict[str, Any]]:
@@ -97,7 +120,8 @@ def wire_cases() -> Iterator[dict[str, Any]]:
         if "body" in each:
             answer["text"] = each["body"].replace("<rid>", "<request_id rid>")
         if "json" in each:
-            answer["json"] = {**each["json"], "<more>": None}
+            rest = _UPLOAD if "filename" in each["json"] else {"<more>": None}
+            answer["json"] = {**rest, **each["json"]}
         yield {
             "name": f"wire-{name}",
             # Where the key is refused, none but this one must be good.
@@ -125,17 +149,24 @@ def sample_cases() -> Iterator[dict[str, Any]]:
         yield {
             "name": f"type-{each['name']}",
             "request": upload,
-            "expect": [_type_answer(each)],
+            "expect": list(_type_answer(each)),
         }
 
 
-def _type_answer(sample: dict[str, Any]) -> dict[str, Any]:
+def _type_answer(sample: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if sample["accept"]:
-        expected = {**_UPLOAD, "filename": "x.bin", "content_type": sample["content_type"]}
-        return {"source": "page", "status": 200, "json": expected}
-    message = "unsupported image type: <any>, allowed: jpeg, png, gif, webp"
+        fields = {
+            "url": "{base}/f/image/<file_id>-x.bin",
+            "filename": "x.bin",
+            "content_type": sample["content_type"],
+            "bytes": len(recorded(f"mime/{sample['name']}")),
+        }
+        yield {"source": "page", "status": 200, "json": {**_UPLOAD, **fields}}
+        yield _IN_TIME
+        return
+    message = "unsupported image type: <word>/<word>, allowed: jpeg, png, gif, webp"
     error = {"message": message, "type": "invalid_request_error"}
-    return {"source": "page", "status": 400, "json": {"error": error}}
+    yield {"source": "page", "status": 400, "json": {"error": error}}
 
 
 def _expected(folder: str) -> Any:
