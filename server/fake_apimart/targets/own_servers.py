@@ -36,6 +36,8 @@ class OwnServers:
         self._locks: dict[Any, threading.Lock] = {}
         self._lock = threading.Lock()
         self._run = secrets.token_hex(4)
+        # A server that trusts proxies, or has a public URL, is not reset without it.
+        self._admin_token = secrets.token_hex(16)
 
     def target_for(self, case: Case) -> Target:
         """Return a server with the configuration that a case needs. Raises ControlError."""
@@ -67,7 +69,11 @@ class OwnServers:
         }
         return Server(
             flags=("--storage", self._place(number), *_flags(variables)),
-            environment={**environment, **variables},
+            environment={
+                **environment,
+                variable_of("admin_token"): self._admin_token,
+                **variables,
+            },
         ).start()
 
     def _place(self, number: int) -> str:
@@ -88,7 +94,7 @@ class OwnServers:
             if self._storage != MEMORY:
                 # Nothing stays behind; one that has been stopped has nothing to say.
                 with contextlib.suppress(ControlError):
-                    Control(server.url, None).call("POST", "reset")
+                    Control(server.url, None, self._admin_token).call("POST", "reset")
             server.stop()
 
 
