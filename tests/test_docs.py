@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_apimart.fidelity import behaviours as fidelity
 from fake_apimart.fidelity import page as fidelity_page
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
@@ -72,13 +71,6 @@ def test_commands_of_the_control_api_s_page_work() -> None:
         )
     assert result.returncode == 0, result.stderr
     assert '"own_settings":{"task_seconds":0.0,"balance":5.0}' in result.stdout
-
-
-def test_every_source_of_a_behaviour_is_known() -> None:
-    for behaviours in fidelity.BEHAVIOURS.values():
-        for behaviour in behaviours:
-            assert behaviour.sources
-            assert set(behaviour.sources) <= set(fidelity.SOURCES), behaviour.what
 
 
 def test_page_names_every_recorded_request_that_is_answered_otherwise() -> None:

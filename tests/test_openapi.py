@@ -11,9 +11,9 @@ import httpx
 import jsonschema_rs
 import pytest
 from fake_apimart.app import create_app
+from fake_apimart.cases.source import SOURCES
 from fake_apimart.contract.operations import BY_NAME, JOURNALED, KEYED, OPERATIONS
 from fake_apimart.control.documentation import TAGS as CONTROL_TAGS
-from fake_apimart.fidelity.behaviours import SOURCES
 from fake_apimart.generation.documentation import FIELDS
 from fake_apimart.generation.input_schema import input_schema
 from fake_apimart.generation.models import MODELS
@@ -45,6 +45,7 @@ IDS = {
     *("control_get_world", "control_change_world", "control_remove_world"),
     *("control_reset", "control_reset_journal", "control_reset_faults"),
     *("control_get_clock", "control_change_clock", "control_metrics"),
+    "control_contract",
     *("control_list_faults", "control_add_fault", "control_remove_faults"),
     *("control_list_requests", "control_wait_for_requests"),
     *("control_list_uploads", "control_read_upload", "control_list_tasks"),

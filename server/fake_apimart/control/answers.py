@@ -175,3 +175,15 @@ class ResetAnswer(Answer):
     """The world that begins anew; null for the whole server."""
 
     reset: str | None
+
+
+class ContractAnswer(Answer):
+    """What is known of the vendor's API, in the words of the files of cases."""
+
+    version: str
+    sources: dict[str, str]
+    """What each source is, the strongest first."""
+    frames: dict[str, JsonValue]
+    """What is expected of every answer, by kinds of answers."""
+    operations: list[JsonValue]
+    """The behaviours of each operation, with their cases."""

@@ -20,6 +20,7 @@ from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.rendering import render
 from fake_apimart.control import clock, contents, faults, refusals, requests, world
 from fake_apimart.control.access import ControlRoute, check, check_for_whole_server
+from fake_apimart.control.answers import ContractAnswer
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
@@ -51,16 +52,6 @@ _EXPOSITION: dict[str, Any] = {
                 "fake_apimart_worlds 1.0\n"
             ),
         },
-    },
-}
-
-_CASES: dict[str, Any] = {
-    "description": "The cases, by operation, each with its sources.",
-    "content": {
-        "application/json": {
-            "schema": {"type": "object"},
-            "example": {"version": "1.0.0", "operations": [], "frames": {}},
-        }
     },
 }
 
@@ -97,8 +88,8 @@ def _stated(request: Request, error: ApiError) -> Response:
     return render(error, "")
 
 
-@router.get("/contract", tags=["control: contract"], responses={200: _CASES})
-async def contract(request: Request) -> Response:
+@router.get("/contract", tags=["control: contract"], response_model=ContractAnswer)
+async def contract() -> Response:
     """Return what is known of the vendor's API, as the cases that `fake-apimart verify` runs."""
     return Response(await run_in_threadpool(as_json), media_type="application/json")
 

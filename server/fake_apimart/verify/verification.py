@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,11 +10,14 @@ from fake_apimart.cases.case import Case, CaseFile
 from fake_apimart.cases.matching import Difference
 from fake_apimart.cases.source import Source
 from fake_apimart.client.receiver import Receiver
+from fake_apimart.common.randomness import Randomness
 from fake_apimart.targets.target import Target
 from fake_apimart.testing.control import ControlError
 from fake_apimart.verify.results import Check, Result
 from fake_apimart.verify.run_case import Run
 from fake_apimart.verify.wire import Wire
+
+_randomness = Randomness()
 
 TargetFor = Callable[[Case], Target | str]
 """Gives the server for a case, or says why there is none. Raises ControlError."""
@@ -72,7 +74,7 @@ def _run(result: Result, target_for: TargetFor, receiver: Receiver | None) -> No
 
 def _names(target: Target, receiver: Receiver | None) -> dict[str, str]:
     """Return the values that have names from the start."""
-    unique = secrets.token_hex(8)
+    unique = _randomness.hex(16)
     names = {
         "key": target.key(),
         "base": target.place.base,
