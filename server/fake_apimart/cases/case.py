@@ -74,7 +74,7 @@ class Request(_Part):
     chunked: bool = False
     announce: int | None = None
     """A Content-Length that is not the body's."""
-    raw: tuple[str, ...] = ()
+    raw: tuple[AnyContent, ...] = ()
     """Lines, sent with CRLF between them."""
     recorded: str = ""
     """A file of `recorded/`, sent byte for byte, but for the key."""
@@ -84,6 +84,8 @@ class Request(_Part):
     """Whether our side of the connection is shut once the request is sent."""
     pause_before_end: float = 0
     """Seconds to wait before the last byte is sent."""
+    read_after: float = 0
+    """Seconds for which nothing of the answer is read."""
 
 
 class Expectation(_Part):
@@ -108,6 +110,8 @@ class Expectation(_Part):
     connection: Literal["open", "closed"] | None = None
     silent: bool = False
     """Whether the connection ends without an answer."""
+    cut: bool = False
+    """Whether the connection ends within the answer; nothing else is then looked at."""
 
 
 class Step(_Part):

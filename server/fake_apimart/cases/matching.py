@@ -5,6 +5,7 @@ In what is expected,
 - a text may have placeholders, and names (`cases.placeholders`);
 - an object has these members and no others, in any order, unless it has the member `<more>`;
 - `{"<each>": X}` is a list of one or more values, each of which is X on its own;
+- `{"<some>": X}` is a list that has an X among its elements;
 - `{"<one of>": [X, Y]}` is any one of them;
 - a number is the same number of the same type: 1 is neither 1.0 nor true.
 """
@@ -19,6 +20,7 @@ from fake_apimart.cases.placeholders import Names, match_value
 
 MORE = "<more>"
 EACH = "<each>"
+SOME = "<some>"
 ONE_OF = "<one of>"
 
 
@@ -37,6 +39,8 @@ def differences(expected: Any, received: Any, names: Names, place: str) -> Itera
             yield _difference(expected, received, place)
     elif isinstance(expected, dict) and expected.keys() == {EACH}:
         yield from _each(expected[EACH], received, names, place)
+    elif isinstance(expected, dict) and expected.keys() == {SOME}:
+        yield from _some(expected[SOME], received, names, place)
     elif isinstance(expected, dict) and expected.keys() == {ONE_OF}:
         yield from _one_of(expected[ONE_OF], received, names, place)
     elif isinstance(expected, dict) and isinstance(received, dict):
@@ -88,10 +92,21 @@ def _each(pattern: Any, received: Any, names: Names, place: str) -> Iterator[Dif
         yield from differences(pattern, value, dict(names), f"{place}[{number}]")
 
 
+def _some(pattern: Any, received: Any, names: Names, place: str) -> Iterator[Difference]:
+    elements = received if isinstance(received, list) else []
+    if not any(_takes(pattern, element, names, place) for element in elements):
+        yield Difference(place, f"a list that has {shown(pattern)}", shown(received))
+
+
 def _one_of(patterns: list[Any], received: Any, names: Names, place: str) -> Iterator[Difference]:
-    for pattern in patterns:
-        tried = dict(names)
-        if not any(differences(pattern, received, tried, place)):
-            names.update(tried)
-            return
-    yield Difference(place, f"one of {shown(patterns)}", shown(received))
+    if not any(_takes(pattern, received, names, place) for pattern in patterns):
+        yield Difference(place, f"one of {shown(patterns)}", shown(received))
+
+
+def _takes(pattern: Any, received: Any, names: Names, place: str) -> bool:
+    """Return whether a value is as expected; only then its parts get their names."""
+    tried = dict(names)
+    if any(differences(pattern, received, tried, place)):
+        return False
+    names.update(tried)
+    return True

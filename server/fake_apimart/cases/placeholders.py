@@ -12,7 +12,7 @@ from typing import Any
 Names = dict[str, Any]
 """The values that have names."""
 
-REQUEST_ID = r"20[0-9]{12}[0-9]{1,9}[0-9A-Za-z]{8}"
+REQUEST_ID = r"20[0-9]{12}(?:0|[1-9][0-9]{0,8})[0-9A-Za-z]{8}"
 _UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 _TEXTS = {
@@ -22,6 +22,9 @@ _TEXTS = {
     "digits": r"[0-9]+",
     "decimal": r"[0-9]+\.[0-9]{6}",
     "request_id": REQUEST_ID,
+    "stamp": r"20[0-9]{12}",
+    "nanoseconds": r"(?:0|[1-9][0-9]{0,8})",
+    "random8": r"[0-9A-Za-z]{8}",
     "task_id": r"task_[0-9A-HJKMNP-TV-Z]{26}",
     "digits13": r"[0-9]{13}",
     "digits16": r"[0-9]{16}",

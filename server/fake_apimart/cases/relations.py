@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
 }
+_UTC8 = timezone(timedelta(hours=8))
 _DECIMALS = 9
 """Amounts of money are compared to so many decimals."""
 
@@ -30,8 +32,9 @@ _DECIMALS = 9
 def holds(relation: str, names: Mapping[str, Any]) -> bool:
     """Return whether a relation such as `created + 86400 == expires` holds.
 
-    Texts of digits count as numbers, and dates of headers as Unix seconds. Raises ValueError for
-    what is no relation, or for a name without a value.
+    Texts of digits count as numbers, and dates of headers as Unix seconds; so does `stamp(x)`, the
+    time in a request id, which is in UTC+8. Raises ValueError for what is no relation, or for a
+    name without a value.
     """
     try:
         tree = ast.parse(relation, mode="eval").body
@@ -46,6 +49,10 @@ def holds(relation: str, names: Mapping[str, Any]) -> bool:
             return False
         left = right
     return True
+
+
+def _seconds_of_stamp(text: str) -> int:
+    return int(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_UTC8).timestamp())
 
 
 def _comparable(value: Any) -> Any:
@@ -64,6 +71,8 @@ def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
             if name not in names:
                 raise ValueError(f"{name} has no value")
             return _comparable(names[name])
+        case ast.Call(func=ast.Name(id="stamp"), args=[ast.Name(id=name)]):
+            return _seconds_of_stamp(str(names.get(name, "")))
         case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
             result = _ARITHMETIC[type(operation)](_value(left, names), _value(right, names))
             return round(result, _DECIMALS) if isinstance(result, float) else result

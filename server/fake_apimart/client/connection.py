@@ -23,6 +23,13 @@ class NoAnswer(Exception):
     """There was no answer that can be read; the text says why."""
 
 
+class CutAnswer(NoAnswer):
+    """The connection ended within the answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection ended within the answer")
+
+
 class Place(NamedTuple):
     """Where a server is reached."""
 
@@ -78,12 +85,14 @@ def ask(
     pause_before_end: float = 0,
     half_close: bool = False,
     linger: bool = False,
+    read_after: float = 0,
     once_sent: Callable[[], None] | None = None,
 ) -> Answer | None:
     """Send a request and return its answer, or None where the connection ends without one.
 
     Before the last byte of the request, `pause_before_end` seconds pass. Each read may take
-    `seconds`. Where `linger`, it is looked whether the connection stays open. Raises NoAnswer.
+    `seconds`; the first is put off by `read_after` more. Where `linger`, it is looked whether the
+    connection stays open. Raises NoAnswer.
     """
     with _connected(place, seconds) as sock:
         # An early answer may come, and the connection end, before all is sent.
@@ -93,6 +102,7 @@ def ask(
                 sock.shutdown(socket.SHUT_WR)
         if once_sent is not None:
             once_sent()
+        time.sleep(read_after)
         method = request.split(b" ", 1)[0] or b"GET"
         try:
             return _receive(sock, method, linger=linger)
@@ -121,7 +131,7 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
     head: h11.Response | None = None
     body: list[bytes] = []
     while True:
-        event = client.next_event()
+        event = _next_event(client)
         if event is h11.NEED_DATA:
             data = sock.recv(_PIECE)
             if not data and not has_come:
@@ -135,7 +145,7 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
         elif isinstance(event, h11.EndOfMessage):
             break
         elif not isinstance(event, h11.InformationalResponse):
-            raise NoAnswer("the connection ended within the answer")
+            raise CutAnswer
     assert head is not None
     if client.trailing_data[0]:
         raise NoAnswer(f"more came behind the answer: {client.trailing_data[0][:80]!r}")
@@ -147,6 +157,16 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
         b"".join(body),
         is_open,
     )
+
+
+def _next_event(client: h11.Connection) -> object:
+    """Return what comes next in what has been received. Raises CutAnswer at an end within it."""
+    try:
+        return client.next_event()
+    except h11.RemoteProtocolError:
+        if client.trailing_data[1]:
+            raise CutAnswer from None
+        raise
 
 
 def _ends(sock: socket.socket) -> bool:

@@ -22,8 +22,7 @@ def bytes_of_request(request: Request, place: Place, names: Names) -> bytes:
         data, key = recorded(request.recorded), request.recorded_key.encode()
         return data.replace(key, str(names["key"]).encode()) if key else data
     if request.raw:
-        text = "\r\n".join(filled(line, names) for line in request.raw)
-        return text.encode("utf-8", "surrogateescape")
+        return b"\r\n".join(bytes_of(line, names) for line in request.raw)
     content_type, body = _body(request, names)
     headers = {"Host": place.authority}
     if request.key is not None:

@@ -85,7 +85,7 @@ def _requests(case: Case) -> Sequence[Request]:
 
 def _reaches(request: Request, prefixes: Sequence[str]) -> bool:
     """Return whether a request with our key posts to a path that begins so."""
-    text = "\n".join(request.raw)
+    text = "\n".join(line.text for line in request.raw)
     if request.recorded:
         text = recorded(request.recorded).decode("latin-1")
     if text:

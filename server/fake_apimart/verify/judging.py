@@ -22,6 +22,8 @@ def judge(expected: Expectation, answer: Answer | None, names: Names) -> list[Di
         wanted = "the connection closed without a word" if expected.silent else "an answer"
         got = "the connection closed without a word" if answer is None else f"a {answer.status}"
         return [Difference("answer", wanted, got)]
+    if expected.cut:
+        return [Difference("answer", "the connection closed within the answer", "a whole answer")]
     found = list(_found(expected, answer, names))
     # Relations of values that are not as expected say nothing more.
     return found or list(_relations(expected, names))

@@ -78,6 +78,7 @@ class Wire:
                 pause_before_end=request.pause_before_end,
                 half_close=request.half_close,
                 linger=linger,
+                read_after=request.read_after,
                 once_sent=once_sent,
             )
             names["answered"] = int(time.time() + target.skew) + 1
