@@ -14,7 +14,7 @@ FILE = "file"
 FILE_PREFIXES = ("/f/image/", "/image/")
 """Where file URLs live, in reality on a host of their own; the second is an alias (live)."""
 
-_ALWAYS = ("bad_gateway", "service_unavailable")
+_ALWAYS = ("internal_error", "bad_gateway", "service_unavailable")
 _KEYED = ("invalid_key", "forbidden", "rate_limited", *_ALWAYS)
 _PAID = (*_KEYED, "insufficient_balance")
 

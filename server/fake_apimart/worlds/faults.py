@@ -70,6 +70,7 @@ ERRORS = {
     "rate_limited": NamedError(Step.RATE, lambda: errors.rate_limited(1)),
     "file_too_large": NamedError(Step.SIZE, _too_large),
     "upload_failed": NamedError(Step.STORE, errors.upload_failed),
+    "internal_error": NamedError(Step.ARRIVAL, lambda operation: errors.internal_error()),
     "bad_gateway": NamedError(Step.ARRIVAL, lambda operation: errors.bad_gateway()),
     "service_unavailable": NamedError(Step.ARRIVAL, unavailable),
     "channel_busy": NamedError(Step.CHANNEL, lambda model: errors.channel_busy()),
