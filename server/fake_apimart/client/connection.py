@@ -149,7 +149,8 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
     assert head is not None
     if client.trailing_data[0]:
         raise NoAnswer(f"more came behind the answer: {client.trailing_data[0][:80]!r}")
-    is_open = client.their_state is h11.DONE and (not linger or not _ends(sock))
+    # What headers say of the end is one thing, the end itself another.
+    is_open = not _ends(sock) if linger else client.their_state is h11.DONE
     return Answer(
         head.status_code,
         head.reason.decode("latin-1"),
@@ -176,6 +177,8 @@ def _ends(sock: socket.socket) -> bool:
         more = sock.recv(_PIECE)
     except TimeoutError:
         return False
+    except OSError:
+        return True
     if more:
         raise NoAnswer(f"more came behind the answer: {more[:80]!r}")
     return True
