@@ -16,7 +16,8 @@ from fake_apimart.cases.recorded import recorded_files
 _FOLDER = files("fake_apimart.contract") / "cases"
 _FRAMES = "frames.yaml"
 _ORDER = (
-    *("every_answer", "uploads.create", "upload_forms", "file_types", "file_urls", "files.get"),
+    *("every_answer", "keys"),
+    *("uploads.create", "upload_forms", "file_types", "file_urls", "files.get"),
 )
 _LATER = (
     *("every_answer", "keys", "uploads.create", "files.get", "generations.create", "tasks.get"),
