@@ -18,10 +18,11 @@ _FRAMES = "frames.yaml"
 _ORDER = (
     *("every_answer", "keys"),
     *("uploads.create", "upload_forms", "file_types", "file_urls", "files.get"),
+    *("models.list", "models.get", "models.schema", "models.docs", "balance.get"),
 )
 _LATER = (
     *("every_answer", "keys", "uploads.create", "files.get", "generations.create", "tasks.get"),
-    *("tasks.batch", "callbacks", "models", "balance.get"),
+    *("tasks.batch", "callbacks", "models.list", "balance.get"),
 )
 # The pure Python one is ten times slower, but is there everywhere.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -16,6 +16,8 @@ from fake_apimart.client.answer import Answer
 
 IDLE_SECONDS = 0.2
 """A connection that is not closed for so long after its answer is open."""
+_ARRIVAL_SECONDS = 0.5
+"""After so long a busy server has accepted a connection too; one that stops resets all others."""
 _PIECE = 256 * 1024
 
 
@@ -101,6 +103,7 @@ def ask(
             if half_close:
                 sock.shutdown(socket.SHUT_WR)
         if once_sent is not None:
+            time.sleep(_ARRIVAL_SECONDS)
             once_sent()
         time.sleep(read_after)
         method = request.split(b" ", 1)[0] or b"GET"
