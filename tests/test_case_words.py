@@ -19,9 +19,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 @pytest.mark.parametrize(
     ("relation", "expected"),
     [
-        ("date(header) == 1789813216", True),
-        ("stamp(time) == date(header)", True),
-        ("stamp(time) < date(header)", False),
+        ("header == 1789813216", True),
+        ("stamp(time) == header", True),
+        ("stamp(time) < header", False),
     ],
 )
 def test_times_are_compared_in_seconds(relation: str, expected: bool) -> None:
@@ -29,9 +29,9 @@ def test_times_are_compared_in_seconds(relation: str, expected: bool) -> None:
     assert holds(relation, names) is expected
 
 
-@pytest.mark.parametrize("relation", ["stamp(nobody) == 1", "date(1) == 1", "other(time) == 1"])
+@pytest.mark.parametrize("relation", ["stamp(nobody) == 1", "other(time) == 1"])
 def test_times_of_nothing_are_no_relation(relation: str) -> None:
-    with pytest.raises(ValueError, match=r"nor a number|does not match"):
+    with pytest.raises(ValueError, match=r"nor a number|is no time"):
         holds(relation, {"time": "20260919182016"})
 
 

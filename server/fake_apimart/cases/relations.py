@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
+from calendar import timegm
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,7 +25,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
 }
-_UTC8 = timezone(timedelta(hours=8))
+_UTC8_SECONDS = 8 * 3600
+_STAMP = re.compile(r"([0-9]{4})" + r"([0-9]{2})" * 5)
 _DECIMALS = 9
 """Amounts of money are compared to so many decimals."""
 
@@ -52,7 +54,10 @@ def holds(relation: str, names: Mapping[str, Any]) -> bool:
 
 
 def _seconds_of_stamp(text: str) -> int:
-    return int(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_UTC8).timestamp())
+    found = _STAMP.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time of a request id")
+    return timegm(tuple(map(int, found.groups()))) - _UTC8_SECONDS
 
 
 def _comparable(value: Any) -> Any:
