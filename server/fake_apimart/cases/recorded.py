@@ -156,7 +156,7 @@ def sample_cases() -> Iterator[dict[str, Any]]:
 def _type_answer(sample: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if sample["accept"]:
         fields = {
-            "url": "{base}/f/image/<file_id>-x.bin",
+            "url": "<origin>/f/image/<file_id>-x.bin",
             "filename": "x.bin",
             "content_type": sample["content_type"],
             "bytes": len(recorded(f"mime/{sample['name']}")),
