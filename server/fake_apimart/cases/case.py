@@ -121,7 +121,12 @@ class Step(_Part):
     control: Request | None = None
     """A call of the control API, which the real service does not have."""
     callback: bool = False
-    """Wait for the next callback at `{receiver}`; what is expected is expected of it."""
+    """Wait for the next callback at `{receiver}`; what is expected is expected of it.
+
+    Where it is expected to be `silent`, none must come within a short time.
+    """
+    times: int = Field(default=1, ge=1)
+    """How often it is done; what is expected is expected each time."""
     pause: float = 0
     """Seconds to wait."""
     terminate: bool = False

@@ -18,6 +18,7 @@ _FRAMES = "frames.yaml"
 _ORDER = (
     *("every_answer", "keys"),
     *("uploads.create", "upload_forms", "file_types", "file_urls", "files.get"),
+    *("generations.create", "tasks.get", "tasks.batch", "callbacks"),
     *("models.list", "models.get", "models.schema", "models.docs", "balance.get"),
 )
 _LATER = (

@@ -27,6 +27,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 _UTC8_SECONDS = 8 * 3600
 _STAMP = re.compile(r"([0-9]{4})" + r"([0-9]{2})" * 5)
+_TASK_ID = re.compile(r"task_([0-9A-HJKMNP-TV-Z]{10})[0-9A-HJKMNP-TV-Z]{16}")
+_ULID_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DECIMALS = 9
 """Amounts of money are compared to so many decimals."""
 
@@ -35,8 +37,8 @@ def holds(relation: str, names: Mapping[str, Any]) -> bool:
     """Return whether a relation such as `created + 86400 == expires` holds.
 
     Texts of digits count as numbers, and dates of headers as Unix seconds; so does `stamp(x)`, the
-    time in a request id, which is in UTC+8. Raises ValueError for what is no relation, or for a
-    name without a value.
+    time in a request id, which is in UTC+8. `ulid_ms(x)` is the time in a task's id, in Unix
+    milliseconds. Raises ValueError for what is no relation, or for a name without a value.
     """
     try:
         tree = ast.parse(relation, mode="eval").body
@@ -60,6 +62,20 @@ def _seconds_of_stamp(text: str) -> int:
     return timegm(tuple(map(int, found.groups()))) - _UTC8_SECONDS
 
 
+def _milliseconds_of_task(text: str) -> int:
+    """Return what the first 48 bits of a ULID say, which are ten digits to the base of 32."""
+    found = _TASK_ID.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no id of a task")
+    value = 0
+    for digit in found[1]:
+        value = value * len(_ULID_DIGITS) + _ULID_DIGITS.index(digit)
+    return value
+
+
+_FUNCTIONS = {"stamp": _seconds_of_stamp, "ulid_ms": _milliseconds_of_task}
+
+
 def _comparable(value: Any) -> Any:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
@@ -76,8 +92,10 @@ def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
             if name not in names:
                 raise ValueError(f"{name} has no value")
             return _comparable(names[name])
-        case ast.Call(func=ast.Name(id="stamp"), args=[ast.Name(id=name)]):
-            return _seconds_of_stamp(str(names.get(name, "")))
+        case ast.Call(func=ast.Name(id=function), args=[ast.Name(id=name)]) if (
+            function in _FUNCTIONS
+        ):
+            return _FUNCTIONS[function](str(names.get(name, "")))
         case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
             result = _ARITHMETIC[type(operation)](_value(left, names), _value(right, names))
             return round(result, _DECIMALS) if isinstance(result, float) else result

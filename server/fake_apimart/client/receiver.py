@@ -1,8 +1,13 @@
-"""A place on this machine to which callbacks are posted."""
+"""A place on this machine to which callbacks are posted.
+
+They are answered with 204, unless the path says otherwise: its parts that are statuses, or `closed`
+for a connection that ends without an answer, are what the first callbacks there get.
+"""
 
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +17,8 @@ from typing import Self
 from fake_apimart.client.answer import Answer
 from fake_apimart.client.connection import NoAnswer
 
+_STATED = re.compile(r"(?<=/)(?:[2-5][0-9]{2}|closed)(?=/)")
+
 
 class Receiver:
     """Takes callbacks, and keeps those of each case apart by the path that they are sent to."""
@@ -19,16 +26,25 @@ class Receiver:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._host = host
         self._queues: defaultdict[str, queue.Queue[Answer]] = defaultdict(queue.Queue)
-        received = self._queues
+        self._asked: defaultdict[str, int] = defaultdict(int)
+        received, asked = self._queues, self._asked
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 headers = [(name.lower(), value) for name, value in self.headers.items()]
                 callback = Answer(200, self.path, headers, self.rfile.read(length), is_open=True)
-                received[self.path.split("/")[1].partition("?")[0]].put(callback)
-                self.send_response(204)
-                self.end_headers()
+                name = self.path.split("/")[1].partition("?")[0]
+                status = _status(self.path, asked[name])
+                asked[name] += 1
+                if status is not None:
+                    self.send_response(status)
+                    self.send_header("Location", f"/{name}/elsewhere")
+                    self.end_headers()
+                received[name].put(callback)
+
+            # Nobody is to ask for anything here: who does is noticed.
+            do_GET = do_HEAD = do_POST  # noqa: N815
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Say nothing: it is not this server's log."""
@@ -62,3 +78,10 @@ class Receiver:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def _status(path: str, before: int) -> int | None:
+    """Return what a callback is answered with, of which so many came `before`; None for nothing."""
+    stated = _STATED.findall(path)
+    status = stated[before] if before < len(stated) else "204"
+    return None if status == "closed" else int(status)

@@ -47,8 +47,11 @@ class Run:
         """Run the steps until one is broken, since later ones build on it."""
         began = time.monotonic()
         for number, step in enumerate(self._result.case.steps, 1):
-            time.sleep(step.pause)
-            self._step(number, step)
+            for _ in range(step.times):
+                time.sleep(step.pause)
+                self._step(number, step)
+                if self._result.state is State.BROKEN:
+                    break
             if self._result.state is State.BROKEN:
                 break
         self._result.seconds = time.monotonic() - began

@@ -18,6 +18,8 @@ _OK = range(200, 300)
 _TOO_MANY = 429
 _UNTIL_SECONDS = 300.0
 """How long to ask again at the most."""
+_SILENCE_SECONDS = 0.3
+"""How long no callback has come where none is to come."""
 
 
 class Wire:
@@ -34,8 +36,7 @@ class Wire:
         clock. Raises NoAnswer.
         """
         if step.request is None:
-            assert self._receiver is not None
-            return self._receiver.next_of(str(names["unique"]), self._target.seconds)
+            return self._callback(step, str(names["unique"]))
         linger = any(each.connection for each in step.expect)
         once_sent = self._target.terminate if step.terminate else None
         answer = self._ask(step.request, names, linger=linger, once_sent=once_sent)
@@ -44,6 +45,15 @@ class Wire:
             time.sleep(self._target.poll_seconds)
             answer = self._ask(step.request, names, linger=linger)
         return answer
+
+    def _callback(self, step: Step, name: str) -> Answer | None:
+        assert self._receiver is not None
+        if not any(each.silent for each in step.expect):
+            return self._receiver.next_of(name, self._target.seconds)
+        try:
+            return self._receiver.next_of(name, _SILENCE_SECONDS)
+        except NoAnswer:
+            return None
 
     def control(self, request: Request, names: Names) -> None:
         """Call the control API. Raises NoAnswer where it refuses."""
