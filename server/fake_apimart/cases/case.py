@@ -94,6 +94,7 @@ class Expectation(_Part):
     source: Annotated[Source, BeforeValidator(Source.parse), PlainSerializer(str)]
     status: int | None = None
     reason: str | None = None
+    """Of a callback, its path and query."""
     headers: Mapping[str, str | None] = {}
     """Null: it must not be there."""
     only_headers: tuple[str, ...] | None = None

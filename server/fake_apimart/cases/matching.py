@@ -52,8 +52,8 @@ def differences(expected: Any, received: Any, names: Names, place: str) -> Itera
 
 
 def shown(value: Any) -> str:
-    """Return a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a value as JSON on one line; bytes that are no text are escaped."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _difference(expected: Any, received: Any, place: str) -> Difference:

@@ -42,8 +42,8 @@ def judge_names(
 def _found(expected: Expectation, answer: Answer, names: Names) -> Iterator[Difference]:
     if expected.status is not None and answer.status != expected.status:
         yield Difference("status", str(expected.status), f"{answer.status} {_shown(answer.body)}")
-    if expected.reason is not None and answer.reason != expected.reason:
-        yield Difference("reason", expected.reason, answer.reason)
+    if expected.reason is not None and not match_text(expected.reason, answer.reason, names):
+        yield Difference("reason", filled(expected.reason, names), answer.reason)
     yield from _headers(expected, answer, names)
     if expected.states("json_"):
         yield from _json(expected, answer, names)
