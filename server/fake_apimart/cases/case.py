@@ -128,6 +128,8 @@ class Step(_Part):
     """
     times: int = Field(default=1, ge=1)
     """How often it is done; what is expected is expected each time."""
+    at_once: bool = False
+    """Whether these are requests at the same time."""
     pause: float = 0
     """Seconds to wait."""
     terminate: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from fake_apimart.cases.case import Expectation, Request, Step
@@ -47,7 +48,7 @@ class Run:
         """Run the steps until one is broken, since later ones build on it."""
         began = time.monotonic()
         for number, step in enumerate(self._result.case.steps, 1):
-            for _ in range(step.times):
+            for _ in range(1 if step.at_once else step.times):
                 time.sleep(step.pause)
                 self._step(number, step)
                 if self._result.state is State.BROKEN:
@@ -61,7 +62,8 @@ class Run:
             if step.control is not None:
                 self._answers.control(step.control, self._names)
             elif step.request is not None or step.callback:
-                self._hold(number, step, self._answers.answer(step, self._names))
+                for answer in self._answers_to(step):
+                    self._hold(number, step, answer)
         except NoAnswer as error:
             cut = [each.source for each in step.expect if each.cut]
             if cut and isinstance(error, CutAnswer):
@@ -69,6 +71,15 @@ class Run:
                 return
             source = step.expect[0].source if step.expect else Source("assumed")
             self._check(number, source, [Difference("answer", "an answer", str(error))])
+
+    def _answers_to(self, step: Step) -> Sequence[Answer | None]:
+        if not step.at_once:
+            return [self._answers.answer(step, self._names)]
+        with ThreadPoolExecutor(step.times) as threads:
+            asked = [
+                threads.submit(self._answers.answer, step, self._names) for _ in range(step.times)
+            ]
+            return [each.result() for each in asked]
 
     def _hold(self, number: int, step: Step, answer: Answer | None) -> None:
         names = self._names
