@@ -9,8 +9,8 @@ from fake_apimart.cases.case import Case, Request
 from fake_apimart.cases.contents import recorded
 from fake_apimart.targets.own_servers import variables_of
 
-MAGIC = "sk-fake-"
-"""What keys begin with whose names configure their world."""
+MAGIC = ("sk-fake-", "[fake:")
+"""What keys and markers begin with that tell a fake what to do."""
 
 _UPLOADS = "/v1/uploads/"
 _PAID = ("/v1/images/generations", "/v1/videos/generations", "/v1/music/", "/v1/midjourney/")
@@ -70,8 +70,9 @@ def _of_steps(case: Case, means: Means) -> str:
             return "needs a control API"
         if step.callback and not means.receives:
             return "needs --callback-host, by which the server reaches this machine"
-    if not means.has_control and any(MAGIC in each.model_dump_json() for each in _requests(case)):
-        return "needs a key that configures a fake by its name"
+    said = "".join(each.model_dump_json() for each in _requests(case))
+    if not means.has_control and any(each in said for each in MAGIC):
+        return "needs a key or a marker that only a fake understands"
     is_raw = any(each.raw or each.recorded for each in _requests(case))
     return "raw bytes go over plain http alone" if is_raw and means.scheme != "http" else ""
 
