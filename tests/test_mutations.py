@@ -46,7 +46,7 @@ def servers() -> Iterator[dict[str, ServerThread]]:
 @pytest.fixture(autouse=True)
 def _wait_for_no_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask not for minutes for a task whose answers are never as they should be."""
-    monkeypatch.setattr(wire, "_UNTIL_SECONDS", 4.0)
+    monkeypatch.setattr(wire, "_UNTIL_SECONDS", 1.0)
 
 
 def target_of(url: str, dialect: str) -> ForeignServer:

@@ -162,7 +162,7 @@ def _urls() -> Iterator[Mutation]:
 
 
 def _errors() -> Iterator[Mutation]:
-    only = ("uploads.create/", "upload_forms/", "file_types/")
+    only = ("upload_forms/no-file", "file_types/", "upload_forms/", "uploads.create/")
     yield from group(
         "upload-400",
         only,
@@ -195,7 +195,7 @@ def _errors() -> Iterator[Mutation]:
     too_large = on("POST", PATH, 413)
     yield from group(
         "upload-413",
-        ("uploads.create/one-byte", "uploads.create/size", "uploads.create/"),
+        ("uploads.create/one-byte-more", "uploads.create/size"),
         too_large,
         {
             "400": status(400, "Bad Request"),
@@ -217,7 +217,7 @@ def _errors() -> Iterator[Mutation]:
     failed = on("POST", PATH, 500)
     yield from group(
         "upload-500",
-        ("uploads.create/",),
+        ("uploads.create/storage-fails",),
         failed,
         {
             "503": status(503, "Service Unavailable"),
