@@ -92,6 +92,8 @@ class Expectation(_Part):
     """What an answer must be, and how that is known. What is not stated may be anything."""
 
     source: Annotated[Source, BeforeValidator(Source.parse), PlainSerializer(str)]
+    version: Literal["HTTP/1.0", "HTTP/1.1"] | None = None
+    """What the status line begins with."""
     status: int | None = None
     reason: str | None = None
     """Of a callback, its path and query."""

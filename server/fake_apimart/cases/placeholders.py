@@ -6,7 +6,8 @@ Where a name has a value already, the text there must be the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 Names = dict[str, Any]
@@ -40,6 +41,17 @@ _TEXTS = {
 }
 """Kinds of texts, also within a longer one."""
 
+
+def _is_date(text: str) -> bool:
+    try:
+        return format_datetime(parsedate_to_datetime(text), usegmt=True) == text
+    except ValueError:
+        return False
+
+
+_CHECKS: Mapping[str, Callable[[str], bool]] = {"date": _is_date}
+"""What no expression can say of a kind: the day of a date's week."""
+
 _VALUES: Mapping[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
@@ -70,12 +82,13 @@ def match_value(pattern: str, value: object, names: Names) -> bool:
 
 def match_text(pattern: str, text: str, names: Names) -> bool:
     """Return whether a text is what a pattern stands for; the names in it get their values."""
-    expression, wanted = _expression(filled(pattern, names))
+    expression, wanted = _expression(pattern, names)
     found = re.fullmatch(expression, text, re.DOTALL)
     if found is None:
         return False
     return all(
-        _bind(name, value, names) for name, value in zip(wanted, found.groups(), strict=True)
+        _is_kind(kind, value) and _bind(name, value, names)
+        for (kind, name), value in zip(wanted, found.groups(), strict=True)
     )
 
 
@@ -89,15 +102,29 @@ def is_kind(name: str) -> bool:
     return name in _TEXTS or name in _VALUES
 
 
-def _expression(pattern: str) -> tuple[str, list[str | None]]:
+def _expression(pattern: str, names: Names) -> tuple[str, list[tuple[str, str | None]]]:
+    """Return a regular expression, and the kind and the name of each of its groups."""
     pieces, wanted, end = [], [], 0
     for found in _PLACEHOLDER.finditer(pattern):
         if found[1] in _TEXTS:
-            pieces += [re.escape(pattern[end : found.start()]), f"({_TEXTS[found[1]]})"]
-            wanted.append(found[2])
+            pieces += [_literal(pattern[end : found.start()], names), f"({_TEXTS[found[1]]})"]
+            wanted.append((found[1], found[2]))
             end = found.end()
-    return "".join(pieces) + re.escape(pattern[end:]), wanted
+    return "".join(pieces) + _literal(pattern[end:], names), wanted
+
+
+def _literal(text: str, names: Names) -> str:
+    # What a name stands for came from a server, and is no pattern whatever it looks like.
+    return re.escape(filled(text, names))
+
+
+def _is_kind(kind: str, text: str) -> bool:
+    return kind not in _CHECKS or _CHECKS[kind](text)
 
 
 def _bind(name: str | None, value: object, names: Names) -> bool:
-    return name is None or names.setdefault(name, value) == value
+    if name is None:
+        return True
+    known = names.setdefault(name, value)
+    # 1 is neither 1.0 nor true.
+    return type(known) is type(value) and known == value

@@ -109,6 +109,7 @@ def wire_cases() -> Iterator[dict[str, Any]]:
         frame = "empty" if each.get("body") == "" else "api"
         answer = {
             "source": each["tag"],
+            "version": each["version"],
             "status": each["status"],
             "reason": each["reason"],
             "headers": {

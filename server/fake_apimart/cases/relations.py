@@ -49,6 +49,8 @@ def holds(relation: str, names: Mapping[str, Any]) -> bool:
     left = _value(tree.left, names)
     for comparison, right_tree in zip(tree.ops, tree.comparators, strict=True):
         right = _value(right_tree, names)
+        if type(comparison) not in _COMPARISONS:
+            raise ValueError(f"{relation!r} compares otherwise than by ==, !=, < and <=")
         if not _COMPARISONS[type(comparison)](left, right):
             return False
         left = right

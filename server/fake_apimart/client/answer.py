@@ -17,6 +17,7 @@ class Answer(NamedTuple):
     body: bytes
     is_open: bool
     """Whether the connection can be used for another request."""
+    version: str = "HTTP/1.1"
 
     def header(self, name: str) -> str | None:
         """Return the values of a header, by commas where there are several; None for none."""
@@ -25,7 +26,11 @@ class Answer(NamedTuple):
 
     def json(self) -> Any:
         """Return what the body says as JSON. Raises ValueError, for a repeated name too."""
-        return json.loads(self.body, object_pairs_hook=_unique, parse_constant=_refuse)
+        try:
+            # Given bytes, it would take UTF-16 and a byte order mark too.
+            return json.loads(self.body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
 
 
 def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ IDLE_SECONDS = 0.2
 _ARRIVAL_SECONDS = 0.5
 """After so long a busy server has accepted a connection too; one that stops resets all others."""
 _PIECE = 256 * 1024
+_INTERIM = b"HTTP/1.1 1"
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class NoAnswer(Exception):
@@ -130,19 +132,21 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
     known = method if method in (b"HEAD", b"CONNECT") else b"POST"
     client.send(h11.Request(method=known, target="/", headers=[("Host", "-")]))
     client.send(h11.EndOfMessage())
-    has_come = False
+    received = b""
     head: h11.Response | None = None
     body: list[bytes] = []
     while True:
         event = _next_event(client)
         if event is h11.NEED_DATA:
             data = sock.recv(_PIECE)
-            if not data and not has_come:
+            if not data and not received:
                 return None
-            has_come = True
+            if head is None:
+                received += data
             client.receive_data(data)
         elif isinstance(event, h11.Response):
             head = event
+            _check_head(received)
         elif isinstance(event, h11.Data):
             body.append(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):
@@ -160,7 +164,22 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
         [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in head.headers],
         b"".join(body),
         is_open,
+        f"HTTP/{head.http_version.decode()}",
     )
+
+
+def _check_head(received: bytes) -> None:
+    """Raise NoAnswer for a head that h11 reads, but that no right server writes."""
+    while received.startswith(_INTERIM):
+        received = received.partition(_END_OF_HEAD)[2]
+    head, _, _ = received.partition(_END_OF_HEAD)
+    lines = head.split(b"\r\n")
+    if any(b"\n" in line for line in lines):
+        raise NoAnswer("a line of the head ends in LF alone")
+    if any(line.startswith((b" ", b"\t")) for line in lines):
+        raise NoAnswer("a line of the head is folded")
+    if sum(line.lower().startswith(b"content-length:") for line in lines) > 1:
+        raise NoAnswer("Content-Length stands twice")
 
 
 def _next_event(client: h11.Connection) -> object:

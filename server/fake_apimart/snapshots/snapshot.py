@@ -45,6 +45,7 @@ class RecordedAnswer(BaseModel):
     base64: str | None = None
     sha256: str = ""
     is_open: bool = False
+    version: str = "HTTP/1.1"
 
     @classmethod
     def of(cls, received: Received, redactor: Redactor) -> Self:
@@ -64,6 +65,7 @@ class RecordedAnswer(BaseModel):
                 "reason": answer.reason,
                 "headers": tuple(answer.headers),
                 "is_open": answer.is_open,
+                "version": answer.version,
                 **_body(answer.body),
             }
         return cls(**fields)
@@ -78,7 +80,7 @@ class RecordedAnswer(BaseModel):
         if self.status is None:
             return None
         body = base64.b64decode(self.base64 or "") or (self.text or "").encode()
-        return Answer(self.status, self.reason, self.headers, body, self.is_open)
+        return Answer(self.status, self.reason, self.headers, body, self.is_open, self.version)
 
 
 class Snapshot(BaseModel):

@@ -12,6 +12,8 @@ from fake_apimart.cases.relations import holds
 from fake_apimart.client.answer import Answer
 
 _SHOWN_BYTES = 300
+_FRAMING = "transfer-encoding"
+"""Says where a body ends, as Content-Length does: servers are free to choose."""
 
 
 def judge(expected: Expectation, answer: Answer | None, names: Names) -> list[Difference]:
@@ -34,12 +36,14 @@ def judge_names(
 ) -> list[Difference]:
     """Return the headers that neither `only` nor any expectation of the step names."""
     known = {name.lower() for each in expectations for name in each.headers}
-    known.update(only.only_headers or ())
+    known.update(only.only_headers or (), [_FRAMING])
     unknown = [each for each in (answer.headers if answer else ()) if each[0] not in known]
     return [Difference(f"header {name}", "nothing", shown(value)) for name, value in unknown]
 
 
 def _found(expected: Expectation, answer: Answer, names: Names) -> Iterator[Difference]:
+    if expected.version is not None and answer.version != expected.version:
+        yield Difference("version", expected.version, answer.version)
     if expected.status is not None and answer.status != expected.status:
         yield Difference("status", str(expected.status), f"{answer.status} {_shown(answer.body)}")
     if expected.reason is not None and not match_text(expected.reason, answer.reason, names):
@@ -91,7 +95,7 @@ def _relations(expected: Expectation, names: Names) -> Iterator[Difference]:
     for each in expected.relations:
         try:
             is_so = holds(each, names)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             yield Difference(each, "a relation that holds", str(error))
             continue
         if not is_so:
