@@ -30,6 +30,8 @@ _EVERY = 4
 
 
 def server_settings(**settings: Any) -> Settings:
+    # Sooner than is waited for a task.
+    settings = {"task_seconds": 0.5, **settings}
     return Settings(port=0, storage="memory://", access_log=False, **settings)
 
 
