@@ -19,8 +19,8 @@ the package: `fake-apimart verify` runs them against servers of its own, or agai
 sources disagree, the stronger one wins. In order of strength, they are:
 """
 _OTHERS = """\
-These operations of the vendor's are not emulated yet. A path of their own answers as any unknown one
-does; the catalogue lists no videos, and a schema for videos is refused with 400.\
+These operations of the vendor's are not emulated yet. A path of their own answers as any unknown
+one does; the catalogue lists no videos, and a schema for videos is refused with 400.\
 """
 
 
