@@ -21,6 +21,7 @@ from fake_apimart.common.addresses import url_at
 from fake_apimart.common.descriptors import most_connections, raise_limit
 from fake_apimart.http.protocol import Protocol
 from fake_apimart.http.timeouts import Watch, limits_of
+from fake_apimart.machine.allocator import keep_large_blocks_apart
 from fake_apimart.observability import standard_error
 from fake_apimart.observability.access_log import AccessLog
 from fake_apimart.observability.log import logger_of
@@ -61,6 +62,7 @@ def run(
         # process of a container that has none never hears of the signal.
         signal.signal(number, lambda number, frame: leave())
     raise_limit()
+    keep_large_blocks_apart()
     try:
         listener = listen(settings) if listen_fd is None else inherited(listen_fd)
         with listener:
