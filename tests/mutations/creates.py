@@ -187,6 +187,7 @@ def _repeated() -> Iterator[Mutation]:
         {
             "400": status(400, "Bad Request"),
             "422": status(422, "Unprocessable Entity"),
+            "reason-in-capitals": status(409, "CONFLICT"),
             "code-as-number": at("error.code", 409),
             "of-another-code": at("error.code", "idempotency_conflict"),
             "without-param": without("error.param"),

@@ -133,6 +133,7 @@ def _parts() -> Iterator[Mutation]:
         {
             "200": status(200, "OK"),
             "400": status(400, "Bad Request"),
+            "reason-of-python-3-13": status(416, "Range Not Satisfiable"),
             "without-range": without_header("content-range"),
             "range-without-star": header("content-range", "bytes 779"),
             "with-tag": more_header("ETag", '"0"'),

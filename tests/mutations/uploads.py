@@ -199,6 +199,7 @@ def _errors() -> Iterator[Mutation]:
         too_large,
         {
             "400": status(400, "Bad Request"),
+            "reason-of-python-3-13": status(413, "Content Too Large"),
             "limit-less-one": text("maximum 20971520", "maximum 20971519"),
             "limit-in-mib": text("20971520 bytes", "20 MiB"),
             "size-of-the-limit": at(

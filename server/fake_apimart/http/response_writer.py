@@ -21,6 +21,7 @@ from fake_apimart.go.textproto import EOF
 from fake_apimart.http import early_answers
 from fake_apimart.http.flow_control import FlowControl
 from fake_apimart.http.incoming_body import IncomingBody
+from fake_apimart.net_http.status_text import status_text
 from fake_apimart.observability.request_record import RequestRecord
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -29,11 +30,7 @@ _NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 def _status_line(status: int) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+    return f"HTTP/1.1 {status} {status_text(status)}\r\n".encode()
 
 
 _CONNECTION_LINES = {True: b"connection: keep-alive\r\n", False: b"connection: close\r\n"}

@@ -15,6 +15,7 @@ from fake_apimart.cases.source import Source
 from fake_apimart.client.answer import Answer
 from fake_apimart.client.connection import CutAnswer, NoAnswer
 from fake_apimart.common.redaction import REDACTED
+from fake_apimart.net_http.status_text import status_text
 from fake_apimart.verify.judging import judge, judge_names
 from fake_apimart.verify.results import Check, Received, Result, State
 
@@ -88,6 +89,7 @@ class Run:
         self._result.received.append(received)
         # Each answer has its own, which its body repeats.
         names.pop("rid", None)
+        names["status_text"] = "" if answer is None else status_text(answer.status)
         expected = [*step.expect, *self._frame(step)]
         for each in expected:
             found = judge(each, answer, names)
