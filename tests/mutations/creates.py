@@ -237,6 +237,18 @@ def _errors() -> Iterator[Mutation]:
         },
     )
     yield from group(
+        "create-429",
+        ("keys/retry-after", _CASES + "versioned-429"),
+        on("POST", PATH, 429),
+        {
+            "code-as-string": at("error.code", str),
+            "without-code": without("error.code"),
+            "of-another-type": at("error.type", "rate_limit_exceeded"),
+            "without-retry-after": without_header("retry-after"),
+            "retry-after-one-less": header("retry-after", lambda old: str(int(old) - 1)),
+        },
+    )
+    yield from group(
         "model-not-found",
         (_CASES + "busy-model", _CASES + "versioned-503", "every_answer/no-channel"),
         on("POST", PATH, 503),

@@ -123,6 +123,9 @@ def _parts() -> Iterator[Mutation]:
             "without-tag": without_header("etag"),
             "tag-of-the-part": header("etag", '"0"'),
             "without-ranges": without_header("accept-ranges"),
+            "head-without-tag": _of_head_alone(without_header("etag")),
+            "head-without-modified": _of_head_alone(without_header("last-modified")),
+            "sniffed": without_header("x-content-type-options"),
             "byteranges": header("content-type", "multipart/byteranges; boundary=b"),
         },
     )
