@@ -101,8 +101,8 @@ def test_answer_without_a_body_has_none(method: str, path: str, address: tuple[s
     assert "transfer-encoding" not in headers
 
 
-def test_status_without_a_name_is_sent_without_one(address: tuple[str, int]) -> None:
-    assert ask(address, "/299").startswith(b"HTTP/1.1 299 \r\n")
+def test_status_without_a_name_is_sent_as_go_does(address: tuple[str, int]) -> None:
+    assert ask(address, "/299").startswith(b"HTTP/1.1 299 status code 299\r\n")
 
 
 def test_connection_ends_where_the_answer_says_so(address: tuple[str, int]) -> None:
