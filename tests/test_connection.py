@@ -25,7 +25,8 @@ def answering(*pieces: bytes, stays: bool = False) -> Iterator[Place]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
-            with listener.accept()[0] as peer:
+            # Who gives up on an answer closes the connection within it.
+            with listener.accept()[0] as peer, contextlib.suppress(OSError):
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 peer.recv(65536)
                 for piece in pieces:
@@ -215,3 +216,24 @@ def test_what_is_no_json(body: bytes, said: str) -> None:
     answer = Answer(200, "OK", [], body, is_open=True)
     with pytest.raises(ValueError, match=said):
         answer.json()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [OK + b"\r\n", bytes(3_000_000)],
+        [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50_000],
+    ],
+)
+def test_an_answer_without_an_end_is_given_up(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fake_apimart.client.connection._MAX_BYTES", 2_000_000)
+    with pytest.raises(NoAnswer, match="does not end"):
+        answer_of(*pieces)
+
+
+def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fake_apimart.client.connection._MAX_SECONDS", 0.05)
+    with pytest.raises(NoAnswer, match="does not end"):
+        answer_of(OK + b"\r\n", *[b"a"] * 20)

@@ -19,6 +19,7 @@ from fake_apimart.snapshots.snapshot import (
     InvalidSnapshot,
     RecordedAnswer,
     Snapshot,
+    _digest,
     read_snapshots,
 )
 from fake_apimart.targets.target import Target
@@ -266,3 +267,51 @@ def test_headers_of_the_api_are_compared_and_those_of_networks_not(
     plain = Answer(200, "OK", [], b"", is_open=True)
     found = list(moved(plain, plain._replace(headers=[(name, "1")])))
     assert bool(found) is is_compared
+
+
+def test_the_key_is_hidden_wherever_it_stands() -> None:
+    answer = Answer(200, KEY, [(KEY, KEY)], b"\0" + KEY.encode(), is_open=True)
+    kept = RecordedAnswer.of(Received(1, "/f", answer), Redactor([KEY]))
+    assert KEY not in kept.model_dump_json()
+    assert kept.text == "\0***"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"text": "\ud800"}, {"text": None, "base64": "a"}],
+)
+def test_odd_content_with_a_right_sum_is_refused(
+    change: dict[str, Any], server: ServerThread, tmp_path: Path
+) -> None:
+    path = recorded(case_of(), server.url).write(tmp_path)
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    content["answers"][0] |= change
+    path.write_text(json.dumps({**content, "sha256": _digest(content)}))
+    with pytest.raises(InvalidSnapshot):
+        Snapshot.read(path)
+
+
+def test_a_file_that_would_not_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    with pytest.raises(InvalidSnapshot, match="expected a file"):
+        read_snapshots(tmp_path)
+
+
+def test_a_body_that_was_cut_is_no_move() -> None:
+    whole = Answer(200, "OK", [("content-type", "a/b")], bytes(MAX_BODY_BYTES + 1), is_open=True)
+    expected = {"source": "page", "status": 200, "body": {"size": MAX_BODY_BYTES + 1}}
+    case = Case.model_validate({"name": "a", "request": {}, "expect": [expected], "frame": "none"})
+    result = Result("a", Behaviour(says="", cases=(case,)), case)
+    result.received.append(Received(1, "/", whole))
+    snapshot = Snapshot.of(result, target="a", dialect="page", day="2026-11-26", secret="")
+    assert parties([snapshot], result, Party.FAKE) == []
+
+
+def test_a_fake_that_follows_a_contract_that_has_moved_is_not_blamed(
+    server: ServerThread, moved_service: ServiceProxy
+) -> None:
+    then = case_of(json={"<more>": None, "spent": "<number>"})
+    today = case_of(json={"<more>": None, "used_balance": "<number>"})
+    snapshot = recorded(then, moved_service.url)
+    assert parties([snapshot], ran(today, server.url), Party.FAKE) == [Party.CONTRACT]

@@ -11,16 +11,22 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from fake_apimart.cases.case import Behaviour, Case
 from fake_apimart.cases.matching import Difference
 from fake_apimart.cases.reading import case_files
 from fake_apimart.cases.source import Source
+from fake_apimart.client.connection import Place
 from fake_apimart.client.receiver import Receiver
 from fake_apimart.reports.junit import junit_report
 from fake_apimart.reports.terminal import print_report
 from fake_apimart.targets.foreign import ServicePace
 from fake_apimart.targets.own_servers import OwnServers
+from fake_apimart.targets.selection import stores
+from fake_apimart.targets.target import Target
 from fake_apimart.verify.results import Check, Result, State
+from fake_apimart.verify.run_case import Run
 from fake_apimart.verify.verification import chosen, run_cases
+from fake_apimart.verify.wire import Wire
 from rich.console import Console
 
 from tests.harness import ServerThread
@@ -229,20 +235,22 @@ def test_a_429_is_waited_for(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    assert ServicePace().back_off(retry_after)
+    assert ServicePace().back_off(retry_after, 1)
     assert slept == [seconds]
 
 
 def test_a_429_that_stays_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     pace = ServicePace()
-    assert [pace.back_off("1") for _ in range(4)] == [True, True, True, False]
+    # Those of an earlier request do not count.
+    assert pace.back_off("1", 1)
+    assert [pace.back_off("1", tries) for tries in (1, 2, 3, 4)] == [True, True, True, False]
 
 
 def test_reports_show_whatever_a_server_says() -> None:
     result = chosen(case_files(), ["uploads.create/png"])[0]
     odd = "[red]\x1b[2J\x00\ud800\ufffe</failure>"
-    result.checks.append(Check(1, Source("page"), [Difference("body", "x", odd)]))
+    result.checks.append(Check(1, Source("page"), [Difference(f"body.{odd}", "x", odd)]))
     root = ET.fromstring(junit_report([result], "2026-11-26T00:00:00+00:00"))
     failure = root.find("testsuite/testcase/failure")
     assert failure is not None
@@ -251,3 +259,40 @@ def test_reports_show_whatever_a_server_says() -> None:
     print_report(Console(width=80, file=shown), [result], 1.0)
     assert "[red]" in shown.getvalue()
     assert "\x1b" not in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    "request_of_it",
+    [
+        {"method": "POST", "path": "//v1//uploads//images"},
+        {"method": "POST", "path": "/V1/Uploads/Images"},
+        {"method": "PUT", "path": "/v1/uploads/images"},
+        {"method": "POST", "path": "/v1/uploads/images?key={key}", "key": None},
+        {"raw": ["POST http://{host}/v1/uploads/images HTTP/1.1", "", ""]},
+        {"raw": ["PUT  //v1/uploads/images HTTP/1.1", "", ""]},
+    ],
+)
+def test_whatever_another_server_could_take_as_an_upload_counts_as_one(
+    request_of_it: dict[str, object],
+) -> None:
+    case = Case.model_validate({"name": "a", "request": request_of_it})
+    assert stores(case)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_what_only_asks_is_no_upload(method: str) -> None:
+    request = {"method": method, "path": "/v1/uploads/images"}
+    assert not stores(Case.model_validate({"name": "a", "request": request}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1/f", "http://a:99999/f", "http://me@a/f", "http://a..b/f", "{place}/\ud800"],
+)
+def test_a_url_that_cannot_be_asked_breaks_its_case_alone(url: str) -> None:
+    case = Case.model_validate({"name": "a", "request": {"path": "{url}", "key": None}})
+    result = Result("a", Behaviour(says="", cases=(case,)), case)
+    place = Place.of("http://127.0.0.1:9")
+    wire = Wire(Target(place, str, has_control=False, is_exact=False, seconds=1), None)
+    Run(result, wire, {"url": url.replace("{place}", place.base)}, is_exact=False).run()
+    assert result.state is State.BROKEN

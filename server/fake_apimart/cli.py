@@ -168,8 +168,9 @@ def verify(
     spend: Spend = False,
     yes: Yes = False,
     dialect: Annotated[
-        Dialect, typer.Option(help="Of the servers that are started here.")
-    ] = "page",
+        Dialect | None,
+        typer.Option(help="Of the servers started here: page, or that of the snapshots."),
+    ] = None,
     storage: Annotated[
         str, typer.Option(help="Where the servers that are started here store.")
     ] = "memory://",

@@ -46,5 +46,5 @@ def record(options: Options, out: Path) -> int:
             ).write(out)
     except OSError as error:
         raise CannotVerify(f"cannot write below {out}: {error.strerror}") from error
-    console.print(_PROPOSE.format(count=len(ran), folder=out), soft_wrap=True)
+    console.print(_PROPOSE.format(count=len(ran), folder=out), soft_wrap=True, markup=False)
     return NOT_RUN if status_of(results) == NOT_RUN else 0

@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.prompt import Confirm
+from rich.text import Text
 
 from fake_apimart.cases.reading import case_files
 from fake_apimart.client.connection import NoAnswer
@@ -48,7 +49,7 @@ class Options:
     only: tuple[str, ...] = ()
     spend: bool = False
     yes: bool = False
-    dialect: str = "page"
+    dialect: str | None = None
     storage: str = MEMORY
     callback_host: str | None = None
     json: Path | None = None
@@ -67,6 +68,9 @@ class Outcome(NamedTuple):
 def verify(options: Options) -> int:
     """Run the cases, print what came of them, and return the exit status. Raises CannotVerify."""
     snapshots = _snapshots(options)
+    if snapshots and options.dialect is None:
+        # In another dialect than the recorded one, a fake is no measure.
+        options = replace(options, dialect=snapshots[-1].dialect)
     results = chosen_cases(options)
     began_at = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
@@ -105,11 +109,12 @@ def run(options: Options, results: list[Result]) -> Outcome:
     with ExitStack() as stack:
         if options.target is None:
             host = options.callback_host or "127.0.0.1"
-            own = stack.enter_context(OwnServers(options.storage, options.dialect))
+            dialect = options.dialect or "page"
+            own = stack.enter_context(OwnServers(options.storage, dialect))
             target_for: TargetFor = own.target_for
             at_once = 8
-            name = f"servers of its own, {options.dialect}, {redacted_text(options.storage)}"
-            outcome = Outcome(name, is_fake=True, dialect=options.dialect)
+            name = f"servers of its own, {dialect}, {redacted_text(options.storage)}"
+            outcome = Outcome(name, is_fake=True, dialect=dialect)
         else:
             host = options.callback_host or ""
             server = _foreign(options, options.target, results)
@@ -165,4 +170,4 @@ def _may_store(options: Options, url: str, results: list[Result]) -> bool:
     if not sys.stdin.isatty():
         return False
     question = f"Up to {count} cases upload pictures to {url}, the largest of 20 MiB. Go on?"
-    return Confirm.ask(question, console=Console(stderr=True), default=False)
+    return Confirm.ask(Text(question), console=Console(stderr=True), default=False)

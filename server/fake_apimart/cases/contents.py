@@ -28,5 +28,7 @@ def bytes_of(content: Content, names: Names) -> bytes:
 
 @cache
 def recorded(name: str) -> bytes:
-    """Return a recorded file. Raises FileNotFoundError."""
+    """Return a recorded file. Raises OSError; ValueError for a name that leads elsewhere."""
+    if ".." in name.split("/") or name.startswith("/"):
+        raise ValueError(f"{name} is not among the recorded files")
     return (RECORDED / name).read_bytes()

@@ -19,6 +19,10 @@ IDLE_SECONDS = 0.2
 _ARRIVAL_SECONDS = 0.5
 """After so long a busy server has accepted a connection too; one that stops resets all others."""
 _PIECE = 256 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
+"""No answer of the API is near so long; the largest file has 20 MiB."""
+_MAX_SECONDS = 300.0
+"""No answer takes so long, however slowly it drips."""
 _INTERIM = b"HTTP/1.1 1"
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -66,7 +70,8 @@ class Place(NamedTuple):
 def _connected(place: Place, seconds: float) -> Iterator[socket.socket]:
     try:
         plain = socket.create_connection((place.host, place.port), seconds)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # Names of hosts may come from answers, and need not be such as can be looked up.
         raise NoAnswer(f"cannot connect to {place.host}:{place.port}: {error}") from error
     with plain:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -132,7 +137,7 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
     known = method if method in (b"HEAD", b"CONNECT") else b"POST"
     client.send(h11.Request(method=known, target="/", headers=[("Host", "-")]))
     client.send(h11.EndOfMessage())
-    received = b""
+    received, count, end = b"", 0, time.monotonic() + _MAX_SECONDS
     head: h11.Response | None = None
     body: list[bytes] = []
     while True:
@@ -141,6 +146,8 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
             data = sock.recv(_PIECE)
             if not data and not received:
                 return None
+            count += len(data)
+            _check_bounds(count, len(received), end)
             if head is None:
                 received += data
             client.receive_data(data)
@@ -166,6 +173,14 @@ def _receive(sock: socket.socket, method: bytes, *, linger: bool) -> Answer | No
         is_open,
         f"HTTP/{head.http_version.decode()}",
     )
+
+
+def _check_bounds(count: int, before_head: int, end: float) -> None:
+    """Raise NoAnswer where an answer has no end in sight: its bytes, those before it, its time."""
+    if count > _MAX_BYTES or before_head > _PIECE * 4:
+        raise NoAnswer(f"the answer does not end within {count} bytes")
+    if time.monotonic() > end:
+        raise NoAnswer(f"the answer does not end within {_MAX_SECONDS:g} s")
 
 
 def _check_head(received: bytes) -> None:

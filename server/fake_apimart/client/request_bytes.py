@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fake_apimart.cases.case import FormPart, Request
 from fake_apimart.cases.contents import bytes_of, recorded
 from fake_apimart.cases.placeholders import Names, filled
-from fake_apimart.client.connection import Place
+from fake_apimart.client.connection import NoAnswer, Place
 
 _BOUNDARY = "fake-apimart-boundary"
 _CHUNK = 64 * 1024
@@ -45,12 +45,18 @@ def bytes_of_request(request: Request, place: Place, names: Names) -> bytes:
 
 
 def place_of(request: Request, place: Place, names: Names) -> Place:
-    """Return where a request goes: to the host of a whole URL, such as that of a file."""
+    """Return where a request goes: to the host of a whole URL, such as that of a file.
+
+    Raises NoAnswer for one that a server has made up wrongly.
+    """
     path = filled(request.path, names)
     if not path.startswith(("http://", "https://")) or path.startswith(place.base + "/"):
         return place
-    parts = urlsplit(path)
-    return Place.of(f"{parts.scheme}://{parts.netloc}")
+    try:
+        parts = urlsplit(path)
+        return Place.of(f"{parts.scheme}://{parts.netloc}")
+    except ValueError as error:
+        raise NoAnswer(f"{path} is no URL that can be asked: {error}") from error
 
 
 def target_of(request: Request, names: Names) -> str:

@@ -70,7 +70,7 @@ def print_differences(
 ) -> None:
     """Print what was expected and what came, one below the other."""
     for place, expected, received in differences:
-        console.print(Text(f"  {place}{known_from}"))
+        console.print(Text(f"  {_cut(place)}{known_from}"))
         console.print(Text(f"    - {_cut(expected)}", style="green"))
         console.print(Text(f"    + {_cut(received)}", style="red"))
 

@@ -14,7 +14,7 @@ from fake_apimart.common.redaction import REDACTED, is_secret
 
 _REQUEST_ID = re.compile(REQUEST_ID.encode())
 _TOKEN_ID = re.compile(rb"(token_id=)[0-9]+")
-_AMOUNT = re.compile(rb'("(?:remain|used)_(?:balance|credits)":)-?[0-9.eE+-]+')
+_AMOUNT = re.compile(rb'("(?:remain|used)_(?:balance|credits)"\s*:\s*)-?[0-9.eE+-]+')
 _CURRENT = re.compile(rb"(current: )-?[0-9]+\.[0-9]{6}")
 # What networks in between add about whoever asks.
 _ABOUT_THE_CLIENT = ("set-cookie", "cf-ray", "x-forwarded-for", "x-real-ip", "via", "nel")
@@ -30,13 +30,13 @@ class Redactor:
     def answer(self, answer: Answer) -> Answer:
         """Return the answer without what is personal."""
         headers = [
-            (name, REDACTED if _is_personal(name) else self.text(value))
+            (self.text(name), REDACTED if _is_personal(name) else self.text(value))
             for name, value in answer.headers
         ]
-        body = answer.body
+        body = self._hide(answer.body)
         if b"\0" not in body:
             body = self._redact(body)
-        return answer._replace(headers=headers, body=body)
+        return answer._replace(headers=headers, body=body, reason=self.text(answer.reason))
 
     def text(self, text: str) -> str:
         """Return a text without what is personal."""
@@ -44,9 +44,14 @@ class Redactor:
             "utf-8", "surrogateescape"
         )
 
-    def _redact(self, data: bytes) -> bytes:
+    def _hide(self, data: bytes) -> bytes:
+        """Return data without the keys, be it a text or not."""
         for secret in self._secrets:
             data = data.replace(secret, REDACTED.encode())
+        return data
+
+    def _redact(self, data: bytes) -> bytes:
+        data = self._hide(data)
         data = _REQUEST_ID.sub(lambda found: self._id(found[0]), data)
         steps: Sequence[tuple[re.Pattern[bytes], bytes | Callable[[re.Match[bytes]], bytes]]] = (
             (_TOKEN_ID, rb"\g<1>1"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fake_apimart.cases.case import Behaviour, Case, Request, Step
+from fake_apimart.cases.case import Behaviour, Case, Expectation, Request, Step
 from fake_apimart.cases.placeholders import Names
 from fake_apimart.client.answer import Answer
 from fake_apimart.client.connection import NoAnswer
 from fake_apimart.snapshots.snapshot import RecordedAnswer, Snapshot
 from fake_apimart.verify.results import Result
 from fake_apimart.verify.run_case import Run
+
+# Relations are about values that a body has given.
+_OF_BODIES = ("json", "text", "body", "relations")
 
 
 class Replay:
@@ -34,8 +37,22 @@ class Replay:
 
 def replayed(snapshot: Snapshot, case: Case) -> Result:
     """Return what comes of a case with the answers of a snapshot."""
-    without_pauses = [step.model_copy(update={"pause": 0.0}) for step in case.steps]
-    case = case.model_copy(update={"steps": tuple(without_pauses)})
+    cut = {each.step for each in snapshot.answers if not each.is_whole}
+    steps = [_to_replay(step, number in cut) for number, step in enumerate(case.steps, 1)]
+    case = case.model_copy(update={"steps": tuple(steps)})
     result = Result(snapshot.operation, Behaviour(says="", cases=(case,)), case)
     Run(result, Replay(snapshot), dict(snapshot.names), is_exact=False).run()
     return result
+
+
+def _to_replay(step: Step, is_cut: bool) -> Step:
+    """Return a step without its pause, and without what is expected of a body that was cut."""
+    expect = step.expect
+    if is_cut:
+        expect = tuple(_without_body(each) for each in expect)
+    return step.model_copy(update={"pause": 0.0, "expect": expect})
+
+
+def _without_body(expected: Expectation) -> Expectation:
+    said = expected.model_dump(by_alias=True, exclude_unset=True)
+    return Expectation.model_validate({k: v for k, v in said.items() if k not in _OF_BODIES})

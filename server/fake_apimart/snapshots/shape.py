@@ -8,8 +8,8 @@ from typing import Any
 from fake_apimart.cases.matching import Difference
 from fake_apimart.client.answer import Answer
 
-_COMPARED_HEADERS = ("content-type", "location", "retry-after", "accept-ranges", "connection")
-_OF_THE_API = ("x-oneapi-", "x-apimart-", "idempotency-", "access-control-")
+_COMPARED_HEADERS = ("content-type", "location", "accept-ranges")
+_OF_THE_API = ("retry-after", "x-oneapi-", "x-apimart-", "idempotency-", "access-control-")
 """What begins so is the API's own, and not of a network in between."""
 
 
@@ -37,6 +37,9 @@ def _headers(answer: Answer) -> dict[str, str]:
     """Return the headers that are compared; of the API's own ones, only whether they are there."""
     shown = {name: value for name, value in answer.headers if name in _COMPARED_HEADERS}
     own = {name: "there" for name, _ in answer.headers if name.startswith(_OF_THE_API)}
+    if answer.header("connection") == "close":
+        # To say that it stays open is up to networks in between.
+        shown["connection"] = "close"
     return shown | own
 
 

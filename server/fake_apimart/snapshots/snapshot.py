@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fake_apimart.cases.case import Case
 from fake_apimart.client.answer import Answer
@@ -21,6 +21,7 @@ FORMAT = 1
 MAX_BODY_BYTES = 256 * 1024
 """Longer bodies are kept as their first bytes and the SHA-256 of all."""
 _SHOWN_BYTES = 4096
+_MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 class InvalidSnapshot(Exception):
@@ -70,6 +71,12 @@ class RecordedAnswer(BaseModel):
             }
         return cls(**fields)
 
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        """Refuse a body that is no base64, or no text: edited files state a right sum, too."""
+        self.to_answer()
+        return self
+
     @property
     def is_whole(self) -> bool:
         """Whether all of its body is there."""
@@ -92,8 +99,8 @@ class Snapshot(BaseModel):
     operation: str
     case: Case
     target: str
-    dialect: str
-    recorded_on: str = Field(pattern=r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
+    dialect: str = Field(pattern="^(page|live)$")
+    recorded_on: str = Field(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")
     """The day, in UTC."""
     fake_apimart: str
     """The version that recorded it."""
@@ -134,11 +141,11 @@ class Snapshot(BaseModel):
     def read(cls, path: Path) -> Self:
         """Read a file. Raises InvalidSnapshot for one that is none, or that has been edited."""
         try:
-            content = dict(json.loads(path.read_text("utf-8")))
-            stated = content.pop("sha256")
+            content = dict(json.loads(_text(path)))
+            stated, digest = content.pop("sha256"), _digest(content)
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise InvalidSnapshot(f"{path} is no snapshot: {error!r}") from error
-        if stated != _digest(content):
+        if stated != digest:
             raise InvalidSnapshot(
                 f"{path} has been edited: its SHA-256 is not the one that it states. Record it anew"
             )
@@ -164,6 +171,13 @@ def read_snapshots(folder: Path) -> Sequence[Snapshot]:
 
 def _files(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.rglob("*.json"))
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file. Raises ValueError for one that would not end, or is no file."""
+    if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
+        raise ValueError(f"expected a file of {_MAX_FILE_BYTES} bytes at the most")
+    return path.read_text("utf-8")
 
 
 def _body(body: bytes) -> dict[str, Any]:

@@ -93,7 +93,6 @@ class ServicePace:
     def __init__(self, per_second: float = _REQUESTS_PER_SECOND) -> None:
         self._interval = 1 / per_second
         self._next = 0.0
-        self._tries = 0
         self._lock = threading.Lock()
 
     def wait(self) -> None:
@@ -104,13 +103,11 @@ class ServicePace:
             self._next = start + self._interval
         time.sleep(start - now)
 
-    def back_off(self, retry_after: str | None) -> bool:
-        """Wait as a 429 asks for; return whether to try again."""
-        self._tries += 1
-        if self._tries > _TRIES:
-            self._tries = 0
+    def back_off(self, retry_after: str | None, tries: int) -> bool:
+        """Wait as a 429 asks for, which came after so many tries; return whether to try again."""
+        if tries > _TRIES:
             return False
-        asked = retry_after if retry_after and retry_after.isdecimal() else 5 * self._tries
+        asked = retry_after if retry_after and retry_after.isdecimal() else 5 * tries
         seconds = float(asked)
         time.sleep(min(seconds, _MAX_WAIT_SECONDS))
         return True
@@ -142,7 +139,7 @@ def _skew(answer: Answer) -> float:
     """Return by how much the server's clock is ahead; within a second it is the same."""
     try:
         at = parsedate_to_datetime(answer.header("date") or "").timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     skew = at + 0.5 - time.time()
     return skew if abs(skew) > 1 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ MAGIC = ("sk-fake-", "[fake:")
 """What keys and markers begin with that tell a fake what to do."""
 
 _UPLOADS = "/v1/uploads/"
+_HARMLESS = ("GET", "HEAD", "OPTIONS")
+"""Methods that create nothing, whoever answers."""
+_REQUEST_LINE = re.compile(r"^(\S+) +(?:https?://[^/\s]*)?(/\S*)", re.MULTILINE)
 _PAID = ("/v1/images/generations", "/v1/videos/generations", "/v1/music/", "/v1/midjourney/")
 
 
@@ -90,12 +94,18 @@ def _requests(case: Case) -> Sequence[Request]:
 
 
 def _reaches(request: Request, prefixes: Sequence[str]) -> bool:
-    """Return whether a request with our key posts to a path that begins so."""
+    """Return whether a request with our key may create something at a path that begins so."""
     text = "\n".join(line.text for line in request.raw)
     if request.recorded:
         text = recorded(request.recorded).decode("latin-1")
     if text:
-        return any(f"POST {prefix}" in text for prefix in prefixes)
-    is_keyed = request.key is not None and "{key}" in request.key
-    is_keyed = is_keyed or any("{key}" in value for value in request.headers.values())
-    return is_keyed and request.method == "POST" and request.path.startswith(tuple(prefixes))
+        return any(_creates(each[1], each[2], prefixes) for each in _REQUEST_LINE.finditer(text))
+    said = (request.key or "", request.path, *request.headers.values())
+    is_keyed = any("{key}" in each for each in said)
+    return is_keyed and _creates(request.method, request.path, prefixes)
+
+
+def _creates(method: str, path: str, prefixes: Sequence[str]) -> bool:
+    # Another server may clean paths up, or take other methods, than we believe.
+    cleaned = re.sub("/+", "/", path).lower()
+    return method not in _HARMLESS and cleaned.startswith(tuple(prefixes))

@@ -37,5 +37,5 @@ class Pace(Protocol):
     def wait(self) -> None:
         """Return once the next request may be sent."""
 
-    def back_off(self, retry_after: str | None) -> bool:
-        """Wait as a 429 asks for; return whether to try again."""
+    def back_off(self, retry_after: str | None, tries: int) -> bool:
+        """Wait as a 429 asks for, which came after so many tries; return whether to try again."""

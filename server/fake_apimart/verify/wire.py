@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -77,7 +78,7 @@ class Wire:
             request = request.model_copy(update={"key": None})
         data = bytes_of_request(request, place, names)
         names["path"] = target_of(request, names)
-        while True:
+        for tries in itertools.count(1):
             if pace is not None:
                 pace.wait()
             names["sent"] = int(time.time() + target.skew)
@@ -94,8 +95,9 @@ class Wire:
             names["answered"] = int(time.time() + target.skew) + 1
             if pace is None or answer is None or answer.status != _TOO_MANY:
                 return answer
-            if not pace.back_off(answer.header("retry-after")):
+            if not pace.back_off(answer.header("retry-after"), tries):
                 return answer
+        raise AssertionError
 
 
 def _is_so(step: Step, answer: Answer | None, names: Names) -> bool:
