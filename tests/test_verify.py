@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,6 +21,7 @@ from fake_apimart.client.connection import Place
 from fake_apimart.client.receiver import Receiver
 from fake_apimart.reports.junit import junit_report
 from fake_apimart.reports.terminal import print_report
+from fake_apimart.settings.settings import Settings
 from fake_apimart.targets.foreign import ServicePace
 from fake_apimart.targets.own_servers import OwnServers
 from fake_apimart.targets.selection import stores
@@ -117,6 +120,7 @@ def test_what_is_broken_ends_with_status_1_and_is_shown(server: ServerThread) ->
         (("--target", "127.0.0.1:8080"), "expected http://HOST or https://HOST"),
         (("--target", "http://user:secret@x"), "expected neither a user"),
         (("--only", "no such case"), "no case is named so: no such case"),
+        (("--callback-host", "192.0.2.1"), "--callback-host 192.0.2.1: cannot listen there"),
         (("--against", "/nowhere"), "/nowhere is no folder"),
     ],
 )
@@ -188,7 +192,7 @@ def test_tasks_are_not_created_at_the_service_unless_paid_for(service: ServicePr
 
 
 def test_control_calls_are_not_sent_to_the_service(service: ServiceProxy) -> None:
-    verify("--target", service.url, "--api-key", KEY, "--only", "tasks", "--spend", "--yes")
+    verify("--target", service.url, "--api-key", KEY, "--only", "tasks.batch", "--spend", "--yes")
     changing = [each for each in service.requests if b" /_fake/" in each and b"GET" not in each[:4]]
     assert changing == []
 
@@ -296,3 +300,34 @@ def test_a_url_that_cannot_be_asked_breaks_its_case_alone(url: str) -> None:
     wire = Wire(Target(place, str, has_control=False, is_exact=False, seconds=1), None)
     Run(result, wire, {"url": url.replace("{place}", place.base)}, is_exact=False).run()
     assert result.state is State.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/elsewhere", {}),
+        ("*", {}),
+        ("/known", {"Content-Length": "-1"}),
+        ("/known", {"Content-Length": "99999999999"}),
+    ],
+)
+def test_a_callback_that_no_case_has_asked_for_is_refused(
+    path: str, headers: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Receiver() as receiver:
+        parts = urlsplit(receiver.url_of("known"))
+        connection = HTTPConnection(parts.netloc)
+        connection.putrequest("POST", path)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        assert connection.getresponse().status == 400
+        connection.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_server_that_calls_itself_a_fake_gets_no_pictures_unasked() -> None:
+    with ServerThread(Settings(port=0, storage="memory://", control=False)) as closed:
+        ran = verify("--target", closed.url, "--api-key", KEY, "--only", "uploads.create/png")
+    assert "uploads a file, which was not agreed to" in ran.stdout
+    assert ran.returncode == 2

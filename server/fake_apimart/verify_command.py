@@ -120,10 +120,17 @@ def run(options: Options, results: list[Result]) -> Outcome:
             server = _foreign(options, options.target, results)
             target_for, at_once = server.target_for, server.at_once
             outcome = Outcome(server.url, server.is_fake, server.dialect)
-        receiver = stack.enter_context(Receiver(host)) if host else None
+        receiver = stack.enter_context(_receiver(host)) if host else None
         on_end = stack.enter_context(progress(len(results)))
         run_cases(results, target_for, receiver, on_end, at_once=at_once)
     return outcome
+
+
+def _receiver(host: str) -> Receiver:
+    try:
+        return Receiver(host)
+    except OSError as error:
+        raise CannotVerify(f"--callback-host {host}: cannot listen there: {error}") from error
 
 
 def status_of(results: list[Result]) -> int:
@@ -156,8 +163,9 @@ def _foreign(options: Options, url: str, results: list[Result]) -> ForeignServer
         scheme=found.place.scheme,
         dialect=found.dialect,
         receives=bool(options.callback_host),
-        may_spend=found.is_fake or options.spend,
-        may_store=found.is_fake or options.api_key is None or _may_store(options, url, results),
+        # Without a control API it may be anything: a server's own word for it is not enough.
+        may_spend=found.has_control or options.spend,
+        may_store=found.has_control or options.api_key is None or _may_store(options, url, results),
     )
     return ForeignServer(found, means, options.api_key)
 

@@ -10,6 +10,7 @@ import queue
 import re
 import threading
 from collections import defaultdict
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,10 @@ from fake_apimart.client.connection import NoAnswer
 _STATED = re.compile(r"(?<=/)(?:[2-5][0-9]{2}|closed)(?=/)")
 
 
+MAX_BODY_BYTES = 1024 * 1024
+"""More than any callback has."""
+
+
 class Receiver:
     """Takes callbacks, and keeps those of each case apart by the path that they are sent to."""
 
@@ -27,14 +32,20 @@ class Receiver:
         self._host = host
         self._queues: defaultdict[str, queue.Queue[Answer]] = defaultdict(queue.Queue)
         self._asked: defaultdict[str, int] = defaultdict(int)
-        received, asked = self._queues, self._asked
+        self._expected: set[str] = set()
+        received, asked, expected = self._queues, self._asked, self._expected
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
+                stated = self.headers.get("Content-Length", "0")
+                length = int(stated) if stated.isdecimal() else MAX_BODY_BYTES + 1
+                name = self.path.partition("?")[0].strip("/").partition("/")[0]
+                if length > MAX_BODY_BYTES or name not in expected:
+                    # No case has asked for it.
+                    self.send_error(HTTPStatus.BAD_REQUEST)
+                    return
                 headers = [(name.lower(), value) for name, value in self.headers.items()]
                 callback = Answer(200, self.path, headers, self.rfile.read(length), is_open=True)
-                name = self.path.split("/")[1].partition("?")[0]
                 status = _status(self.path, asked[name])
                 asked[name] += 1
                 if status is not None:
@@ -54,7 +65,9 @@ class Receiver:
 
     def url_of(self, name: str) -> str:
         """Return the URL for the callbacks of a case."""
-        return f"http://{self._host}:{self._server.server_address[1]}/{name}"
+        self._expected.add(name)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._server.server_address[1]}/{name}"
 
     def next_of(self, name: str, seconds: float) -> Answer:
         """Return the next callback of a case, as if it were an answer whose reason is its path.

@@ -14,8 +14,8 @@ def keep_large_blocks_apart() -> None:
     """Let each large block of memory go back to the system once it is freed (glibc alone).
 
     By itself glibc stops doing so once the first large block has been freed: later ones lie
-    between small ones, and the holes that they leave fit nothing larger. A server that kept uploads in
-    memory grew by a tenth in ten minutes, and took twice as much.
+    between small ones, and the holes that they leave fit nothing larger. A server that kept
+    uploads in memory grew by a tenth in ten minutes, and took twice as much.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

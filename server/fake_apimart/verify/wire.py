@@ -75,7 +75,8 @@ class Wire:
         place = place_of(request, target.place, names)
         if place is not target.place:
             # Whoever answers there is not who the key is for.
-            request = request.model_copy(update={"key": None})
+            without = {name: text for name, text in request.headers.items() if "{key}" not in text}
+            request = request.model_copy(update={"key": None, "headers": without})
         data = bytes_of_request(request, place, names)
         names["path"] = target_of(request, names)
         for tries in itertools.count(1):
