@@ -30,6 +30,7 @@ def main() -> None:
         check_contents(wheel)
         bin_folder = install(folder / "env", wheel)
         check_upload(bin_folder)
+        check_cases(bin_folder)
         check_example(bin_folder, folder / "example")
     sys.stdout.write(f"{wheel.name} serves an upload, and the example's tests, from nothing else\n")
 
@@ -79,6 +80,11 @@ def check_upload(bin_folder: Path) -> None:
             assert answer.read() == JPEG
         server.terminate()
         assert server.wait(20) == 0
+
+
+def check_cases(bin_folder: Path) -> None:
+    """Run all cases of the contract, which are data in the wheel."""
+    subprocess.run([str(bin_folder / "fake-apimart"), "verify"], check=True)
 
 
 def check_example(bin_folder: Path, project: Path) -> None:
