@@ -7,8 +7,9 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +24,13 @@ from fake_apimart.version import __version__
 
 USAGE_ERROR = 2
 
-Dialect = Literal["page", "live"]
+
+class Dialect(StrEnum):
+    """The values of the setting of that name; typer takes no Literal before 0.19."""
+
+    PAGE = "page"
+    LIVE = "live"
+
 
 app = typer.Typer(
     cls=Commands,
