@@ -315,3 +315,10 @@ def test_a_fake_that_follows_a_contract_that_has_moved_is_not_blamed(
     today = case_of(json={"<more>": None, "used_balance": "<number>"})
     snapshot = recorded(then, moved_service.url)
     assert parties([snapshot], ran(today, server.url), Party.FAKE) == [Party.CONTRACT]
+
+
+def test_the_contract_has_moved_where_it_has_no_such_case_any_more(server: ServerThread) -> None:
+    snapshot = recorded(case_of(), server.url)
+    (move,) = moves([snapshot], [], Party.FAKE, known={"balance.get/another"})
+    assert (move.party, move.what) == (Party.CONTRACT, "it has no such case any more")
+    assert list(moves([snapshot], [], Party.FAKE, known={"balance.get/balance"})) == []

@@ -82,8 +82,9 @@ def verify(options: Options) -> int:
     write_report(options.junit, lambda: junit_report(results, began_at))
     status = status_of(results)
     if snapshots:
+        known = {each.name for each in chosen(case_files())}
         present = Party.FAKE if outcome.is_fake else Party.SERVICE
-        found = list(moves(snapshots, results, present))
+        found = list(moves(snapshots, results, present, known))
         print_moves(console, found, len(snapshots))
         status = BROKEN if found else status
     return status

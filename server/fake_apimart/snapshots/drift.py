@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple
@@ -32,11 +32,15 @@ class Move(NamedTuple):
 
 
 def moves(
-    snapshots: Sequence[Snapshot], results: Sequence[Result], present: Party
+    snapshots: Sequence[Snapshot],
+    results: Sequence[Result],
+    present: Party,
+    known: Collection[str] = (),
 ) -> Iterator[Move]:
     """Yield what has moved, by the snapshots of each case, which are sorted by day.
 
     `results` are of today's cases and of the server as it is now, which `present` says whose it is.
+    `known` are the names of all cases, also of those that were not asked for.
     """
     of_case: dict[str, list[Snapshot]] = {}
     for each in snapshots:
@@ -50,6 +54,8 @@ def moves(
                 yield Move(name, Party.SERVICE, f"answers have changed {days}", found)
         if name in by_name:
             yield from _of_case(recorded[-1], by_name[name], present)
+        elif known and name not in known:
+            yield Move(name, Party.CONTRACT, "it has no such case any more", [])
 
 
 def _of_case(snapshot: Snapshot, result: Result, present: Party) -> Iterator[Move]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from math import inf
 
 from fake_apimart.cases.case import Request, Step
 from fake_apimart.cases.matching import differences
@@ -18,7 +19,7 @@ from fake_apimart.targets.target import Target
 _OK = range(200, 300)
 _TOO_MANY = 429
 _UNTIL_SECONDS = 300.0
-"""How long to ask again at the most."""
+"""How long to ask again at the most; a fake only for as long as a read may take."""
 _SILENCE_SECONDS = 0.3
 """How long no callback has come where none is to come."""
 
@@ -41,7 +42,8 @@ class Wire:
         linger = any(each.connection for each in step.expect)
         once_sent = self._target.terminate if step.terminate else None
         answer = self._ask(step.request, names, linger=linger, once_sent=once_sent)
-        end = time.monotonic() + _UNTIL_SECONDS
+        longest = min(_UNTIL_SECONDS, self._target.seconds if self._target.has_control else inf)
+        end = time.monotonic() + longest
         while step.until is not None and time.monotonic() < end and not _is_so(step, answer, names):
             time.sleep(self._target.poll_seconds)
             answer = self._ask(step.request, names, linger=linger)
