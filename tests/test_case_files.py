@@ -12,6 +12,7 @@ import pytest
 from fake_apimart.cases.case import Case, CaseFile
 from fake_apimart.cases.placeholders import is_kind, kinds_in
 from fake_apimart.cases.reading import case_files, frames, names_of_files
+from fake_apimart.cases.recorded import recorded_files
 from fake_apimart.cases.source import SOURCES, Source
 from fake_apimart.contract.operations import OPERATIONS
 from fake_apimart.settings.settings import Settings
@@ -51,6 +52,11 @@ def said(case: Case) -> Any:
 def test_every_file_is_read() -> None:
     read = {f"{file.operation}.yaml" for file in case_files()} | {"frames.yaml"}
     assert read == set(names_of_files())
+
+
+def test_every_recorded_case_is_among_them() -> None:
+    names = {case.name for case in CASES}
+    assert {case.name for file in recorded_files() for case in cases_of(file)} <= names
 
 
 @pytest.mark.parametrize("file", FILES, ids=operation_of)

@@ -21,10 +21,6 @@ _ORDER = (
     *("generations.create", "tasks.get", "tasks.batch", "callbacks"),
     *("models.list", "models.get", "models.schema", "models.docs", "balance.get"),
 )
-_LATER = (
-    *("every_answer", "keys", "uploads.create", "files.get", "generations.create", "tasks.get"),
-    *("tasks.batch", "callbacks", "models.list", "balance.get"),
-)
 # The pure Python one is ten times slower, but is there everywhere.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -42,18 +38,12 @@ class Frame(BaseModel):
 @cache
 def case_files() -> Sequence[CaseFile]:
     """Return the cases, by operation, in the order of the contract."""
+    more = {each.operation: each.behaviours for each in recorded_files()}
     read = [CaseFile.model_validate(_load(f"{name}.yaml")) for name in _ORDER]
-    more = {each.operation: each for each in recorded_files()}
-    whole = [
-        each.model_copy(
-            update={"behaviours": each.behaviours + more.pop(each.operation).behaviours}
-        )
-        if each.operation in more
-        else each
+    return [
+        each.model_copy(update={"behaviours": each.behaviours + more.get(each.operation, ())})
         for each in read
     ]
-    assert not more
-    return whole
 
 
 @cache
