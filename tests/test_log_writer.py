@@ -103,7 +103,9 @@ def test_lines_that_do_not_fit_are_dropped_and_counted(kind: str) -> None:
         writer.flush(DEADLINE_SECONDS)
         wait_until(lambda: reader.lines[-1:] and "dropped" in reader.lines[-1], "the last line")
         *lines, last = reader.lines
-        assert [int(line.split()[0]) for line in lines] == list(range(len(lines)))
+        numbers = [int(line.split()[0]) for line in lines]
+        # What fits is not always the first lines: the thread may begin to write after some dropped.
+        assert numbers == sorted(set(numbers))
         assert int(last.split()[0]) == 400 - len(lines)
         assert MAX_WAITING_BYTES // 8100 <= len(lines) < 300
         writer.write("after\n")
