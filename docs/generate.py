@@ -23,7 +23,7 @@ from fake_apimart.worlds import faults, journal
 from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.worlds.outcome import MARKERS
-from fake_apimart.worlds.registry import MAX_WORLDS
+from fake_apimart.worlds.pool import MAX_WORLDS
 from fastapi.routing import APIRoute
 
 FOLDER = Path(__file__).parent

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.tasks import account as accounting
-from fake_apimart.tasks.account import Account
+from fake_apimart.state.memory import account as accounting
+from fake_apimart.state.memory.account import Account
 from fake_apimart.tasks.state import Polls, state_of
 from fake_apimart.tasks.task import Task
 from fake_apimart_storage import StorageError

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_apimart.state.memory import saved_states
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart.worlds import states
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
@@ -277,7 +277,7 @@ class LateStorage(MemoryStorage):
 def test_change_that_is_carried_out_after_its_refusal_is_written_over(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states, "SETTLE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(saved_states, "SETTLE_SECONDS", (0.1, 0.1))
     storage = LateStorage()
     world = FakeAPIMart(start_server(on=storage).url, KEY)
     world.balance(50)

@@ -12,9 +12,16 @@ import httpx
 import pytest
 from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.go.json import marshal
+from fake_apimart.state.memory.journal import Journal
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart.worlds.entry import BODY_BYTES, MAX_NAMES, NAME_BYTES, TEXT_LENGTH, Entry
-from fake_apimart.worlds.journal import MAX_ENTRIES, Journal
+from fake_apimart.worlds.entry import (
+    BODY_BYTES,
+    MAX_ENTRIES,
+    MAX_NAMES,
+    NAME_BYTES,
+    TEXT_LENGTH,
+    Entry,
+)
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 

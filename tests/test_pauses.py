@@ -112,7 +112,7 @@ async def fill(service: Service, world: World) -> None:
     for _ in range(1000):
         entry = Entry("generations.create", "POST", "/v1/images/generations")
         entry.record_body(b'{"x":[%b]}' % b",".join([b"1"] * 1000))
-        service.worlds.record(world, entry)
+        await service.worlds.record(world, entry)
 
 
 async def call(app: Any, method: str, path: str, headers: dict[str, str]) -> Any:

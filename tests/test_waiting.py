@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from fake_apimart.control.requests import EntryFilter
+from fake_apimart.state.memory.state import MemoryState
 from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.watches import Watches
@@ -64,7 +65,9 @@ def watches_of(server: ServerThread) -> int:
     assert server.application is not None
     service = server.application.service
     assert service is not None
-    return len(service.worlds.watches)
+    state = service.worlds.state
+    assert isinstance(state, MemoryState)
+    return state.waiting
 
 
 @pytest.mark.parametrize(
@@ -158,8 +161,8 @@ def test_wait_for_any_world_is_shown_what_comes_in_each() -> None:
             for key in ("a", "b"):
                 assert not watch.changed.is_set()
                 world: World = await worlds.by_key(key)
-                watches.show(world, Entry("uploads.create", "POST", "/"))
-                watches.show(world, Entry("models.list", "GET", "/"))
+                watches.show(world.name, Entry("uploads.create", "POST", "/"))
+                watches.show(world.name, Entry("models.list", "GET", "/"))
             assert watch.changed.is_set()
 
     asyncio.run(watch())

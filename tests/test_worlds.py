@@ -13,8 +13,9 @@ import httpx
 import pytest
 from fake_apimart.common.clock import SystemClock
 from fake_apimart.settings.settings import Settings
+from fake_apimart.state.memory.state import MemoryState
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart.worlds import registry as worlds_module
+from fake_apimart.worlds import pool
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import name_of
@@ -338,7 +339,7 @@ def test_task_that_is_being_read_at_a_reset_is_not_remembered(start_server: Star
 def test_nothing_brings_dead_files_back(
     again: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_server: StartServer
 ) -> None:
-    monkeypatch.setattr(worlds_module, "MAX_WORLDS", 3)
+    monkeypatch.setattr(pool, "MAX_WORLDS", 3)
     location = f"dir:{tmp_path}"
     server = start_server(storage=location)
     key = "sk-fake-keeps"
@@ -381,7 +382,9 @@ def test_server_s_clock_moves_all_worlds_and_outlives_a_restart(tmp_path: Path) 
 
 def make_worlds(storage: Storage | None = None) -> Worlds:
     settings = Settings(storage="memory://")
-    return Worlds(settings, storage or MemoryStorage(), SystemClock(), control_enabled=True)
+    clock = SystemClock()
+    state = MemoryState(storage or MemoryStorage(), clock)
+    return Worlds(settings, state, clock, control_enabled=True)
 
 
 async def keys(count: int, first: int = 0) -> AsyncIterator[str]:
@@ -390,7 +393,7 @@ async def keys(count: int, first: int = 0) -> AsyncIterator[str]:
 
 
 def test_world_with_a_request_running_is_never_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worlds_module, "MAX_WORLDS", 10)
+    monkeypatch.setattr(pool, "MAX_WORLDS", 10)
 
     async def evict() -> None:
         worlds = make_worlds()
@@ -409,7 +412,7 @@ def test_world_with_a_request_running_is_never_evicted(monkeypatch: pytest.Monke
 
 
 def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fake_apimart.worlds.journal.MAX_BYTES", 100_000)
+    monkeypatch.setattr("fake_apimart.state.memory.journal.MAX_BYTES", 100_000)
 
     async def record() -> int:
         worlds = make_worlds()
@@ -418,9 +421,9 @@ def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> No
             for _ in range(10):
                 entry = Entry("generations.create", "POST", "/v1/images/generations")
                 entry.record_body(b"x" * 3000)
-                worlds.record(world, entry)
-        assert world.journal.entries[-1] is entry
-        return sum(each.journal.bytes for each in worlds)
+                await worlds.record(world, entry)
+        assert (await worlds.state.entries(world, lambda each: True))[-1] is entry
+        return sum([(await worlds.state.journal_size(each)).bytes for each in worlds])
 
     assert 0 < asyncio.run(record()) <= 100_000
 

@@ -29,8 +29,11 @@ from fake_apimart.service.service import Service
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
+from fake_apimart.state.location import state_at
+from fake_apimart.state.shared import SharedState
 from fake_apimart.telemetry.collectors import running
 from fake_apimart.telemetry.telemetry import Telemetry
+from fake_apimart.worlds.state import StateError
 
 
 def create_app(
@@ -132,13 +135,34 @@ class Application(FastAPI):
             storage = self.telemetry.observed(storage)
             if self.settings.control:
                 await control.prepare()
-            service = Service(self.settings, storage, self._clock, self._randomness, self.telemetry)
+            shared = await stack.enter_async_context(
+                _opened_state(self.settings, storage, self._clock)
+            )
+            service = Service(self.settings, storage, shared, self._randomness, self.telemetry)
             self._dispatch.running = await stack.enter_async_context(service.run())
             self.service = service
             try:
                 yield
             finally:
                 self.service = self._dispatch.running = None
+
+
+@contextlib.asynccontextmanager
+async def _opened_state(
+    settings: Settings, storage: Storage, clock: Clock
+) -> AsyncIterator[SharedState]:
+    """Open the state that the settings name. Raises InvalidSettings."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            shared = await stack.enter_async_context(state_at(settings.state, storage, clock))
+        except StateError as error:
+            raise InvalidSettings(f"{variable_of('state')}: {error}") from None
+        except ModuleNotFoundError as error:
+            raise InvalidSettings(
+                f"{variable_of('state')}: no module {error.name}: "
+                "install it by pip install 'fake-apimart[redis]'"
+            ) from None
+        yield shared
 
 
 @contextlib.asynccontextmanager

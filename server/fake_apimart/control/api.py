@@ -28,6 +28,7 @@ from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
 from fake_apimart.settings.names import variable_of
+from fake_apimart.worlds.state import StateError
 
 if TYPE_CHECKING:
     from fake_apimart.telemetry.metrics import Metrics
@@ -160,6 +161,11 @@ async def _state_storage_failure(request: Request, error: Exception) -> Response
     return _stated(request, refusals.storage_failed(str(error)))
 
 
+async def _state_lost(request: Request, error: Exception) -> Response:
+    logger.error("the shared state failed: %s", error)
+    return _stated(request, refusals.state_failed(str(error)))
+
+
 async def _state_shortage(request: Request, error: Exception) -> Response:
     logger.error("not done: %s", error)
     return render(errors.service_unavailable(), "")
@@ -175,6 +181,7 @@ _HANDLERS: dict[type[Exception], Handler] = {
     RequestValidationError: _refuse_invalid,
     HTTPException: _refuse_by_status,
     StorageError: _state_storage_failure,
+    StateError: _state_lost,
     Shortage: _state_shortage,
     Exception: _state_fault,
 }

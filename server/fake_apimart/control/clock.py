@@ -94,7 +94,7 @@ async def get_clock(target: TargetDep) -> Response:
 async def change_clock(change: ClockChange, target: TargetDep) -> Response:
     """Move, freeze or reset the clock; the server's clock moves those of all worlds with it."""
     world = target.world_or_server
-    await target.service.worlds.change(world, partial(_apply, change, world))
+    await target.state.change(world, partial(_apply, change, world))
     target.service.callbacks.note_clock(world)
     return _answer(world)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,15 +21,8 @@ from fake_apimart.control.target import TargetDep
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
-from fake_apimart.worlds.faults import (
-    ERRORS,
-    MAX_BYTES,
-    MAX_RULES,
-    Faults,
-    RawAnswer,
-    Rule,
-    errors_of,
-)
+from fake_apimart.worlds.faults import ERRORS, RawAnswer, Rule, errors_of
+from fake_apimart.worlds.state import NoRoom
 
 router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
@@ -157,7 +151,7 @@ class RuleBody(Body):
 @router.get("", response_model=RulesAnswer)
 async def list_faults(target: TargetDep) -> Response:
     """List the rules in the order in which they fire."""
-    return await _rules_response(target.world_or_server.faults)
+    return await _rules_response(await target.state.rules(target.world_or_server))
 
 
 @router.post("", response_model=RuleAnswer)
@@ -166,11 +160,11 @@ async def add_fault(body: RuleBody, target: TargetDep, request: Request) -> Resp
     if body.socket is not None and exchange_of(request.scope).connection is None:
         raise refusals.needs_own_server(body.socket)
     world = target.world_or_server
-    if len(world.faults.rules) >= MAX_RULES:
-        raise refusals.invalid_call(f"there are {MAX_RULES} rules already")
     rule = body.to_rule()
-    if not target.service.worlds.add_rule(world, rule):
-        raise refusals.invalid_call(f"the rules of all worlds take {MAX_BYTES} bytes at the most")
+    try:
+        await target.state.add_rule(world, rule)
+    except NoRoom as error:
+        raise refusals.invalid_call(str(error)) from None
     return JSONResponse(_to_json(rule))
 
 
@@ -180,17 +174,17 @@ async def remove_faults(
     rule_id: Annotated[int | None, Query(alias="id", description="One rule alone.")] = None,
 ) -> Response:
     """Remove the rules, except those that the key's name implies; or the one rule with this id."""
-    faults = target.world_or_server.faults
+    world = target.world_or_server
     if rule_id is None:
-        faults.clear()
-    elif not faults.remove(rule_id):
+        await target.state.clear_rules(world)
+    elif not await target.state.remove_rule(world, rule_id):
         raise refusals.unknown(f"rule {rule_id}")
-    return await _rules_response(faults)
+    return await _rules_response(await target.state.rules(world))
 
 
-async def _rules_response(faults: Faults) -> Response:
-    rules = pausing(faults.rules, HEAVY_BATCH)
-    return JSONListResponse("faults", [marshal(_to_json(rule)) async for rule in rules])
+async def _rules_response(rules: Sequence[Rule]) -> Response:
+    encoded = [marshal(_to_json(rule)) async for rule in pausing(rules, HEAVY_BATCH)]
+    return JSONListResponse("faults", encoded)
 
 
 def _to_json(rule: Rule) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def storage_failed(cause: str) -> ApiError:
     return ApiError(503, f"the storage failed: {redacted_text(cause)}", "server_error")
 
 
+def state_failed(cause: str) -> ApiError:
+    """Report that what servers share cannot be reached, or was begun anew meanwhile."""
+    return ApiError(503, f"the shared state failed: {redacted_text(cause)}", "server_error")
+
+
 def needs_own_server(fault: str) -> ApiError:
     """Refuse a socket fault under another ASGI server, whose sockets are out of reach."""
     message = (

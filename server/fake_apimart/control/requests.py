@@ -18,8 +18,7 @@ from fake_apimart.control.target import Target, TargetDep
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
 from fake_apimart.service.service import Service
-from fake_apimart.worlds.entry import Entry
-from fake_apimart.worlds.journal import MAX_ENTRIES
+from fake_apimart.worlds.entry import MAX_ENTRIES, Journaled, Sought
 
 router = APIRouter(prefix="/_fake/requests", tags=["control: requests"], route_class=ControlRoute)
 
@@ -39,7 +38,7 @@ class EntryFilter:
         self._status = status
         self._since = since
 
-    def includes(self, entry: Entry) -> bool:
+    def includes(self, entry: Sought) -> bool:
         """Return whether `entry` is selected."""
         return (
             entry.id > self._since
@@ -58,7 +57,7 @@ async def list_requests(
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES, description="The latest.")] = MAX_ENTRIES,
 ) -> Response:
     """List the journal of the key's world, or of all worlds; newest last."""
-    found = await _matching(entry_filter, target)
+    found = await target.state.entries(target.world, entry_filter.includes)
     return JSONListResponse("requests", await _encoded(found[-limit:], target.service))
 
 
@@ -88,7 +87,7 @@ async def wait_for_requests(
         pass
     finally:
         world.running -= 1
-    found = await _matching(entry_filter, target)
+    found = await target.state.entries(target.world, entry_filter.includes)
     entries = await _encoded(found, target.service)
     return JSONListResponse("requests", entries, satisfied=len(found) >= count)
 
@@ -96,30 +95,20 @@ async def wait_for_requests(
 async def _wait(entry_filter: EntryFilter, target: Target, count: int) -> None:
     """Wait until `count` entries match, the world is gone or the server stops."""
     stopping, world = target.service.stopping, target.world_or_server
-    watches = target.service.worlds.watches
-    watched = watches.watching(target.world, entry_filter.operation, entry_filter.includes)
-    with watched as watch:
+    includes = entry_filter.includes
+    async with target.state.watching(target.world, entry_filter.operation, includes) as watch:
         while not stopping.is_set() and not world.gone:
             # Before the search, which entries may come during; one that is counted twice, by that
             # and by the search, costs one more search.
             watch.expect(count)
-            found = len(await _matching(entry_filter, target))
+            found = len(await target.state.entries(target.world, includes))
             if found >= count:
                 return
             watch.count(found)
             await wait_for_event(watch.changed.wait(), stopping)
 
 
-async def _matching(entry_filter: EntryFilter, target: Target) -> list[Entry]:
-    """Return the entries that match, oldest first."""
-    found: list[Entry] = []
-    async for world in pausing(target.worlds, HEAVY_BATCH):
-        found += world.journal.matching(entry_filter.includes)
-    found.sort(key=lambda entry: entry.id)
-    return found
-
-
-async def _encoded(entries: list[Entry], service: Service) -> list[bytes]:
+async def _encoded(entries: list[Journaled], service: Service) -> list[bytes]:
     async for entry in pausing(entries, HEAVY_BATCH):
         if entry.operation == "uploads.create" and entry.sha256 is None and entry.file_key:
             entry.sha256 = await _sha256(entry.file_key, service)

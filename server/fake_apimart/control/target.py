@@ -10,6 +10,7 @@ from fake_apimart.contract.api_key import HEADER, key_of
 from fake_apimart.control import refusals
 from fake_apimart.gateway.dispatch import LifespanNotRun
 from fake_apimart.service.service import Service
+from fake_apimart.worlds.state import State
 from fake_apimart.worlds.world import World
 
 
@@ -36,9 +37,9 @@ class Target:
         return self.world
 
     @property
-    def worlds(self) -> list[World]:
-        """The world of the request's key, or all worlds, the server's own included."""
-        return [self.world] if self.world else [self.service.worlds.server, *self.service.worlds]
+    def state(self) -> State:
+        """The state of worlds."""
+        return self.service.worlds.state
 
 
 def service_of(request: Request) -> Service:
@@ -50,9 +51,11 @@ def service_of(request: Request) -> Service:
 
 
 async def target_of(request: Request) -> Target:
-    """Return the target of a request. Raises StorageError."""
+    """Return the target of a request, up to date. Raises StorageError, StateError."""
     service = service_of(request)
     key = key_of(request.headers.get(HEADER, ""))
+    if not key:
+        await service.worlds.up_to_date(service.worlds.server)
     return Target(service, await service.worlds.by_key(key) if key else None)
 
 

@@ -10,16 +10,15 @@ from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.common.redaction import redacted_json
-from fake_apimart.common.waits import pausing
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
 from fake_apimart.control.body import Body, example, is_text
 from fake_apimart.control.target import TargetDep
-from fake_apimart.service.service import Service
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.world import World
+from fake_apimart.worlds.state import State
+from fake_apimart.worlds.world import SERVER, World
 
 router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
 
@@ -75,18 +74,18 @@ else:
 @router.get("/world", response_model=WorldAnswer)
 async def get_world(target: TargetDep) -> Response:
     """Return the settings of the key's world; or the server's, with the number of worlds."""
-    return _answer(target.world_or_server, target.service)
+    return await _answer(target.world_or_server, target.state)
 
 
-def _answer(world: World, service: Service) -> Response:
-    settings = world.settings
+async def _answer(world: World, state: State) -> Response:
+    settings, journal = world.settings, await state.journal_size(world)
     answer: dict[str, Any] = {
         "settings": redacted_json({name: getattr(settings, name) for name in _SETTINGS}),
         "own_settings": redacted_json(world.overrides),
-        "journal": {"entries": len(world.journal.entries), "bytes": world.journal.bytes},
+        "journal": {"entries": journal.entries, "bytes": journal.bytes},
     }
-    if world is service.worlds.server:
-        return JSONResponse({"world": None, "worlds": len(service.worlds), **answer})
+    if world.name == SERVER:
+        return JSONResponse({"world": None, "worlds": await state.count(), **answer})
     meaning = world.magic.meaning if world.magic else ""
     return JSONResponse({"world": world.name, "meaning": meaning, **answer})
 
@@ -100,8 +99,8 @@ async def change_world(changes: WorldChanges, target: TargetDep) -> Response:
         merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
         world.overrides = {name: value for name, value in merged.items() if value is not None}
 
-    await target.service.worlds.change(world, override)
-    return _answer(world, target.service)
+    await target.state.change(world, override)
+    return await _answer(world, target.state)
 
 
 @router.delete("/world", response_model=RemovedAnswer)
@@ -126,14 +125,12 @@ async def reset(target: TargetDep) -> Response:
 @router.post("/reset/journal", response_model=WorldAnswer)
 async def reset_journal(target: TargetDep) -> Response:
     """Clear the journal, and nothing else."""
-    async for world in pausing(target.worlds):
-        target.service.worlds.clear_journal(world)
-    return _answer(target.world_or_server, target.service)
+    await target.state.clear_journal(target.world)
+    return await _answer(target.world_or_server, target.state)
 
 
 @router.post("/reset/faults", response_model=WorldAnswer)
 async def reset_faults(target: TargetDep) -> Response:
     """Remove the rules, except those that a key's name implies."""
-    async for world in pausing(target.worlds):
-        world.faults.clear()
-    return _answer(target.world_or_server, target.service)
+    await target.state.clear_rules(target.world)
+    return await _answer(target.world_or_server, target.state)

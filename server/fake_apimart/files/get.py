@@ -25,6 +25,7 @@ from fake_apimart.files.byte_range import byte_range
 from fake_apimart.files.conditions import Conditions
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.admission import Admission
+from fake_apimart.gateway.dispatch import OpenResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.registry import Worlds
@@ -59,9 +60,8 @@ class Files:
         """
         stored, file = await self._open(exchange)
         try:
-            world = await self._worlds.by_name(file.world)
-            await self._admission.enter(exchange, world)
-            seconds = _remaining_seconds(file, world)
+            await self._admission.enter(exchange, self._worlds.of_name(file.world))
+            seconds = _remaining_seconds(file, exchange.world)
             conditions = Conditions(exchange, stored.etag, self._modified(stored))
             is_not_modified = conditions.is_not_modified()
             if is_not_modified or not self._redirects:
@@ -105,7 +105,7 @@ class Files:
         return Response(status_code=HTTPStatus.FOUND, headers={"Location": url})
 
 
-class FileResponse(Response):
+class FileResponse(OpenResponse):
     """An answer that streams the offsets `content_range` of a stored object, and closes it."""
 
     def __init__(
@@ -116,6 +116,9 @@ class FileResponse(Response):
         self.init_headers(headers)
         self._stored = stored
         self._content_range = content_range
+
+    async def close(self) -> None:
+        await self._stored.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._stored:

@@ -15,7 +15,7 @@ from fake_apimart.contract import api_key, errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
 from fake_apimart.worlds import magic_keys
-from fake_apimart.worlds.faults import AnswerOverridden, Faults, Rule, Step
+from fake_apimart.worlds.faults import AnswerOverridden, Rule, Step
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
@@ -54,24 +54,33 @@ class Admission:
         """
         exchange.key = key = _key_of(exchange)
         if not self._is_good(key):
-            self.place(exchange)
-            await self._meet_rule(exchange, self._worlds.server.faults)
+            await self.refuse(exchange, exchange.operation.name)
             raise errors.invalid_api_key()
-        await self.enter(exchange, await self._worlds.by_key(key))
+        await self.enter(exchange, self._worlds.of_key(key))
         exchange.fire(Step.KEY)
         if exchange.operation.needs_balance:
             if exchange.rule is not None:
                 exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
             await self._require_balance(exchange.world)
         if exchange.operation.is_rated:
-            exchange.world.check_rate_limit()
+            await self._check_rate(exchange.world)
         exchange.fire(Step.RATE)
 
-    def place(self, exchange: Exchange) -> None:
-        """Put a request that is refused into the world of its key, for the journal."""
-        key = _key_of(exchange)
-        if key:
-            exchange.move_to(self._worlds.by_key_unrestored(key))
+    async def _check_rate(self, world: World) -> None:
+        """Count a request against the rate of its world. Raises `rate_limited`."""
+        rate = world.settings.rate_limit
+        wait = await self._worlds.state.take(world, rate) if rate else 0
+        if wait:
+            raise errors.rate_limited(wait)
+
+    async def refuse(self, exchange: Exchange, operation: str = "") -> None:
+        """Put a request that is refused into the world of its key, for the journal.
+
+        It meets the rules that the whole server has for `operation`. Raises as `enter` does.
+        """
+        key = exchange.key or _key_of(exchange)
+        world = self._worlds.of_key(key) if key else self._worlds.server
+        await self._enter(exchange, world, operation, is_refused=True)
 
     def _is_good(self, key: str) -> bool:
         if not api_key.may_be_good(key, self._api_keys):
@@ -86,31 +95,32 @@ class Admission:
         A world's own rules come before the server's. Raises what the rule says that the request
         meets on arrival: an ApiError, AnswerOverridden, Abandoned.
         """
-        server = self._worlds.server
-        exchange.move_to(world or server)
-        await self._meet_rule(exchange, exchange.world.faults, server.faults)
+        await self._enter(exchange, world or self._worlds.server, exchange.operation.name)
 
-    async def _meet_rule(self, exchange: Exchange, *faults: Faults) -> None:
-        name = exchange.operation.name
-        reserved = (each.reserve_rule(name) for each in faults if each.rules)
-        exchange.rule = rule = next(filter(None, reserved), None)
+    async def _enter(
+        self, exchange: Exchange, world: World, operation: str, *, is_refused: bool = False
+    ) -> None:
+        world, reservation = await self._worlds.enter(world, operation, is_refused=is_refused)
+        exchange.move_to(world)
+        exchange.reservation = reservation
+        rule = exchange.rule
         if rule is None:
             return
         if rule.delay:
             # Counted and journaled at once: a client that gives up meanwhile has met it too.
-            exchange.note_fired(rule)
-            self._worlds.record(exchange.world, exchange.entry)
+            exchange.note_fired()
+            await self._worlds.record(exchange.world, exchange.entry)
             await pause(rule.delay, self._stopping)
         if rule.step is Step.ARRIVAL:
             await self._meet_on_arrival(exchange, rule)
 
     async def _meet_on_arrival(self, exchange: Exchange, rule: Rule) -> None:
         exchange.fire(Step.ARRIVAL, operation=exchange.operation.name)
-        exchange.note_fired(rule)
+        exchange.note_fired()
         if rule.answer is not None:
             raise AnswerOverridden(rule.answer)
         if rule.socket is not None:
-            self._worlds.record(exchange.world, exchange.entry)
+            await self._worlds.record(exchange.world, exchange.entry)
             connection = exchange.connection
             end = exchange.receive if connection is None else connection.wait_for_end
             await socket_faults.refuse(rule.socket, exchange.receive, end, self._stopping)

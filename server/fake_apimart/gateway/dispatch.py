@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fake_apimart_storage import StorageError
 from starlette.requests import ClientDisconnect
@@ -24,6 +26,7 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
 from fake_apimart.worlds.registry import Worlds
+from fake_apimart.worlds.state import StateError
 
 Handler = Callable[[Exchange], Awaitable[Response]]
 
@@ -55,6 +58,22 @@ class Running:
     stopping: asyncio.Event
 
 
+class OpenResponse(Response, ABC):
+    """An answer that holds something open until it is sent."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of it, where the answer is not sent."""
+
+
+class _Outcome(NamedTuple):
+    """An answer, what the journal says of its status, and what went wrong."""
+
+    response: Response
+    status: int | None
+    problem: str | None = None
+
+
 class Dispatch:
     """Runs operations while there is something `running`, which the application's lifespan sets."""
 
@@ -80,7 +99,7 @@ class Dispatch:
             if exchange.connection is not None:
                 exchange.connection.abandon(reset=abandoned.reset)
         finally:
-            exchange.leave()
+            await exchange.leave()
 
 
 def _begin(exchange: Exchange, scope: Scope, running: Running) -> None:
@@ -94,36 +113,55 @@ def _begin(exchange: Exchange, scope: Scope, running: Running) -> None:
 
 async def _answer(exchange: Exchange, running: Running) -> Response:
     """Return the answer of an operation, or what is said in its place; the journal has it."""
-    problem: str | None = None
     try:
-        response = await _handle(exchange, running)
+        outcome = await _outcome(exchange, running)
+        exchange.record.reason = outcome.problem or exchange.record.reason
+        try:
+            await running.worlds.record(
+                exchange.world, exchange.entry, outcome.status, outcome.problem
+            )
+        except BaseException:
+            if isinstance(outcome.response, OpenResponse):
+                await outcome.response.close()
+            raise
+    except StateError as error:
+        logger.error("the shared state failed: %s", error)
+        exchange.record.reason = str(error)
+        return _render(exchange, unavailable(exchange.operation.name))
+    return outcome.response
+
+
+async def _outcome(exchange: Exchange, running: Running) -> _Outcome:
+    """Return what came of a request. Raises StateError, which leaves nothing to be recorded."""
+    try:
+        return _said(await _handle(exchange, running))
     except ApiError as error:
-        response, problem = _render(exchange, error), error.message
+        return _said(_render(exchange, error), error.message)
     except AnswerOverridden as instead:
-        response = _raw(instead)
+        return _said(_raw(instead))
     except StorageError as error:
         logger.error("the storage failed: %s", error)
-        response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
+        return _said(_render(exchange, exchange.operation.store_failure()), str(error))
     except Shortage as error:
         logger.error("not done: %s", error)
-        response, problem = _render(exchange, exchange.operation.store_failure()), str(error)
+        return _said(_render(exchange, exchange.operation.store_failure()), str(error))
     except ClientDisconnect:
-        exchange.record.reason = "the client went away"
-        running.worlds.record(exchange.world, exchange.entry, error="the client went away")
         # Foreign servers report this for a half-closed connection too, whose client still reads.
-        return _render(exchange, errors.incomplete_body())
-    except Abandoned:
+        answer = _render(exchange, errors.incomplete_body())
+        return _Outcome(answer, None, "the client went away")
+    except (Abandoned, StateError):
         raise
     except asyncio.CancelledError:
         if not running.stopping.is_set():
             raise
-        response, problem = _cut_short(exchange), "the server stopped"
+        return _said(_cut_short(exchange), "the server stopped")
     except Exception:
         logger.exception("fault in %s %s", exchange.method, exchange.paths.path)
-        response, problem = _render(exchange, errors.internal_error()), "internal error"
-    exchange.record.reason = problem or exchange.record.reason
-    running.worlds.record(exchange.world, exchange.entry, response.status_code, problem)
-    return response
+        return _said(_render(exchange, errors.internal_error()), "internal error")
+
+
+def _said(response: Response, problem: str | None = None) -> _Outcome:
+    return _Outcome(response, response.status_code, problem)
 
 
 def _cut_short(exchange: Exchange) -> Response:
@@ -142,7 +180,7 @@ def _cut_short(exchange: Exchange) -> Response:
 async def _handle(exchange: Exchange, running: Running) -> Response:
     operation = exchange.operation
     if operation is UNROUTED:
-        running.admission.place(exchange)
+        await running.admission.refuse(exchange)
         raise errors.invalid_url(exchange.method, exchange.paths.sent)
     # A file belongs to the world that uploaded it, whatever key was sent along.
     if operation.world == KEY:

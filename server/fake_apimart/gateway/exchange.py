@@ -22,6 +22,7 @@ from fake_apimart.net_http.request import first_values
 from fake_apimart.observability.request_record import RequestRecord
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import ERRORS, Rule, Step
+from fake_apimart.worlds.state import Reservation
 from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"
@@ -35,8 +36,8 @@ class Exchange:
     `headers` has one value for each lower-case name. `body` is the request's, None where it surely
     has none. `connection` is there under our own protocol alone. The rest is set on the way:
     `operation` and `parameters` (of its path) by the look-up, `record` (what will be told of it)
-    and `key`, `world`, `rule` and `entry`
-    (of the journal) by the dispatch.
+    and `key`, `world`, `entry` (of the journal) and `reservation` (of the rule that the request
+    meets) by the dispatch.
     """
 
     __slots__ = (
@@ -58,7 +59,7 @@ class Exchange:
         "receive",
         "record",
         "request_id",
-        "rule",
+        "reservation",
         "send",
         "world",
     )
@@ -93,7 +94,7 @@ class Exchange:
         self.request_id = request_id
         self.parameters = _NO_PARAMETERS
         self.key = ""
-        self.rule: Rule | None = None
+        self.reservation: Reservation | None = None
         self._has_fired = False
         self._scheme: str = scope.get("scheme", "http")
         self._server: tuple[str, int | None] | None = scope.get("server")
@@ -142,33 +143,38 @@ class Exchange:
         world.running += 1
         self.record.world = world.name
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """Leave the world; a rule that did not fire is free for the next request."""
         self.world.running -= 1
-        if self.rule is not None and not self._has_fired:
-            self.rule.release(fired=False)
+        if self.reservation is not None and not self._has_fired:
+            await self.reservation.give_back()
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule that the request meets, if it meets one."""
+        return None if self.reservation is None else self.reservation.rule
 
     def fire(self, step: Step, **facts: Any) -> None:
         """Raise the ApiError of the rule that waits for this step, if one does."""
         rule = self.rule
         if rule is not None and rule.error is not None and rule.step is step:
-            self.note_fired(rule)
+            self.note_fired()
             raise ERRORS[rule.error].build(**facts)
 
-    def note_fired(self, rule: Rule) -> None:
+    def note_fired(self) -> None:
         """Count the rule as used, once, and name it in the journal."""
-        if self._has_fired:
+        if self.reservation is None or self._has_fired:
             return
-        rule.release(fired=True)
+        self.reservation.count()
         self._has_fired = True
-        self.entry.fault = self.record.reason = rule.name
+        self.entry.fault = self.record.reason = self.reservation.rule.name
 
     def fault_of_answer(self) -> str | None:
         """Return the name of the socket fault that breaks the answer, or None."""
         rule = self.rule
         if rule is None or rule.step is not Step.ANSWER:
             return None
-        self.note_fired(rule)
+        self.note_fired()
         return rule.socket
 
 

@@ -21,7 +21,7 @@ from fake_apimart.generation.planning import Planner
 from fake_apimart.generation.request import GenerationRequest, parse_request
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.settings.settings import Settings
-from fake_apimart.tasks.accounts import Accounts
+from fake_apimart.tasks.ledger import Ledger
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.faults import Step
 from fake_apimart.worlds.world import World
@@ -34,14 +34,14 @@ class Generations:
         self,
         settings: Settings,
         bodies: JSONBodies,
-        accounts: Accounts,
+        ledger: Ledger,
         idempotency: Idempotency,
         planner: Planner,
         callbacks: Callbacks,
     ) -> None:
         self._settings = settings
         self._bodies = bodies
-        self._accounts = accounts
+        self._ledger = ledger
         self._idempotency = idempotency
         self._planner = planner
         self._callbacks = callbacks
@@ -75,7 +75,7 @@ class Generations:
 
     async def _store(self, task: Task, world: World) -> None:
         async with self._callbacks.booked(task, world):
-            await self._accounts.store(task, world)
+            await self._ledger.store(task, world)
 
     async def _new_task(self, exchange: Exchange, body: bytes) -> Task:
         """Return the task that a request asks for; it is not stored yet."""

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
 from fake_apimart_storage import Storage, StorageError
@@ -23,6 +24,8 @@ from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.store import TaskStore
+from fake_apimart.worlds.locks import Locks
+from fake_apimart.worlds.state import State
 from fake_apimart.worlds.world import NAME_PATTERN, World
 
 HEADER = "Idempotency-Key"
@@ -64,25 +67,18 @@ def idempotency_key_of(exchange: Exchange) -> str | None:
 class Idempotency:
     """Stores which task each key stands for. The scope of a key is the world that used it."""
 
-    def __init__(self, storage: Storage, clock: Clock, tasks: TaskStore) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, tasks: TaskStore, state: State, locks: Locks
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._tasks = tasks
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._state = state
+        self._locks = locks
 
-    @contextlib.asynccontextmanager
-    async def lock(self, world: World, key: str) -> AsyncIterator[None]:
+    def lock(self, world: World, key: str) -> AbstractAsyncContextManager[None]:
         """Serialize concurrent requests with the same key, so that all get the same task."""
-        name = _record_key(world, key)
-        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
-        self._locks[name] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks.pop(name)
-            if users > 1:
-                self._locks[name] = lock, users - 1
+        return self._locks.holding(_record_key(world, key))
 
     async def find_task_id(self, world: World, key: str, digest: str) -> str | None:
         """Return the id of the task that `key` stands for, or None if the key is new or expired.
@@ -120,7 +116,7 @@ class Idempotency:
             with contextlib.suppress(StorageError):
                 await self._storage.delete(name)
             raise
-        await world.discard_if_gone(self._storage, name)
+        await self._state.discard_if_gone(world, self._storage, name)
 
     async def forget(self, world: str) -> None:
         """Delete all keys of a world. Raises StorageError."""

@@ -12,9 +12,9 @@ from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
 from fake_apimart.observability.log import logger_of
 from fake_apimart.service.own_keys import is_own
+from fake_apimart.state.memory import saved_states
 from fake_apimart.tasks import results
 from fake_apimart.tasks import store as task_store
-from fake_apimart.worlds import states
 
 LONGEST_PAUSE = 600
 """Seconds between two looks at the storage, where files live long."""
@@ -38,7 +38,7 @@ def lifetimes(ttl: int) -> dict[str, int]:
         task_store.POLLS_PREFIX: task_store.LIFE_SECONDS,
         idempotency.KEY_PREFIX: idempotency.LIFE_SECONDS,
         pending.KEY_PREFIX: pending.LIFE_SECONDS,
-        states.KEY_PREFIX: states.LIFE_SECONDS,
+        saved_states.KEY_PREFIX: saved_states.LIFE_SECONDS,
     }
 
 

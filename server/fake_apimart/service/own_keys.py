@@ -8,15 +8,15 @@ from __future__ import annotations
 from fake_apimart.callbacks import pending
 from fake_apimart.contract import file_url
 from fake_apimart.generation import idempotency
+from fake_apimart.state.memory import saved_states
 from fake_apimart.tasks import store as task_store
-from fake_apimart.worlds import states
 
 OWN_KEYS = (
     file_url.OWN_KEY,
     task_store.OWN_KEY,
     idempotency.OWN_KEY,
     pending.OWN_KEY,
-    states.OWN_KEY,
+    saved_states.OWN_KEY,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from fake_apimart_storage import Storage
 
@@ -61,32 +61,30 @@ class Reset:
 
     async def world(self, world: World) -> World:
         """Replace `world` by a new one, set up as its key's name says. Raises StorageError."""
-        with _resetting([world]):
+        async with self._worlds.state.resetting(world):
             await self._delete_contents(world)
             if world.gone:
                 # Another reset has replaced it meanwhile.
                 return world
-            new = self._worlds.replace(world)
+            new = await self._worlds.replace(world)
             async with self._ending([world]):
                 await self._delete_contents(world)
-                await self._worlds.forget(world.name)
             self._callbacks.cancel_gone()
             return new
 
     async def remove(self, world: World) -> None:
         """Remove a world until its key is used again. Raises StorageError."""
-        self._worlds.drop_idle(await self.world(world))
+        await self._worlds.drop_idle(await self.world(world))
 
     async def everything(self) -> None:
         """Forget all worlds and the server's own clock, settings and rules. Raises StorageError.
 
         What is damaged goes too; what other programs have put into the storage stays.
         """
-        with _resetting([*self._worlds]):
+        async with self._worlds.state.resetting(None):
             await self._delete_contents_of_all()
-            async with self._ending(self._worlds.replace_all()):
+            async with self._ending(await self._worlds.replace_all()):
                 await self._delete_contents_of_all()
-                await self._worlds.forget_all()
             self._callbacks.cancel_gone()
 
     @contextlib.asynccontextmanager
@@ -94,10 +92,10 @@ class Reset:
         """End worlds that were replaced after the block; where it fails, put them back."""
         try:
             yield
+            await self._worlds.state.end(gone)
         except BaseException:
-            self._worlds.put_back(gone)
+            await self._worlds.put_back(gone)
             raise
-        self._worlds.end(gone)
 
     async def _delete_contents_of_all(self) -> None:
         try:
@@ -121,17 +119,3 @@ class Reset:
         await self._tasks.forget(world)
         await self._idempotency.forget(world.name)
         await self._callbacks.forget(world)
-
-
-@contextlib.contextmanager
-def _resetting(worlds: list[World]) -> Iterator[None]:
-    """Let no results be drawn in worlds, and none of them be evicted, while the block runs."""
-    for world in worlds:
-        world.is_being_reset = True
-        world.running += 1
-    try:
-        yield
-    finally:
-        for world in worlds:
-            world.is_being_reset = False
-            world.running -= 1

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from fake_apimart_storage import Storage
 
 from fake_apimart.callbacks.callbacks import Callbacks
-from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.files.get import Files
 from fake_apimart.files.index import FileIndex
@@ -26,6 +25,7 @@ from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.service.expiry import expire_files
 from fake_apimart.service.reset import Reset
 from fake_apimart.settings.settings import Settings
+from fake_apimart.state.shared import SharedState
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.balance import Balance
 from fake_apimart.tasks.polls import Tasks
@@ -38,7 +38,7 @@ from fake_apimart.worlds.registry import Worlds
 
 
 class Service:
-    """Everything behind the routes, on one open storage and one clock.
+    """Everything behind the routes, on one open storage and one state.
 
     `stopping` is set once no more requests are taken, for those that would wait for long.
     """
@@ -47,21 +47,23 @@ class Service:
         self,
         settings: Settings,
         storage: Storage,
-        clock: Clock,
+        shared: SharedState,
         randomness: Randomness,
         telemetry: Telemetry,
     ) -> None:
         self._decoders = Decoders(settings.decode_seconds, telemetry)
-        self._clock = clock
+        self._clock = clock = shared.clock
+        self._state = state = shared.state
         self.stopping = asyncio.Event()
         self.settings = settings
         self.storage = storage
-        self.worlds = Worlds(settings, storage, clock, control_enabled=settings.control)
+        self.worlds = Worlds(settings, state, clock, control_enabled=settings.control)
         telemetry.sample("worlds", lambda: len(self.worlds))
         self.index = FileIndex(storage)
-        self.task_store = TaskStore(storage, clock)
-        idempotency = Idempotency(storage, clock, self.task_store)
-        self.accounts = Accounts(self.task_store, self.worlds)
+        self.task_store = TaskStore(storage, clock, state)
+        idempotency = Idempotency(storage, clock, self.task_store, state, shared.locks)
+        ledger = shared.ledger(self.task_store)
+        self.accounts = Accounts(ledger)
         self._admission = Admission(
             self.worlds,
             self.accounts.require,
@@ -70,11 +72,11 @@ class Service:
             stopping=self.stopping,
         )
         references = ReferenceReader(storage, self.worlds, self._decoders)
-        self._results = results = Results(storage, clock, references, telemetry)
-        bodies = JSONBodies()
-        self.tasks = Tasks(
-            settings, bodies, self.task_store, self.accounts, results, self._note_poll
+        self._results = results = Results(
+            storage, clock, state, shared.locks, references, telemetry
         )
+        bodies = JSONBodies()
+        self.tasks = Tasks(settings, bodies, self.task_store, ledger, results, self._note_poll)
         self.callbacks = Callbacks(
             storage, clock, self.worlds, self.task_store, self.tasks.finished_data, telemetry
         )
@@ -87,7 +89,9 @@ class Service:
             idempotency,
             self.callbacks,
         )
-        self._uploads = Uploads(settings, storage, clock, randomness, self.index, self._decoders)
+        self._uploads = Uploads(
+            settings, storage, clock, randomness, state, self.index, self._decoders
+        )
         self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
         self._health = Health(storage)
         self._catalogue = Catalogue(settings)
@@ -95,7 +99,7 @@ class Service:
         self._generations = Generations(
             settings,
             bodies,
-            self.accounts,
+            ledger,
             idempotency,
             Planner(settings, randomness, references),
             self.callbacks,
@@ -141,7 +145,7 @@ class Service:
             expiring.cancel()
             await asyncio.wait([expiring])
             await self.callbacks.close()
-            await self.worlds.close()
+            await self._state.close()
             self._decoders.close()
             self._uploads.close()
             await self._results.close()

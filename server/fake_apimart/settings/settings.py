@@ -22,6 +22,7 @@ from fake_apimart.settings.values import (
     Networks,
     PublicHosts,
     Rate,
+    StateLocation,
 )
 
 _MEBIBYTE = 1024 * 1024
@@ -53,6 +54,13 @@ class Settings(BaseSettings):
         description=(
             "Where files live: memory://, dir:PATH or s3://BUCKET/PREFIX; "
             "by default a folder of the user's."
+        ),
+    )
+    state: StateLocation = Field(
+        default="memory://",
+        description=(
+            "Where clocks, rules, journals and the like are: memory://, or redis://HOST:PORT/0 "
+            "for servers that are one fake."
         ),
     )
     fsync: bool = Field(
@@ -185,6 +193,14 @@ class Settings(BaseSettings):
     def _check_text(cls, value: object) -> object:
         if isinstance(value, str) and not is_text(value):
             raise ValueError("expected text in UTF-8")
+        return value
+
+    @field_validator("state")
+    @classmethod
+    def _check_state(cls, value: str, info: ValidationInfo) -> str:
+        if value != "memory://" and info.data.get("storage") == "memory://":
+            storage = variable_of("storage")
+            raise ValueError(f"needs a storage that servers can share: {storage}=s3://BUCKET")
         return value
 
     @field_validator("delivery")

@@ -20,6 +20,8 @@ from fake_apimart.common.redaction import redacted_text
 
 _NO_URL = re.compile(r"[\s\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
 """What no URL holds."""
+_DATABASE = re.compile(r"(/[0-9]{0,4})?")
+"""The number of a database of Redis, as a URL has it."""
 _HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]+")
 
 
@@ -77,6 +79,15 @@ def _check_storage(value: str) -> str:
     return value
 
 
+def _check_state(value: str) -> str:
+    url = urlsplit(value)
+    _ = url.port  # raises ValueError where it is no port
+    is_redis = url.scheme in ("redis", "rediss") and url.hostname and not url.query
+    if value != "memory://" and not (is_redis and _DATABASE.fullmatch(url.path)):
+        raise ValueError("expected memory:// or redis://HOST:PORT/DATABASE, such as .../0")
+    return value
+
+
 def _normalize_url(value: str) -> str:
     url = urlsplit(value)
     if value and (url.scheme not in ("http", "https") or not url.hostname):
@@ -109,6 +120,8 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parse_netwo
 Host = Annotated[str, AfterValidator(_check_host)]
 Location = Annotated[str, AfterValidator(_check_storage)]
 """Where a storage is."""
+StateLocation = Annotated[str, AfterValidator(_check_state)]
+"""Where the state is."""
 BaseURL = Annotated[str, AfterValidator(_normalize_url)]
 """What other URLs begin with; empty for none."""
 Rate = Annotated[str, AfterValidator(_check_rate)]

@@ -13,8 +13,8 @@ from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.gateway.json_body import JSONBodies, parse_json
 from fake_apimart.go.json import match_fields
 from fake_apimart.settings.settings import Settings
-from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.answers import page_answer, poll_answer, task_data
+from fake_apimart.tasks.ledger import Ledger
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.state import Polls, TaskState, state_of
 from fake_apimart.tasks.store import TaskStore
@@ -39,14 +39,14 @@ class Tasks:
         settings: Settings,
         bodies: JSONBodies,
         tasks: TaskStore,
-        accounts: Accounts,
+        ledger: Ledger,
         results: Results,
         note_poll: Callable[[Task], None],
     ) -> None:
         self._settings = settings
         self._bodies = bodies
         self._tasks = tasks
-        self._accounts = accounts
+        self._ledger = ledger
         self._results = results
         self._note_poll = note_poll
 
@@ -85,7 +85,7 @@ class Tasks:
         task = await self._tasks.get(world, task_id)
         if task is None:
             return None
-        state = _state(task, world, await self._accounts.count_poll(task, world))
+        state = _state(task, world, await self._ledger.count_poll(task, world))
         if task.polls and task.webhook:
             self._note_poll(task)
         base_url = exchange.arrival.base_url(self._settings)
@@ -93,7 +93,7 @@ class Tasks:
 
     async def state(self, task: Task, world: World) -> TaskState:
         """Return the state of a task without counting a poll. Raises StorageError."""
-        return _state(task, world, await self._tasks.polls(task))
+        return _state(task, world, await self._ledger.polls(task))
 
     async def finished_data(self, task: Task, world: World) -> dict[str, Any] | None:
         """Return the `data` of a task that has ended, or None; this does not count as a poll.

@@ -19,6 +19,8 @@ from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.tasks.task import Task
 from fake_apimart.telemetry.telemetry import Telemetry
+from fake_apimart.worlds.locks import Locks
+from fake_apimart.worlds.state import State
 from fake_apimart.worlds.world import World
 
 if TYPE_CHECKING:
@@ -44,8 +46,16 @@ class Results:
     """Draws results in threads of their own; concurrent requests for a task share one drawing."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, references: ReferenceReader, telemetry: Telemetry
+        self,
+        storage: Storage,
+        clock: Clock,
+        state: State,
+        locks: Locks,
+        references: ReferenceReader,
+        telemetry: Telemetry,
     ) -> None:
+        self._state = state
+        self._locks = locks
         self._storage = storage
         self._clock = clock
         self._telemetry = telemetry
@@ -100,6 +110,11 @@ class Results:
         self._threads.shutdown(cancel_futures=True)
 
     async def _draw_all(self, task: Task, completed: int, world: World) -> None:
+        # Whoever else draws them, on whatever server, has stored them by then, or has died.
+        async with self._locks.holding(f"drawing/{task.id}"):
+            await self._draw_missing(task, completed, world)
+
+    async def _draw_missing(self, task: Task, completed: int, world: World) -> None:
         missing = [
             (number, key)
             for number, key in enumerate(task.image_keys)
@@ -113,6 +128,7 @@ class Results:
             for number, key in missing:
                 async with self._in_memory:
                     await self._draw(task, number, key, references, completed)
+                await self._state.refresh(world)
                 if not world.keeps_results:
                     await self._storage.delete(key)
 

@@ -32,6 +32,7 @@ TRANSITIONS = {
 }
 """The statuses that a later poll may see after each status."""
 
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
 PROCESSING_FROM = 0.2
 """The share of its duration after which a task is `processing` instead of `pending`."""
 LAST_PROGRESS = 99
@@ -46,6 +47,14 @@ class Polls(NamedTuple):
 
     so_far: Count = 0
     reached_ms: Milliseconds | None = None
+
+    def after_one(self, needed: int, now_ns: int) -> Polls:
+        """Return the polls after another one at `now_ns`, of a task that takes `needed` polls."""
+        if self.reached_ms is not None:
+            return self
+        if self.so_far >= needed:
+            return self._replace(reached_ms=now_ns // _NANOSECONDS_PER_MILLISECOND)
+        return self._replace(so_far=self.so_far + 1)
 
 
 POLLS = TypeAdapter(Polls)

@@ -57,6 +57,13 @@ class Task:
         """The end in Unix milliseconds, unless the task still waits for polls then."""
         return self.created_ms + round(self.seconds * _MILLISECONDS_PER_SECOND)
 
+    @property
+    def earliest_end_ms(self) -> int:
+        """The first millisecond at which polls may state it as completed."""
+        end = self.planned_end_ms
+        is_reached = (end - self.created_ms) / _MILLISECONDS_PER_SECOND >= self.seconds
+        return end if is_reached else end + 1
+
     def to_json(self) -> bytes:
         return marshal({name: getattr(self, name) for name in _FIELDS})
 

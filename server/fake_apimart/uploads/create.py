@@ -25,6 +25,7 @@ from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Step
+from fake_apimart.worlds.state import State
 from fake_apimart.worlds.world import World
 
 FIELD = b"file"
@@ -42,9 +43,11 @@ class Uploads:
         storage: Storage,
         clock: Clock,
         randomness: Randomness,
+        state: State,
         index: FileIndex,
         decoders: Decoders,
     ) -> None:
+        self._state = state
         self._index = index
         self._decodes = decoders.decodes if settings.decode_check else None
         self._settings = settings
@@ -82,7 +85,7 @@ class Uploads:
         finally:
             _note_file(exchange.entry, image)
         self._index.add(world.name, info.key)
-        await world.discard_if_gone(self._storage, info.key)
+        await self._state.discard_if_gone(world, self._storage, info.key)
         return self._answer(exchange, image, info, created_ns // _NANOSECONDS_PER_SECOND)
 
     async def _read_form(self, exchange: Exchange, image: IncomingImage) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from fake_apimart.common.held_bytes import held_bytes, held_bytes_of_leaves
 from fake_apimart.common.redaction import (
@@ -21,6 +21,8 @@ from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.go.json import marshal_exactly, unmarshal
 from fake_apimart.go.url import parse_query
 
+MAX_ENTRIES = 1000
+"""Entries of a world's journal; the oldest is evicted first."""
 BODY_BYTES = 8 * 1024
 """Prefix of a JSON body that is kept."""
 MAX_BODY_DEPTH = 100
@@ -35,6 +37,35 @@ MAX_NAMES = 20
 """How many names of unread fields are kept, of the body and of the query each."""
 
 Pairs = Iterable[tuple[bytes, bytes]]
+
+
+class Sought(Protocol):
+    """What an entry is looked for by."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def operation(self) -> str | None: ...
+
+    @property
+    def status(self) -> int | None: ...
+
+
+class Journaled(Sought, Protocol):
+    """An entry of the journal, as those who read it see it."""
+
+    @property
+    def file_key(self) -> str | None: ...
+
+    sha256: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry in the control API's form, without secrets."""
+
+
+Includes = Callable[[Sought], bool]
+"""Says whether an entry is looked for."""
 
 _MAX_LENGTHS = {
     "method": NAME_BYTES,

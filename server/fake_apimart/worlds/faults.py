@@ -6,7 +6,6 @@ error arises. Rules fire in the order in which they were added, and never at ran
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -150,49 +149,6 @@ class Rule:
         """Count a reserved use if the rule has `fired`, else return it."""
         self.reserved -= 1
         self.used += fired
-
-
-class Faults:
-    """The rules of a world, in the order they were added; the `permanent` ones come first."""
-
-    __slots__ = ("_permanent", "rules")
-
-    _ids = itertools.count(1)
-
-    def __init__(self, permanent: tuple[Rule, ...] = ()) -> None:
-        self._permanent = permanent
-        self.rules: list[Rule] = []
-        self.clear()
-
-    def clear(self) -> None:
-        """Remove all rules but the permanent ones, which come from the world's magic key."""
-        self.rules = []
-        for rule in self._permanent:
-            self.add(rule)
-
-    def add(self, rule: Rule) -> Rule:
-        """Append a rule, give it an id that is unique in this process, and return it."""
-        rule.id = next(self._ids)
-        self.rules.append(rule)
-        return rule
-
-    @property
-    def bytes(self) -> int:
-        """The estimated size of the rules, without the permanent ones, which are few and small."""
-        return sum(rule.bytes for rule in self.rules)
-
-    def remove(self, rule_id: int) -> bool:
-        """Remove the rule with this id; return False if there is none."""
-        count = len(self.rules)
-        self.rules = [rule for rule in self.rules if rule.id != rule_id]
-        return len(self.rules) < count
-
-    def reserve_rule(self, operation: str) -> Rule | None:
-        """Reserve a use of the first rule for a request and return it, or None if none applies."""
-        for rule in self.rules:
-            if rule.operation == operation and rule.reserve():
-                return rule
-        return None
 
 
 def errors_of(operation: str) -> Iterator[str]:

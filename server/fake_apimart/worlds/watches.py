@@ -7,14 +7,13 @@ What a request costs does not grow with those that wait for something else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fake_apimart.worlds.entry import Entry
-from fake_apimart.worlds.world import World
+from fake_apimart.worlds.entry import Includes, Sought
 
-Place = tuple[World | None, str | None]
-"""A world and an operation; None stands for all."""
+Place = tuple[str | None, str | None]
+"""The name of a world and an operation; None stands for all."""
 
 
 class Watch:
@@ -26,7 +25,7 @@ class Watch:
 
     __slots__ = ("_includes", "changed", "missing", "place")
 
-    def __init__(self, place: Place, includes: Callable[[Entry], bool]) -> None:
+    def __init__(self, place: Place, includes: Includes) -> None:
         self.place = place
         self.missing = 0
         self.changed = asyncio.Event()
@@ -37,7 +36,7 @@ class Watch:
         self.missing = missing
         self.changed.clear()
 
-    def show(self, entry: Entry) -> None:
+    def show(self, entry: Sought) -> None:
         """Count an entry that is new or has changed, if it is awaited."""
         if self._includes(entry):
             self.count(1)
@@ -60,7 +59,7 @@ class Watches:
 
     @contextmanager
     def watching(
-        self, world: World | None, operation: str | None, includes: Callable[[Entry], bool]
+        self, world: str | None, operation: str | None, includes: Includes
     ) -> Iterator[Watch]:
         """Watch for entries of an `operation` in a `world` while the block runs; None for all."""
         watch = Watch((world, operation), includes)
@@ -73,21 +72,21 @@ class Watches:
             if not others:
                 del self._watches[watch.place]
 
-    def show(self, world: World, entry: Entry) -> None:
+    def show(self, world: str, entry: Sought) -> None:
         """Show an entry, which is new or has changed, to those that may wait for it."""
         for place in _places(world, entry.operation) if self._watches else ():
             for watch in self._watches.get(place, ()):
                 watch.show(entry)
 
-    def end(self, world: World) -> None:
-        """Wake all that wait for entries of a world, which is gone, or of any."""
+    def wake(self, world: str | None = None) -> None:
+        """Wake all that wait for entries of a world, or of any; by default all that wait."""
         for (watched, _), watches in self._watches.items():
-            if watched in (world, None):
+            if world is None or watched in (world, None):
                 for watch in watches:
                     watch.changed.set()
 
 
-def _places(world: World, operation: str | None) -> Iterator[Place]:
+def _places(world: str, operation: str | None) -> Iterator[Place]:
     for where in (world, None):
         yield where, None
         if operation is not None:

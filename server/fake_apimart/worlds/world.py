@@ -1,4 +1,4 @@
-"""A world: the state of one API key in memory; its files and tasks are in the storage.
+"""A world: what a server knows of one API key; its files and tasks are in the storage.
 
 A reset replaces a world by a new one. Requests in flight still hold the old one, which is then
 `gone`, and leave nothing behind.
@@ -7,21 +7,18 @@ A reset replaces a world by a new one. Requests in flight still hold the old one
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fake_apimart_storage import Storage
 from pydantic import AfterValidator, TypeAdapter
 
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.rates import RateLimit
-from fake_apimart.contract import errors
 from fake_apimart.worlds.clock import ClockState, WorldClock
-from fake_apimart.worlds.faults import Faults, Rule
-from fake_apimart.worlds.journal import Journal
-from fake_apimart.worlds.magic_keys import ORDINARY, Magic
+from fake_apimart.worlds.faults import Rule
+from fake_apimart.worlds.magic_keys import Magic
 from fake_apimart.worlds.settings import WorldSettings, check_overrides
 
 SERVER = "server"
@@ -56,50 +53,49 @@ SAVED_STATE = TypeAdapter(SavedState)
 
 
 class World:
-    """The clock, settings, rules, journal and rate limit of one API key.
+    """The clock and the settings of one API key, as this server knows them.
 
     `base` supplies the settings that the world does not override. `magic` is None until the key is
-    known. `running` counts the requests in flight. `is_restored` says whether the stored state has
-    been loaded. `has_tasks` says that there may be tasks in the storage.
+    known. `running` counts the requests in flight. `has_tasks` says that there may be tasks in the
+    storage. `generation` is no other world's, not even of the same name.
     """
 
     __slots__ = (
         "__weakref__",
         "_base",
-        "_rate_limit",
         "clock",
-        "faults",
+        "generation",
         "gone",
         "has_tasks",
         "is_being_reset",
-        "is_restored",
-        "journal",
         "magic",
         "name",
         "overrides",
         "running",
     )
 
+    _generations = itertools.count(1)
+
     def __init__(self, name: str, clock: Clock, base: WorldSettings | World) -> None:
         self.name = name
         self.magic: Magic | None = None
         self.clock = WorldClock(clock)
         self.overrides: dict[str, Any] = {}
-        self.faults = Faults()
-        self.journal = Journal()
-        self.is_restored = False
         self.has_tasks = False
         self.running = 0
         self.gone = False
         self.is_being_reset = False
+        self.generation = next(self._generations)
         self._base = base
-        self._rate_limit: RateLimit | None = None
 
     def apply_magic(self, magic: Magic) -> None:
         """Configure the world for its key; so far it was known by the name in its files alone."""
         self.magic = magic
-        if magic is not ORDINARY:
-            self.faults = Faults(tuple(Rule(**rule, times=None) for rule in magic.rules))
+
+    def permanent_rules(self) -> tuple[Rule, ...]:
+        """Return new rules as the name of the world's key implies them."""
+        rules = self.magic.rules if self.magic else ()
+        return tuple(Rule(**rule, times=None) for rule in rules)
 
     @property
     def settings(self) -> WorldSettings:
@@ -115,26 +111,10 @@ class World:
         """The number by which errors name the world's key; it is the key's own (assumed)."""
         return int(self.name[:_TOKEN_ID_DIGITS], 16)
 
-    def check_rate_limit(self) -> None:
-        """Count a request against the rate limit. Raises `rate_limited`."""
-        rate = self.settings.rate_limit
-        if not rate:
-            return
-        if self._rate_limit is None or self._rate_limit.rate != rate:
-            self._rate_limit = RateLimit(rate)
-        wait = self._rate_limit.take(self.clock.time_ns())
-        if wait:
-            raise errors.rate_limited(wait)
-
     @property
     def keeps_results(self) -> bool:
         """Whether results that are drawn now would stay: not where a reset deletes them."""
         return not (self.gone or self.is_being_reset)
-
-    async def discard_if_gone(self, storage: Storage, key: str) -> None:
-        """Delete `key`, which a request has just written, if the world was replaced meanwhile."""
-        if self.gone:
-            await storage.delete(key)
 
     def state(self) -> Mapping[str, Any]:
         """Return the state that must survive a restart; empty if all of it is default."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable
 
-from fake_apimart.worlds.entry import Entry
+from fake_apimart.worlds.entry import MAX_ENTRIES, Entry, Includes
 
-MAX_ENTRIES = 1000
-"""Entries per journal; the oldest is evicted first."""
 MAX_BYTES = 64 * 1024 * 1024
 """Estimated size of all journals of a server together."""
 
@@ -57,6 +54,6 @@ class Journal:
         self.entries.clear()
         return freed
 
-    def matching(self, predicate: Callable[[Entry], bool]) -> list[Entry]:
-        """Return the entries that satisfy `predicate`, oldest first."""
-        return [entry for entry in self.entries if predicate(entry)]
+    def matching(self, includes: Includes) -> list[Entry]:
+        """Return the entries that are looked for, oldest first."""
+        return [entry for entry in self.entries if includes(entry)]

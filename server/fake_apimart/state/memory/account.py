@@ -40,7 +40,7 @@ class Account:
         if task.failure is not None:
             return
         self.committed += task.cost
-        heapq.heappush(self._running, (_end_ms(task), task.id, task.cost, task.polls > 0))
+        heapq.heappush(self._running, (task.earliest_end_ms, task.id, task.cost, task.polls > 0))
         if task.polls:
             self._paced.add(task.id)
             if may_have_ended:
@@ -85,10 +85,3 @@ class Account:
     def decide(self, task_id: str) -> None:
         """Count the cost of a waiting task that has ended, once."""
         self.spent += self._waiting.pop(task_id, 0.0)
-
-
-def _end_ms(task: Task) -> int:
-    """Return the first millisecond at which polls may state the task as completed."""
-    end = task.planned_end_ms
-    is_reached = (end - task.created_ms) / 1000 >= task.seconds
-    return end if is_reached else end + 1

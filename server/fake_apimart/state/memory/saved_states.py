@@ -32,7 +32,7 @@ LIFE_SECONDS = 3650 * 86_400
 logger = logger_of(__name__)
 
 
-class States:
+class SavedStates:
     """The states of all worlds in a storage."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:

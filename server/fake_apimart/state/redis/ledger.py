@@ -1,0 +1,77 @@
+"""What worlds have spent and how often tasks were polled, counted by Redis for all servers."""
+
+from __future__ import annotations
+
+from fake_apimart.go.json import marshal
+from fake_apimart.state.redis.connection import Connection
+from fake_apimart.state.redis.world import RedisWorld
+from fake_apimart.tasks.ledger import Ledger
+from fake_apimart.tasks.state import Polls
+from fake_apimart.tasks.store import TaskStore
+from fake_apimart.tasks.task import Task
+from fake_apimart.worlds.world import World
+
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+Charge = tuple[str, float, int, int]
+
+
+class RedisLedger(Ledger):
+    """The accounts of all worlds. Each begins with the tasks that the storage has of its world."""
+
+    def __init__(self, tasks: TaskStore, connection: Connection) -> None:
+        self._tasks = tasks
+        self._run = connection.run
+
+    async def store(self, task: Task, world: World) -> None:
+        """Store a task; Redis is told of its cost with the entry of the request."""
+        known = _known(world)
+        if not known.is_loaded:
+            await self._spent(known)
+        await self._tasks.put(task, world)
+        if task.failure is None:
+            known.changes.charged.append(_charge(task))
+
+    async def committed(self, world: World) -> float:
+        known = _known(world)
+        return known.committed + sum(cost for _, cost, _, _ in known.changes.charged)
+
+    async def spent(self, world: World) -> float:
+        return await self._spent(_known(world))
+
+    async def _spent(self, world: RedisWorld) -> float:
+        """Return what is spent, after adding up the tasks of the storage where nobody has."""
+        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+        spent = await self._run("spent", world.name, world.token, now_ms)
+        if spent is None:
+            charges = [
+                _charge(task) async for task in self._tasks.all_of(world) if task.failure is None
+            ]
+            await self._run("load_account", world.name, world.token, marshal(charges))
+            spent = await self._run("spent", world.name, world.token, now_ms)
+        world.is_loaded = True
+        return float(spent or 0)
+
+    async def polls(self, task: Task) -> Polls:
+        return await self._polls(task, "", "", 0) if task.polls else Polls()
+
+    async def count_poll(self, task: Task, world: World) -> Polls:
+        if not task.polls:
+            return Polls()
+        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+        return await self._polls(task, _known(world).token, task.polls, now_ms)
+
+    async def _polls(self, task: Task, token: str, needed: int | str, now_ms: int) -> Polls:
+        arguments = (task.world, token, task.id, needed, now_ms)
+        so_far, reached = await self._run("count_poll", *arguments)
+        return Polls(int(so_far), int(reached) if reached else None)
+
+
+def _known(world: World) -> RedisWorld:
+    assert isinstance(world, RedisWorld)
+    return world
+
+
+def _charge(task: Task) -> Charge:
+    """Return what Redis is told of the cost of a task."""
+    return task.id, task.cost, task.earliest_end_ms, int(task.polls > 0)

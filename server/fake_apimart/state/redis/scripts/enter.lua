@@ -1,0 +1,41 @@
+-- Bring a server up to date on a world, and reserve the rule that a request meets.
+-- Arguments: the world's name; the tokens that the server knows of it and of its own world, or '';
+-- the operation, or '' where no rule is wanted; 1 where the request is refused; an id for the
+-- reservation; the rules that the key's name implies, as JSON.
+-- Returns both tokens; the state of both worlds; what is committed; and the rule's owner, id, body.
+
+local name, token, server_token = ARGV[1], ARGV[2], ARGV[3]
+local operation, is_refused, reservation, permanent = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local now = now_us()
+
+local current, server_current = token_of(name), token_of(SERVER)
+if (token ~= '' and token ~= current) or (server_token ~= '' and server_token ~= server_current) then
+  return {current, server_current}
+end
+
+local function state_of(place)
+  return redis.call('HMGET', place .. 'world', 'offset', 'frozen', 'settings', 'has_tasks')
+end
+
+local place, server_place = touch(name, now), place_of(SERVER)
+add_permanent(place, permanent)
+local resets = redis.call('GET', base .. 'resetting') or redis.call('GET', place .. 'resetting')
+local answer = {
+  current, server_current, state_of(place), state_of(server_place),
+  redis.call('HGET', place .. 'account', 'committed') or '', resets and 1 or 0,
+}
+if operation ~= '' then
+  local owner, id = name, nil
+  if is_refused ~= '1' then
+    id = reserve(place, operation, reservation, now)
+  end
+  if not id and (name ~= SERVER or is_refused == '1') then
+    owner = SERVER
+    id = reserve(server_place, operation, reservation, now)
+  end
+  if id then
+    local there = owner == SERVER and server_place or place
+    answer[7] = {owner, id, redis.call('HGET', there .. 'rules', id .. ':body')}
+  end
+end
+return answer

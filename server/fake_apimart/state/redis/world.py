@@ -1,0 +1,56 @@
+"""A world as one of several servers knows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from fake_apimart.common.clock import Clock
+from fake_apimart.go.json import marshal
+from fake_apimart.state.redis.changes import Changes
+from fake_apimart.state.redis.rules import permanent
+from fake_apimart.worlds.clock import ClockState
+from fake_apimart.worlds.magic_keys import Magic
+from fake_apimart.worlds.settings import WorldSettings, check_overrides
+from fake_apimart.worlds.world import World
+
+Fields = Sequence[bytes | None]
+"""Offset and time of the clock, and settings, as Redis has them; nothing where there is none."""
+
+
+class RedisWorld(World):
+    """A world with what Redis has last said of it.
+
+    `token` names it among those of its name that there were, and is empty until Redis has said it.
+    `in_redis` is what Redis had of clock and settings. `committed` is what its tasks cost if all complete. `changes` is what Redis is not told yet.
+    """
+
+    __slots__ = ("changes", "committed", "in_redis", "is_loaded", "permanent", "token")
+
+    def __init__(self, name: str, clock: Clock, base: WorldSettings | World) -> None:
+        super().__init__(name, clock, base)
+        self.token = ""
+        self.committed = 0.0
+        self.is_loaded = False
+        self.changes = Changes()
+        self.in_redis: Fields = (None, None, None)
+        self.permanent = b"[]"
+
+    def apply_magic(self, magic: Magic) -> None:
+        super().apply_magic(magic)
+        self.permanent = permanent(self.permanent_rules())
+
+    def read(self, fields: Fields) -> None:
+        """Take over what Redis has of clock and settings."""
+        self.in_redis = offset, frozen, settings = fields[:3]
+        self.clock.state = ClockState(int(offset) if offset else 0, int(frozen) if frozen else None)
+        self.overrides = check_overrides(json.loads(settings)) if settings else {}
+
+    def fields(self) -> tuple[bytes, ...]:
+        """Return clock and settings as Redis has them; empty what is as it is at first."""
+        clock = self.clock.state
+        return (
+            b"%d" % clock.offset_ns if clock.offset_ns else b"",
+            b"%d" % clock.frozen_ns if clock.frozen_ns is not None else b"",
+            marshal(self.overrides) if self.overrides else b"",
+        )
