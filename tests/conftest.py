@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
+import redis
 import uvicorn.server
 from botocore.loaders import JSONFileLoader
 from fake_apimart.common.clock import Clock
@@ -25,7 +26,9 @@ from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import Storage
 
 from tests import profiles, stores
+from tests import redis_server as redis_servers
 from tests.harness import AUTHORIZED, ServerThread
+from tests.redis_server import RedisServer
 from tests.stores import Store
 
 profiles.load()
@@ -33,7 +36,15 @@ profiles.load()
 _numbers = itertools.count()
 
 # What uses one of these is marked `subprocess`; what starts processes otherwise says so itself.
-STARTING_PROCESSES = {"go", "minio_store", "moto_store", "pytester", "shell"}
+STARTING_PROCESSES = {
+    "go",
+    "minio_store",
+    "moto_store",
+    "pytester",
+    "redis_server",
+    "redis_url",
+    "shell",
+}
 
 
 class StartServer(Protocol):
@@ -140,6 +151,28 @@ def minio_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Yield a real MinIO, shared by all tests that do not stop or break it."""
     with stores.minio(tmp_path_factory.mktemp("minio")) as running:
         yield running.store
+
+
+@pytest.fixture(scope="session")
+def _shared_redis() -> Iterator[RedisServer]:
+    with redis_servers.running() as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """Yield a real Redis that the test may stop."""
+    with redis_servers.running() as running:
+        yield running
+
+
+@pytest.fixture
+def redis_url(_shared_redis: RedisServer) -> str:
+    """Return the URL of a real Redis that knows nothing yet."""
+    client = redis.Redis.from_url(_shared_redis.url)
+    client.flushall()
+    client.close()
+    return _shared_redis.url
 
 
 @pytest.fixture

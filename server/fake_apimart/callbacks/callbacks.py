@@ -20,7 +20,9 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.telemetry.telemetry import Telemetry
+from fake_apimart.worlds.locks import Locks
 from fake_apimart.worlds.registry import Worlds
+from fake_apimart.worlds.state import StateError
 from fake_apimart.worlds.world import World
 
 MAX_PENDING = 5000
@@ -32,7 +34,7 @@ RETRY_SECONDS = (10.0, 30.0, 60.0)
 TICK_SECONDS = 1.0
 """How often clocks are looked at, which whoever made the application may move without a word."""
 RESTORE_PAUSE_SECONDS = 10.0
-"""The pause before the records are read once more, where the storage failed."""
+"""The pause before the records are read once more, for those of servers that have died."""
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _CLIENT_ERRORS = range(400, 500)
@@ -47,7 +49,8 @@ FinishedData = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
 class Callbacks:
     """Delivers the end of each task that was booked, from `start` until `close`.
 
-    At least once: a server that was killed while it delivered one delivers it again.
+    At least once: a server that was killed while it delivered one delivers it again. Where servers
+    share a state, several may have the same one in their queues: whoever attempts it is alone.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Callbacks:
         storage: Storage,
         clock: Clock,
         worlds: Worlds,
+        locks: Locks,
         tasks: TaskStore,
         finished_data: FinishedData,
         telemetry: Telemetry,
@@ -63,6 +67,8 @@ class Callbacks:
         telemetry.sample("callbacks_pending", lambda: len(self))
         self._records = PendingRecords(storage, clock)
         self._worlds = worlds
+        self._state = worlds.state
+        self._locks = locks
         self._tasks = tasks
         self._finished_data = finished_data
         self._delivery = Delivery()
@@ -84,7 +90,10 @@ class Callbacks:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            for queue in self._queues.values():
+            for queue in list(self._queues.values()):
+                # Another server may have moved the clock; where the state is away it is as it was.
+                with contextlib.suppress(StateError):
+                    await self._state.refresh(queue.world)
                 queue.notice_time()
 
     async def close(self) -> None:
@@ -172,11 +181,14 @@ class Callbacks:
             self._jobs[queue].cancel()
             self._queues.pop(queue.world.name, None)
 
-    def note_poll(self, task: Task) -> None:
+    def note_poll(self, task: Task, world: World) -> None:
         """Look at a task again, which a poll may have ended."""
         queue = self._queues.get(task.world)
-        if queue is not None:
+        if queue is not None and task.id in queue:
             queue.look_again(task.id)
+        elif self._state.is_shared:
+            # Another server has booked it, and does not hear of polls of this one.
+            self._add(self._records.new(task.world, task.id, task.planned_end_ms), world)
 
     def note_clock(self, world: World) -> None:
         """Look at all tasks again that go by a clock which was moved, the server's included."""
@@ -201,8 +213,9 @@ class Callbacks:
                 logger.error("callback of %s given up: its task has not ended", pending.task_id)
                 await self._records.delete(pending)
                 return True
-            return await self._deliver(pending, world)
-        except StorageError as error:
+            async with self._locks.holding(f"callback/{pending.task_id}"):
+                return await self._deliver(pending, world)
+        except (StorageError, StateError) as error:
             logger.warning("callback of %s put off: %s", pending.task_id, error)
             pending.look_later(asyncio.get_running_loop().time())
             return False
@@ -211,17 +224,29 @@ class Callbacks:
             return await self._try_again(pending, world, "its webhook", type(error).__name__)
 
     async def _deliver(self, pending: Pending, world: World) -> bool:
-        """Send what is to be sent, if the task has ended. Raises StorageError."""
-        if not await self._records.exists(pending):
+        """Send what is to be sent, if the task has ended. Raises StorageError, StateError."""
+        record = await self._records.read(pending)
+        if record is None:
             # Another server has delivered it, a reset has deleted it, or its time is over.
             await self._records.delete(pending)
             return True
+        now = asyncio.get_running_loop().time()
+        if record.tries > pending.tries:
+            # Another server has tried it.
+            pause = _pause_after(record.tries)
+            pending.put_off(record.tries, record.due_ms, pause, now)
+            return False
         task = await self._tasks.get(world, pending.task_id)
+        if task is None and self._records.is_new(pending):
+            # It is stored next.
+            pending.look_later(now)
+            return False
         if task is None or not task.webhook:
+            await self._records.delete(pending)
             return True
         data = await self._finished_data(task, world)
         if data is None:
-            pending.look_later(asyncio.get_running_loop().time())
+            pending.look_later(now)
             return False
         target = target_of(task.webhook)
         problem = await self._send(target, pending, data)
@@ -264,25 +289,41 @@ class Callbacks:
         return False
 
     async def _restore(self) -> None:
+        """Take over the callbacks of earlier servers, and of those that die meanwhile."""
+        is_first = True
         while True:
             try:
-                found = [await self._take_over(each) async for each in self._records.all()]
-            except StorageError as error:
-                logger.error("cannot read the callbacks of earlier servers: %s", error)
-                await asyncio.sleep(RESTORE_PAUSE_SECONDS)
-            else:
-                if any(found):
-                    logger.info("%d callback(s) of earlier servers are pending", sum(found))
+                # A server that starts does so at once; later one does it for all.
+                if is_first or await self._locks.claim("callbacks", RESTORE_PAUSE_SECONDS):
+                    await self._take_over_all()
+                is_first = False
+            except (StorageError, StateError) as error:
+                logger.error("cannot read the callbacks of other servers: %s", error)
+            if not is_first and not self._state.is_shared:
                 return
+            await asyncio.sleep(RESTORE_PAUSE_SECONDS)
+
+    async def _take_over_all(self) -> None:
+        found = 0
+        async for each in self._records.all():
+            if len(self) >= MAX_PENDING:
+                break
+            found += await self._take_over(each)
+        if found:
+            logger.info("%d callback(s) of other servers are pending", found)
 
     async def _take_over(self, pending: Pending) -> bool:
-        """Attempt a callback of an earlier server; return False where it is one of this server.
+        """Attempt a callback of another server; return False where it is one of this server.
 
-        Raises StorageError.
+        Raises StorageError, StateError.
         """
         world = await self._worlds.by_name(pending.world)
         queue = self._queues.get(world.name)
         if queue is not None and pending.task_id in queue:
             return False
-        pause = RETRY_SECONDS[min(pending.tries, len(RETRY_SECONDS)) - 1]
-        return self._add(pending, world, pause if pending.tries else math.inf)
+        return self._add(pending, world, _pause_after(pending.tries))
+
+
+def _pause_after(tries: int) -> float:
+    """Return the seconds between a try that was the last of so many, and the next."""
+    return RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1] if tries else math.inf

@@ -28,6 +28,8 @@ OWN_KEY = re.compile(rf"{KEY_PREFIX}({NAME_PATTERN})/(task_[0-9A-HJKMNP-TV-Z]{{2
 """The keys of records: the name of the world, and the id of the task."""
 LIFE_SECONDS = 2 * 86_400
 """How long a callback is kept, in real time: the longest task, and as long again."""
+BOOKING_SECONDS = 120
+"""How long it may take to store a task after its callback was booked, on any server."""
 FIRST_PAUSE_SECONDS = 1.0
 """The pause after a look that found the task unfinished; it doubles with each."""
 LONGEST_PAUSE_SECONDS = 60.0
@@ -92,19 +94,21 @@ class Pending:
 
     def try_again(self, pause: float, now_ms: int, now: float) -> None:
         """Count a try that failed; the next one is due after `pause` seconds."""
-        self.tries += 1
-        self.due_ms = now_ms + round(pause * 1000)
-        self.at_latest = now + pause
+        self.put_off(self.tries + 1, now_ms + round(pause * 1000), pause, now)
+
+    def put_off(self, tries: int, due_ms: int, pause: float, now: float) -> None:
+        """Have so many tries behind it; the next is due at `due_ms`, and in `pause` seconds."""
+        self.tries, self.due_ms, self.at_latest = tries, due_ms, now + pause
 
 
-class _Record(NamedTuple):
+class Record(NamedTuple):
     """What is stored of a callback: when it is due by its world's clock, and failed tries."""
 
     due_ms: Milliseconds
     tries: Count
 
 
-_RECORD = TypeAdapter(_Record)
+_RECORD = TypeAdapter(Record)
 
 
 class PendingRecords:
@@ -127,14 +131,18 @@ class PendingRecords:
         """Write a record, or write it anew. Raises StorageError."""
         now_ns = self._clock.time_ns()
         life = max(1, (pending.expires_ns - now_ns) // _NANOSECONDS)
-        text = marshal(_Record(pending.due_ms, pending.tries))
+        text = marshal(Record(pending.due_ms, pending.tries))
         await write_json(self._storage, pending.key, text, now_ns, life)
 
-    async def exists(self, pending: Pending) -> bool:
-        """Return whether nobody has deleted the record. Raises StorageError."""
-        return await self._record(pending.key) is not None
+    def is_new(self, pending: Pending) -> bool:
+        """Return whether a callback was booked so lately that its task may not be stored yet."""
+        return self.seconds_to_live(pending) > LIFE_SECONDS - BOOKING_SECONDS
 
-    async def _record(self, key: str) -> _Record | None:
+    async def read(self, pending: Pending) -> Record | None:
+        """Return the record, or None where it was deleted. Raises StorageError."""
+        return await self._record(pending.key)
+
+    async def _record(self, key: str) -> Record | None:
         return await read_record(self._storage, key, self._clock.time_ns(), _RECORD)
 
     async def delete(self, pending: Pending) -> None:

@@ -35,6 +35,7 @@ from fake_apimart.tasks.task import Task
 from fake_apimart.telemetry.telemetry import Telemetry
 from fake_apimart.uploads.create import Uploads
 from fake_apimart.worlds.registry import Worlds
+from fake_apimart.worlds.world import World
 
 
 class Service:
@@ -78,7 +79,13 @@ class Service:
         bodies = JSONBodies()
         self.tasks = Tasks(settings, bodies, self.task_store, ledger, results, self._note_poll)
         self.callbacks = Callbacks(
-            storage, clock, self.worlds, self.task_store, self.tasks.finished_data, telemetry
+            storage,
+            clock,
+            self.worlds,
+            shared.locks,
+            self.task_store,
+            self.tasks.finished_data,
+            telemetry,
         )
         self.reset = Reset(
             storage,
@@ -105,8 +112,8 @@ class Service:
             self.callbacks,
         )
 
-    def _note_poll(self, task: Task) -> None:
-        self.callbacks.note_poll(task)
+    def _note_poll(self, task: Task, world: World) -> None:
+        self.callbacks.note_poll(task, world)
 
     def _handlers(self) -> dict[str, Handler]:
         """Return what answers each operation."""

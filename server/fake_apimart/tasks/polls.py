@@ -41,7 +41,7 @@ class Tasks:
         tasks: TaskStore,
         ledger: Ledger,
         results: Results,
-        note_poll: Callable[[Task], None],
+        note_poll: Callable[[Task, World], None],
     ) -> None:
         self._settings = settings
         self._bodies = bodies
@@ -87,7 +87,7 @@ class Tasks:
             return None
         state = _state(task, world, await self._ledger.count_poll(task, world))
         if task.polls and task.webhook:
-            self._note_poll(task)
+            self._note_poll(task, world)
         base_url = exchange.arrival.base_url(self._settings)
         return await self._data(task, state, world, base_url)
 

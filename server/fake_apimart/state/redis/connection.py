@@ -72,9 +72,12 @@ class Connection:
 
     async def call(self, answer: Awaitable[Answer]) -> Answer:
         """Return what Redis answers. Raises StateError."""
-        with self.failures():
-            async with asyncio.timeout(CALL_SECONDS):
-                return await answer
+        try:
+            with self.failures():
+                async with asyncio.timeout(CALL_SECONDS):
+                    return await answer
+        finally:
+            _require_running()
 
     async def run(self, name: str, *arguments: str | bytes | float) -> Any:
         """Run a script and return what it returns, texts as bytes. Raises StateError."""
@@ -97,9 +100,12 @@ class Connection:
     @contextlib.asynccontextmanager
     async def listening(self, channel: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Yield what is published on a channel, from now on. Raises StateError."""
-        pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+        pubsub = self.redis.pubsub()
         try:
             await self.call(pubsub.subscribe(channel))
+            # What is sent on a connection that has ended meanwhile fails only here.
+            if await self.call(pubsub.get_message(timeout=CALL_SECONDS)) is None:
+                raise StateError(f"{self.shown} did not answer within {CALL_SECONDS:g} s")
             yield self._published(pubsub)
         finally:
             with contextlib.suppress(RedisError, OSError):
@@ -108,9 +114,19 @@ class Connection:
     async def _published(self, pubsub: Any) -> AsyncIterator[bytes]:
         with self.failures():
             while True:
-                message = await pubsub.get_message(timeout=CALL_SECONDS)
+                message = await pubsub.get_message(True, timeout=CALL_SECONDS)
                 if message is not None:
                     yield message["data"]
+
+
+def _require_running() -> None:
+    """Raise CancelledError in a task that was cancelled during a call.
+
+    The library may return, or state a timeout, all the same; who was cancelled would then go on.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _text_of(name: str) -> str:

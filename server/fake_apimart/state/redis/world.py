@@ -22,7 +22,8 @@ class RedisWorld(World):
     """A world with what Redis has last said of it.
 
     `token` names it among those of its name that there were, and is empty until Redis has said it.
-    `in_redis` is what Redis had of clock and settings. `committed` is what its tasks cost if all complete. `changes` is what Redis is not told yet.
+    `in_redis` is what Redis had of clock and settings. `committed` is what its tasks cost if all
+    complete. `changes` is what Redis is not told yet.
     """
 
     __slots__ = ("changes", "committed", "in_redis", "is_loaded", "permanent", "token")
