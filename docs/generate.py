@@ -17,9 +17,11 @@ from fake_apimart.generation.models import MODELS, Model
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
+from fake_apimart.state.memory import journal
 from fake_apimart.tasks.state import STATES, TRANSITIONS
 from fake_apimart.telemetry.metrics_table import TABLE
-from fake_apimart.worlds import faults, journal
+from fake_apimart.worlds import faults
+from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.worlds.outcome import MARKERS
@@ -322,7 +324,7 @@ def control_page() -> str:
             *magic,
             CONTROL_TAIL.format(
                 worlds=MAX_WORLDS,
-                entries=journal.MAX_ENTRIES,
+                entries=MAX_ENTRIES,
                 megabytes=journal.MAX_BYTES // 1024**2,
             ),
         ]
