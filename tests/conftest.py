@@ -44,6 +44,7 @@ STARTING_PROCESSES = {
     "redis_server",
     "redis_url",
     "shell",
+    "versitygw_store",
 }
 
 
@@ -173,6 +174,13 @@ def redis_url(_shared_redis: RedisServer) -> str:
     client.flushall()
     client.close()
     return _shared_redis.url
+
+
+@pytest.fixture(scope="session")
+def versitygw_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Yield a VersityGW, shared by all tests that do not stop or break it."""
+    with stores.versitygw(tmp_path_factory.mktemp("versitygw")) as running:
+        yield running.store
 
 
 @pytest.fixture

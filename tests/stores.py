@@ -1,11 +1,9 @@
-"""S3 stores that the tests start: moto's server, and a real MinIO where one is available."""
+"""S3 stores that the tests start: moto's server, and a real MinIO and VersityGW where there are some."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,14 +18,11 @@ import httpx
 import pytest
 from botocore.config import Config
 
+from tests.go_programs import MINIO, VERSITYGW
 from tests.harness import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-MINIO = "github.com/minio/minio@latest"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fake-apimart-tests"
-BUILD_SECONDS = 1800
 
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-key"
@@ -144,7 +139,7 @@ def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -
     """Return a MinIO with its data in `folder`, not started. Skip the test without a binary."""
     port = port or free_port()
     address = f"127.0.0.1:{port}"
-    command = [str(minio_binary()), "server", str(folder), "--address", address, "--quiet"]
+    command = [str(MINIO.path()), "server", str(folder), "--address", address, "--quiet"]
     env = {
         "MINIO_ROOT_USER": ACCESS_KEY,
         "MINIO_ROOT_PASSWORD": secret_key,
@@ -153,22 +148,14 @@ def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -
     return StoreProcess(command, port, "/minio/health/ready", env)
 
 
-@functools.cache
-def minio_binary() -> Path:
-    """Return MinIO's binary: from the PATH, or built once with Go into a cache folder."""
-    found = shutil.which("minio") or shutil.which("minio", path=CACHE)
-    if found is not None:
-        return Path(found)
-    if os.environ.get("CI") != "true":
-        pytest.skip(f"there is no MinIO: CI=true builds it once, or: go install {MINIO}")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["go", "install", MINIO],
-        env={**os.environ, "GOBIN": str(CACHE), "CGO_ENABLED": "0"},
-        check=True,
-        timeout=BUILD_SECONDS,
-    )
-    return CACHE / "minio"
+def versitygw(folder: Path) -> StoreProcess:
+    """Return a VersityGW with its data in `folder`, not started. Skip the test without a binary."""
+    port = free_port()
+    address = ("--port", f"127.0.0.1:{port}", "--health", "/health", "--quiet")
+    folder.mkdir(exist_ok=True)
+    command = [str(VERSITYGW.path()), *address, "posix", str(folder)]
+    env = {"ROOT_ACCESS_KEY_ID": ACCESS_KEY, "ROOT_SECRET_ACCESS_KEY": SECRET_KEY}
+    return StoreProcess(command, port, "/health", env)
 
 
 @contextlib.contextmanager

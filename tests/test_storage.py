@@ -71,6 +71,7 @@ async def keys(storage: Storage, prefix: str = "") -> list[str]:
         "dir",
         pytest.param("moto", marks=pytest.mark.subprocess),
         pytest.param("minio", marks=pytest.mark.subprocess),
+        pytest.param("versitygw", marks=pytest.mark.subprocess),
     ]
 )
 def run(request: pytest.FixtureRequest, tmp_path: Path, bucket: str) -> Run:
@@ -79,7 +80,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path, bucket: str) -> Run:
         request.param, f"s3://{bucket}/some/prefix"
     )
     env: dict[str, str] = {}
-    if request.param in ("moto", "minio"):
+    if request.param in ("moto", "minio", "versitygw"):
         env = request.getfixturevalue(f"{request.param}_store").env
 
     def run_with_storage(body: Body) -> None:
