@@ -42,7 +42,7 @@ run: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python $(PYTEST) $(ARGS)
 
-# All that starts no process: no server of its own, no MinIO, no curl, Node or Go.
+# All that starts no process: no server of its own, no store, no curl, Node or Go.
 test-fast: $(VENV)/installed-dev
 	$(BIN)/python $(PYTEST) -m "not subprocess" $(ARGS)
 
@@ -123,7 +123,7 @@ soak: $(VENV)/installed-dev
 wheel-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.wheel
 
-# The image and docker-compose.yml, with a Docker engine and a MinIO of this machine.
+# The image and the compose files, with a Docker engine, and stores that are built here.
 docker-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.containers
 

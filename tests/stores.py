@@ -1,4 +1,4 @@
-"""S3 stores that the tests start: moto's server, and a real MinIO and VersityGW where there are some."""
+"""S3 stores that the tests start: moto's server, and a real MinIO and VersityGW, if there."""
 
 from __future__ import annotations
 

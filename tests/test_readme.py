@@ -106,7 +106,7 @@ def test_first_command_stands_within_25_lines_of_under_200() -> None:
 def test_commands_are_the_known_ones() -> None:
     starts = [code.split()[:2] for code in COMMANDS]
     assert starts[0] == ["make", "run"]
-    assert COMMANDS[5] == "docker compose up --wait\n", "what tests/containers.py runs"
+    assert COMMANDS[5] == "docker compose up --wait\n", "what tests/containers runs"
     assert len(COMMANDS) == 6, "a new command needs a test here"
 
 

@@ -385,8 +385,3 @@ def test_signal_for_broken_pipes_is_nothing_to_a_server() -> None:
         server.process.send_signal(signal.SIGPIPE)
         assert httpx.get(f"{server.url}/_fake/health").status_code == 200
         assert server.end()[0] == 0
-
-
-def test_containers_get_the_time_that_a_server_needs_to_stop() -> None:
-    compose = (Path(__file__).parents[1] / "docker-compose.yml").read_text("utf-8")
-    assert "stop_grace_period: 20s" in compose
