@@ -23,11 +23,14 @@ from tests.tcp_proxy import TCPProxy
 LARGE = PNG + bytes(20 * 1024 * 1024 - len(PNG))
 
 
-@pytest.fixture
-def store(minio_store: Store) -> Iterator[Store]:
-    """Yield a MinIO whose address is in the environment, where the servers of the test find it."""
-    with environment(minio_store.env):
-        yield minio_store
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.subprocess) for name in ("minio", "versitygw")]
+)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Yield a store whose address is in the environment, where the servers of the test find it."""
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    with environment(found.env):
+        yield found
 
 
 def upload(server: ServerThread | str, content: bytes, name: str = "a.png") -> httpx.Response:
