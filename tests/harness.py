@@ -273,9 +273,9 @@ def upload_request(body: bytes, headers: Mapping[str, str | None] | None = None)
     return f"POST /v1/uploads/images HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
 
 
-def wait_until(condition: Any, what: str) -> None:
-    """Wait until `condition()` is true, for at most DEADLINE_SECONDS."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+def wait_until(condition: Any, what: str, seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait until `condition()` is true, for at most so many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(0.01)

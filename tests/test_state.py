@@ -464,3 +464,17 @@ def test_lock_is_held_by_one_at_a_time(run: Run) -> None:
         assert most == 1
 
     run(test)
+
+
+def test_places_are_as_many_as_there_are(run: Run) -> None:
+    async def test(server: Server) -> None:
+        async def occupy(holder: str) -> bool:
+            return await server.locks.occupy("callbacks", holder, 2, 100)
+
+        assert [await occupy(each) for each in "abca"] == [True, True, False, True]
+        await server.locks.vacate("callbacks", "a")
+        assert [await occupy(each) for each in "cd"] == [True, False]
+        await server.locks.vacate("callbacks")
+        assert await occupy("d")
+
+    run(test)

@@ -11,7 +11,7 @@ from typing import Any
 from fake_apimart_storage import Storage, StorageError
 
 from fake_apimart.callbacks.delivery import Delivery, Undelivered
-from fake_apimart.callbacks.pending import Pending, PendingRecords
+from fake_apimart.callbacks.pending import LIFE_SECONDS, Pending, PendingRecords
 from fake_apimart.callbacks.target import Target, target_of
 from fake_apimart.callbacks.world_queue import MAX_WAITING, WorldQueue
 from fake_apimart.common.clock import Clock
@@ -113,7 +113,7 @@ class Callbacks:
 
         The record is written first, so that no stored task lacks one. Raises StorageError.
         """
-        pending = self._hold(task, world) if task.webhook else None
+        pending = await self._hold(task, world) if task.webhook else None
         if pending is None:
             yield
             return
@@ -123,21 +123,40 @@ class Callbacks:
             yield
         except BaseException:
             queue.remove(pending)
-            await self._records.delete(pending)
+            await self._drop(pending)
             raise
         if world.gone:
-            await self._records.delete(pending)
+            await self._drop(pending)
         pending.is_held = False
         queue.look_again(task.id)
 
-    def _hold(self, task: Task, world: World) -> Pending | None:
-        """Reserve a place for a callback; return None where there is none, or the world is gone."""
+    async def _hold(self, task: Task, world: World) -> Pending | None:
+        """Reserve a place for a callback; return None where there is none, or the world is gone.
+
+        Raises StateError.
+        """
         if world.gone:
+            return None
+        if self._state.is_shared and not await self._occupy(task, world):
+            logger.warning("no callback of %s: %d of its key wait", task.id, MAX_WAITING)
             return None
         pending = self._records.new(world.name, task.id, task.planned_end_ms)
         pending.is_held = True
         pending.place = self._telemetry.place()
         return pending if self._add(pending, world) else None
+
+    async def _occupy(self, task: Task, world: World) -> bool:
+        """Take one of the places that the callbacks of a world have on all servers together."""
+        places = _places_of(world.name)
+        return await self._locks.occupy(places, task.id, MAX_WAITING, LIFE_SECONDS)
+
+    async def _drop(self, pending: Pending) -> None:
+        """Delete the record of a callback, and let the next have its place."""
+        await self._records.delete(pending)
+        if self._state.is_shared:
+            # Where the state is away, the place is free when its time is over.
+            with contextlib.suppress(StateError):
+                await self._locks.vacate(_places_of(pending.world), pending.task_id)
 
     def _add(self, pending: Pending, world: World, longest_pause: float = math.inf) -> bool:
         """Add a callback to its world's queue, unless too many wait.
@@ -197,8 +216,9 @@ class Callbacks:
                 queue.look_again()
 
     async def forget(self, world: World) -> None:
-        """Delete what is stored of the callbacks of a world. Raises StorageError."""
+        """Delete what is stored of the callbacks of a world. Raises StorageError, StateError."""
         await self._records.forget(world.name)
+        await self._locks.vacate(_places_of(world.name))
 
     def cancel_gone(self) -> None:
         """Stop attempting the callbacks of worlds that are gone, and leave the storage alone."""
@@ -211,7 +231,7 @@ class Callbacks:
         try:
             if self._records.seconds_to_live(pending) <= 0:
                 logger.error("callback of %s given up: its task has not ended", pending.task_id)
-                await self._records.delete(pending)
+                await self._drop(pending)
                 return True
             async with self._locks.holding(f"callback/{pending.task_id}"):
                 return await self._deliver(pending, world)
@@ -228,7 +248,7 @@ class Callbacks:
         record = await self._records.read(pending)
         if record is None:
             # Another server has delivered it, a reset has deleted it, or its time is over.
-            await self._records.delete(pending)
+            await self._drop(pending)
             return True
         now = asyncio.get_running_loop().time()
         if record.tries > pending.tries:
@@ -242,7 +262,7 @@ class Callbacks:
             pending.look_later(now)
             return False
         if task is None or not task.webhook:
-            await self._records.delete(pending)
+            await self._drop(pending)
             return True
         data = await self._finished_data(task, world)
         if data is None:
@@ -252,7 +272,7 @@ class Callbacks:
         problem = await self._send(target, pending, data)
         if problem is not None:
             return await self._try_again(pending, world, target.shown, problem)
-        await self._records.delete(pending)
+        await self._drop(pending)
         return True
 
     async def _send(self, target: Target, pending: Pending, data: dict[str, Any]) -> str | None:
@@ -277,7 +297,7 @@ class Callbacks:
         self._telemetry.callback_ended("failed" if is_last else "retried")
         if is_last:
             logger.error("callback of %s to %s given up", pending.task_id, where)
-            await self._records.delete(pending)
+            await self._drop(pending)
             return True
         now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
         now = asyncio.get_running_loop().time()
@@ -322,6 +342,10 @@ class Callbacks:
         if queue is not None and pending.task_id in queue:
             return False
         return self._add(pending, world, _pause_after(pending.tries))
+
+
+def _places_of(world: str) -> str:
+    return f"callbacks/{world}"
 
 
 def _pause_after(tries: int) -> float:

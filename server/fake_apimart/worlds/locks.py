@@ -1,4 +1,4 @@
-"""Locks by name, among the requests of one server or of all that share a state."""
+"""Locks and places by name, among the requests of one server or of all that share a state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ class Locks(ABC):
     @abstractmethod
     def holding(self, name: str) -> AbstractAsyncContextManager[None]:
         """Hold a lock while the block runs, once nobody else does. Raises StateError."""
+
+    @abstractmethod
+    async def occupy(self, name: str, holder: str, places: int, seconds: float) -> bool:
+        """Give `holder` one of so many places, for so long; return False where none is free.
+
+        Raises StateError.
+        """
+
+    @abstractmethod
+    async def vacate(self, name: str, holder: str | None = None) -> None:
+        """Take the place of `holder`, or all places, from who has them. Raises StateError."""
 
     @abstractmethod
     async def claim(self, name: str, seconds: float) -> bool:

@@ -14,6 +14,7 @@ class MemoryLocks(Locks):
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._places: dict[str, set[str]] = {}
 
     @contextlib.asynccontextmanager
     async def holding(self, name: str) -> AsyncIterator[None]:
@@ -26,6 +27,19 @@ class MemoryLocks(Locks):
             lock, users = self._locks.pop(name)
             if users > 1:
                 self._locks[name] = lock, users - 1
+
+    async def occupy(self, name: str, holder: str, places: int, seconds: float) -> bool:
+        holders = self._places.setdefault(name, set())
+        if holder not in holders and len(holders) >= places:
+            return False
+        holders.add(holder)
+        return True
+
+    async def vacate(self, name: str, holder: str | None = None) -> None:
+        holders = self._places.get(name, set())
+        holders.difference_update([*holders] if holder is None else [holder])
+        if not holders:
+            self._places.pop(name, None)
 
     async def claim(self, name: str, seconds: float) -> bool:
         """Return True: nobody else is there to do it."""

@@ -55,6 +55,16 @@ class RedisLocks(Locks):
             with contextlib.suppress(StateError, LockError):
                 await self._connection.call(lock.reacquire())
 
+    async def occupy(self, name: str, holder: str, places: int, seconds: float) -> bool:
+        milliseconds = round(seconds * 1000)
+        return bool(await self._connection.run("occupy", name, holder, places, milliseconds))
+
+    async def vacate(self, name: str, holder: str | None = None) -> None:
+        key, redis = f"{PREFIX}places:{name}", self._connection.redis
+        await self._connection.call(
+            redis.delete(key) if holder is None else redis.zrem(key, holder)
+        )
+
     async def claim(self, name: str, seconds: float) -> bool:
         key = f"{PREFIX}claim:{name}"
         milliseconds = round(seconds * 1000)
