@@ -13,9 +13,9 @@ from fake_apimart.tasks.ledger import Ledger
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.entry import Entry
-from fake_apimart.worlds.locks import Locks
 from fake_apimart.worlds.registry import Worlds
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.locks import Locks
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 from fake_apimart_storage import Storage
 from fake_apimart_storage.memory import MemoryStorage

@@ -115,7 +115,8 @@ IMPORTERS = {
     },
     "random": {"fake_apimart.common.randomness"},
     "uuid": {"fake_apimart.common.randomness"},
-    "secrets": {"fake_apimart.targets.own_servers"},
+    # Servers that share a state must differ, even where they are given the same seed.
+    "secrets": {"fake_apimart.state.redis.state", "fake_apimart.targets.own_servers"},
     "datetime": {
         "fake_apimart.record_command",
         "fake_apimart.testing.clock",

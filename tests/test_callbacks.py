@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.callbacks import callbacks, delivery, resolver, world_queue
+from fake_apimart.callbacks import attempts, delivery, resolver, world_queue
 from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.observability.standard_error import LOGGING
 from fake_apimart.testing import FakeAPIMart
@@ -59,7 +59,7 @@ def log(
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tries and pauses be short."""
     monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.3)
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.02, 0.02))
 
 
 # What the receiver does, how often it is called, and what the log says at the end.
@@ -123,7 +123,7 @@ def test_receiver_gets_as_many_tries_as_its_answers_ask_for(
     with Receiver(*behaviours) as receiver:
         webhook = f"http://us3r:passw0rd@127.0.0.1:{receiver.port}/hook?token=s3cret"
         created(world, prompt=AT_ONCE, webhook=webhook)
-        is_last = tries == len(callbacks.RETRY_SECONDS) + 1
+        is_last = tries == len(attempts.RETRY_SECONDS) + 1
         last = "given up" if is_last else "INFO     fake_apimart.callbacks"
         wait_until(lambda: last in log(), "the end of the tries")
         assert receiver.connections == tries
@@ -176,7 +176,7 @@ def test_https_is_sent_to_who_has_a_certificate_that_is_known(
     tmp_path: Path,
     log: Callable[[], str],
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", ())
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", ())
     # Without what is cached of it for all tests.
     monkeypatch.setattr(ssl, "create_default_context", inspect.unwrap(ssl.create_default_context))
     certificate = self_signed(tmp_path, "localhost")
@@ -211,7 +211,7 @@ def test_name_that_is_looked_up_for_long_is_given_up_and_delays_no_other(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, log: Callable[[], str]
 ) -> None:
     monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.3)
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", ())
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", ())
     answered = threading.Event()
     look_up = socket.getaddrinfo
 
@@ -241,7 +241,7 @@ def test_next_address_is_tried_where_one_cannot_be_reached(
     first: str, server: ServerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 1.0)
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", ())
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", ())
     look_up = socket.getaddrinfo
 
     def both(host: str, *arguments: Any, **named: Any) -> list[Any]:
@@ -260,7 +260,7 @@ def test_names_that_are_looked_up_are_bounded(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, log: Callable[[], str]
 ) -> None:
     monkeypatch.setattr(resolver, "MAX_LOOKUPS", 0)
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", ())
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", ())
     server = start_server(task_seconds=0)
     create(server, webhook="http://localhost:9")
     wait_until(lambda: "given up" in log(), "the end")
@@ -312,7 +312,7 @@ def test_redirect_is_not_followed(server: ServerThread, world: FakeAPIMart) -> N
 def test_four_run_at_once_and_a_pause_holds_no_place(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (30.0,))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (30.0,))
     server = start_server(task_seconds=0)
     # The first four fail, and wait for half a minute; the next four hang.
     with Receiver(*[answers(500)] * 4, hangs) as receiver:

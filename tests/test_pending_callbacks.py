@@ -11,7 +11,7 @@ from unittest.mock import ANY
 
 import httpx
 import pytest
-from fake_apimart.callbacks import callbacks, pending
+from fake_apimart.callbacks import attempts, callbacks, pending
 from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.tasks.results import Results
 from fake_apimart.testing import FakeAPIMart
@@ -138,7 +138,7 @@ def test_retry_comes_when_the_clock_of_the_world_is_moved_past_the_pause(
     server = start_server(task_seconds=0)
     with Receiver(answers(500)) as receiver:
         create(server, webhook=receiver.url)
-        for tries, pause in enumerate(callbacks.RETRY_SECONDS, 1):
+        for tries, pause in enumerate(attempts.RETRY_SECONDS, 1):
             wait_until(lambda: len(receiver.requests) == tries, "a try")  # noqa: B023
             time.sleep(0.1)
             advance(server, pause)
@@ -239,7 +239,7 @@ def test_stop_is_not_delayed_and_leaves_callbacks_to_the_next_server(
 def test_failed_tries_are_counted_across_restarts(
     start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (0.05, 1000.0))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.05, 1000.0))
     server = start_server(storage=f"dir:{tmp_path}", task_seconds=0)
     with Receiver(answers(500)) as receiver:
         create(server, webhook=receiver.url)
@@ -327,7 +327,7 @@ def test_callbacks_of_a_world_that_does_not_read_delay_no_other(start_server: St
 def test_record_with_any_number_of_tries_is_taken(
     tries: int, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (0.05,))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.05,))
     storage = MemoryStorage()
     first = start_server(on=storage, task_seconds=1000)
     with Receiver(answers(500)) as receiver:
@@ -395,7 +395,7 @@ def test_fault_of_our_own_counts_as_a_failed_try(
         raise MemoryError
 
     tries: list[int] = []
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.02, 0.02))
     monkeypatch.setattr(Results, "ensure", fail)
     storage = MemoryStorage()
     server = start_server(on=storage, task_seconds=0)
@@ -416,7 +416,7 @@ def test_try_that_cannot_be_kept_is_counted_nevertheless(
                 raise StorageError("No space left on device")
             return super().writer(info)
 
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.02, 0.02))
     storage = WrittenOnce()
     server = start_server(on=storage, task_seconds=0)
     with Receiver(answers(500)) as receiver:

@@ -12,7 +12,7 @@ import redis
 from fake_apimart.state.redis.connection import PREFIX
 from fake_apimart.state.redis.rules import RedisReservation
 from fake_apimart.worlds.faults import Rule
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.world import World
 from fake_apimart_storage import ObjectInfo
 
@@ -48,12 +48,12 @@ async def meet(server: Server) -> str:
 
 def test_rule_for_two_fires_exactly_twice(run: Run) -> None:
     async def test(*servers: Server) -> None:
-        await servers[0].state.add_rule(
+        await servers[0].state.rules.add(
             await servers[0].seen(), Rule("models.list", "forbidden", times=2)
         )
         met = Counter(await asyncio.gather(*(meet(servers[n % 3]) for n in range(60))))
         assert met == {"forbidden": 2, "-": 58}
-        [rule] = await servers[2].state.rules(await servers[2].seen())
+        [rule] = await servers[2].state.rules.of(await servers[2].seen())
         assert rule.used == 2
 
     run(test)
@@ -107,7 +107,7 @@ def test_changes_of_several_at_once_are_all_made(run: Run) -> None:
 def test_reset_is_seen_by_the_next_request_on_each(run: Run, is_all: bool) -> None:
     async def test(first: Server, *others: Server) -> None:
         for each in (first, *others):
-            await each.state.add_rule(await each.seen(), Rule("models.list", "forbidden"))
+            await each.state.rules.add(await each.seen(), Rule("models.list", "forbidden"))
             await each.record(operation="balance.get")
         old = [await each.seen() for each in others]
         gone = [await first.seen()]
@@ -120,7 +120,7 @@ def test_reset_is_seen_by_the_next_request_on_each(run: Run, is_all: bool) -> No
             world, reservation = await each.enter()
             assert reservation is None
             assert (before.gone, world.gone, world is before) == (True, False, False)
-            assert await each.state.entries(world, lambda entry: True) == []
+            assert await each.state.journals.entries(world, lambda entry: True) == []
 
     run(test)
 
@@ -145,7 +145,7 @@ def test_journal_is_one_and_in_order(run: Run) -> None:
         recorded = [(await servers[n % 3].record()).id for n in range(30)]
         assert recorded == sorted(recorded)
         for each in servers:
-            found = await each.state.entries(await each.seen(), lambda entry: True)
+            found = await each.state.journals.entries(await each.seen(), lambda entry: True)
             assert [entry.id for entry in found] == recorded
 
     run(test)
@@ -155,7 +155,7 @@ def test_journal_is_one_and_in_order(run: Run) -> None:
 def test_who_waits_is_woken_by_another_server(run: Run, is_all: bool) -> None:
     async def test(first: Server, second: Server, third: Server) -> None:
         world: World | None = None if is_all else await first.seen()
-        async with first.state.watching(world, "models.list", lambda entry: True) as watch:
+        async with first.state.journals.watching(world, "models.list", lambda entry: True) as watch:
             watch.expect(2)
             await second.record()
             await third.record()
@@ -168,7 +168,7 @@ def test_who_waits_is_woken_by_another_server(run: Run, is_all: bool) -> None:
 def test_who_waits_is_woken_by_a_reset_on_another_server(run: Run) -> None:
     async def test(first: Server, second: Server, _: Server) -> None:
         world = await first.seen()
-        async with first.state.watching(world, None, lambda entry: True) as watch:
+        async with first.state.journals.watching(world, None, lambda entry: True) as watch:
             watch.expect(2)
             gone = await second.seen()
             await second.worlds.replace(gone)
@@ -220,7 +220,7 @@ def test_use_of_a_rule_is_free_again_where_its_server_has_died(
     run: Run, client: redis.Redis
 ) -> None:
     async def test(first: Server, second: Server, _: Server) -> None:
-        await first.state.add_rule(await first.seen(), Rule("models.list", "forbidden"))
+        await first.state.rules.add(await first.seen(), Rule("models.list", "forbidden"))
         _, held = await first.enter()
         assert isinstance(held, RedisReservation)
         assert await meet(second) == "-"
@@ -273,7 +273,7 @@ def test_keys_begin_with_name_and_version_and_those_of_a_world_expire(
             world.clock.advance(SECOND)
 
         await first.state.change(world, change)
-        await first.state.add_rule(world, Rule("models.list", "forbidden"))
+        await first.state.rules.add(world, Rule("models.list", "forbidden"))
         await first.state.take(world, "1/minute")
         tasks = [task_of(world, 1), task_of(world, 2, polls=1, seconds=0.0)]
         for task in tasks:
@@ -295,13 +295,15 @@ def test_keys_begin_with_name_and_version_and_those_of_a_world_expire(
     "call",
     [
         lambda server, world: server.state.enter(world, "models.list"),
-        lambda server, world: server.state.rules(world),
+        lambda server, world: server.state.rules.of(world),
         lambda server, world: server.state.take(world, "1/minute"),
-        lambda server, world: server.state.entries(None, lambda entry: True),
+        lambda server, world: server.state.journals.entries(None, lambda entry: True),
         lambda server, world: server.ledger.spent(world),
         lambda server, world: server.locks.claim("a", 1),
         lambda server, world: server.locks.holding("a").__aenter__(),
-        lambda server, world: server.state.watching(None, None, lambda entry: True).__aenter__(),
+        lambda server, world: server.state.journals.watching(
+            None, None, lambda entry: True
+        ).__aenter__(),
     ],
 )
 def test_every_call_says_that_redis_is_away(

@@ -11,7 +11,7 @@ from fake_apimart.tasks.state import Polls
 from fake_apimart.worlds import faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.faults import RawAnswer, Rule
-from fake_apimart.worlds.state import NoRoom
+from fake_apimart.worlds.state.rules import NoRoom
 from fake_apimart_storage import ObjectInfo
 
 from tests.shared_states import Server, on_servers, task_of
@@ -63,7 +63,7 @@ def test_rules_are_met_in_order_and_as_often_as_they_say(
     async def test(server: Server) -> None:
         for rule in rules:
             complete = {"operation": "models.list", "error": "forbidden", **rule}
-            await server.state.add_rule(await server.seen(), Rule(**complete))
+            await server.state.rules.add(await server.seen(), Rule(**complete))
         assert " ".join(await outcomes(server, 4)) == expected
 
     run(test)
@@ -74,9 +74,9 @@ def test_rule_comes_back_as_it_was_added(run: Run) -> None:
     rule = Rule("models.list", None, answer, None, 0.5, 3, 1, source={"status": 418, "body": "é"})
 
     async def test(server: Server) -> None:
-        await server.state.add_rule(await server.seen(), rule)
+        await server.state.rules.add(await server.seen(), rule)
         await outcomes(server, 2)
-        [found] = await server.state.rules(await server.seen())
+        [found] = await server.state.rules.of(await server.seen())
         same = ("operation", "answer", "delay", "times", "after", "source", "id", "step", "name")
         for name in same:
             assert getattr(found, name) == getattr(rule, name)
@@ -87,7 +87,7 @@ def test_rule_comes_back_as_it_was_added(run: Run) -> None:
 
 def test_use_that_is_given_back_is_met_by_the_next(run: Run) -> None:
     async def test(server: Server) -> None:
-        await server.state.add_rule(await server.seen(), Rule("models.list", "forbidden"))
+        await server.state.rules.add(await server.seen(), Rule("models.list", "forbidden"))
         _, reservation = await server.enter()
         assert reservation is not None
         assert (await server.enter())[1] is None
@@ -99,8 +99,8 @@ def test_use_that_is_given_back_is_met_by_the_next(run: Run) -> None:
 
 def test_rules_of_a_world_come_before_the_server_s(run: Run) -> None:
     async def test(server: Server) -> None:
-        await server.state.add_rule(server.worlds.server, Rule("models.list", "forbidden"))
-        await server.state.add_rule(await server.seen(), Rule("models.list", "bad_gateway"))
+        await server.state.rules.add(server.worlds.server, Rule("models.list", "forbidden"))
+        await server.state.rules.add(await server.seen(), Rule("models.list", "bad_gateway"))
         assert await outcomes(server, 3) == ["bad_gateway", "forbidden", "-"]
 
     run(test)
@@ -108,8 +108,8 @@ def test_rules_of_a_world_come_before_the_server_s(run: Run) -> None:
 
 def test_refused_request_meets_the_server_s_rules_alone(run: Run) -> None:
     async def test(server: Server) -> None:
-        await server.state.add_rule(server.worlds.server, Rule("models.list", "forbidden"))
-        await server.state.add_rule(await server.seen(), Rule("models.list", "bad_gateway"))
+        await server.state.rules.add(server.worlds.server, Rule("models.list", "forbidden"))
+        await server.state.rules.add(await server.seen(), Rule("models.list", "bad_gateway"))
         world = server.worlds.of_key("key")
         _, met = await server.worlds.enter(world, "models.list", is_refused=True)
         assert met is not None
@@ -125,11 +125,11 @@ def test_rules_of_a_key_s_name_are_there_at_once_and_stay(run: Run) -> None:
 
     async def test(server: Server) -> None:
         world = await server.seen(key)
-        implied = [rule.operation for rule in await server.state.rules(world)]
+        implied = [rule.operation for rule in await server.state.rules.of(world)]
         assert "models.list" in implied
-        await server.state.add_rule(world, Rule("models.list", "forbidden"))
-        await server.state.clear_rules(world)
-        assert [rule.operation for rule in await server.state.rules(world)] == implied
+        await server.state.rules.add(world, Rule("models.list", "forbidden"))
+        await server.state.rules.clear(world)
+        assert [rule.operation for rule in await server.state.rules.of(world)] == implied
         assert (await server.enter(key))[1].rule.name == "invalid_key"
 
     run(test)
@@ -139,13 +139,13 @@ def test_rule_can_be_removed_by_its_id(run: Run) -> None:
     async def test(server: Server) -> None:
         world = await server.seen()
         for error in ("forbidden", "bad_gateway"):
-            await server.state.add_rule(world, Rule("models.list", error))
-        first, second = await server.state.rules(world)
-        assert await server.state.remove_rule(world, first.id)
-        assert not await server.state.remove_rule(world, first.id)
-        assert [rule.id for rule in await server.state.rules(world)] == [second.id]
-        await server.state.clear_rules(None)
-        assert list(await server.state.rules(world)) == []
+            await server.state.rules.add(world, Rule("models.list", error))
+        first, second = await server.state.rules.of(world)
+        assert await server.state.rules.remove(world, first.id)
+        assert not await server.state.rules.remove(world, first.id)
+        assert [rule.id for rule in await server.state.rules.of(world)] == [second.id]
+        await server.state.rules.clear(None)
+        assert list(await server.state.rules.of(world)) == []
 
     run(test)
 
@@ -157,16 +157,15 @@ def test_rules_have_bounds(
     run: Run, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, message: str
 ) -> None:
     monkeypatch.setattr(faults, limit, value)
-    monkeypatch.setattr("fake_apimart.state.memory.state.MAX_RULES", faults.MAX_RULES)
 
     async def test(server: Server) -> None:
         world = await server.seen()
         for _ in range(2):
-            await server.state.add_rule(world, Rule("models.list", "forbidden"))
+            await server.state.rules.add(world, Rule("models.list", "forbidden"))
         with pytest.raises(NoRoom, match=message):
-            await server.state.add_rule(world, Rule("models.list", "forbidden"))
-        await server.state.clear_rules(world)
-        await server.state.add_rule(world, Rule("models.list", "forbidden"))
+            await server.state.rules.add(world, Rule("models.list", "forbidden"))
+        await server.state.rules.clear(world)
+        await server.state.rules.add(world, Rule("models.list", "forbidden"))
 
     run(test)
 
@@ -244,11 +243,11 @@ def test_journal_has_requests_in_order_and_completes_them(run: Run) -> None:
         third = await server.record(status=404)
         assert delayed.id < second.id < third.id
         await server.worlds.record(world, delayed, 200)
-        found = await server.state.entries(world, lambda entry: True)
+        found = await server.state.journals.entries(world, lambda entry: True)
         assert [(each.id, each.status) for each in found] == [(delayed.id, 200), (third.id, 404)]
-        everything = await server.state.entries(None, lambda entry: True)
+        everything = await server.state.journals.entries(None, lambda entry: True)
         assert [each.id for each in everything] == [delayed.id, second.id, third.id]
-        [shown] = await server.state.entries(None, lambda entry: entry.status == 404)
+        [shown] = await server.state.journals.entries(None, lambda entry: entry.status == 404)
         assert (shown.to_json()["id"], shown.to_json()["operation"]) == (third.id, "models.list")
 
     run(test)
@@ -259,17 +258,17 @@ def test_journal_keeps_the_latest_and_can_be_cleared(run: Run) -> None:
         world = await server.seen()
         for _ in range(MAX_ENTRIES + 5):
             last = await server.record()
-        found = await server.state.entries(world, lambda entry: True)
+        found = await server.state.journals.entries(world, lambda entry: True)
         assert (len(found), found[-1].id) == (MAX_ENTRIES, last.id)
-        size = await server.state.journal_size(world)
+        size = await server.state.journals.size(world)
         assert size.entries == MAX_ENTRIES
         assert size.bytes > MAX_ENTRIES * 100
         await server.record("other")
-        await server.state.clear_journal(world)
-        assert await server.state.journal_size(world) == (0, 0)
-        assert len(await server.state.entries(None, lambda entry: True)) == 1
-        await server.state.clear_journal(None)
-        assert await server.state.entries(None, lambda entry: True) == []
+        await server.state.journals.clear(world)
+        assert await server.state.journals.size(world) == (0, 0)
+        assert len(await server.state.journals.entries(None, lambda entry: True)) == 1
+        await server.state.journals.clear(None)
+        assert await server.state.journals.entries(None, lambda entry: True) == []
 
     run(test)
 
@@ -283,10 +282,10 @@ def test_journals_together_have_bounds_and_the_oldest_worlds_lose_first(
     async def test(server: Server) -> None:
         for number in range(100):
             last = await server.record(f"key {number // 10}")
-        sizes = [await server.state.journal_size(await server.seen(f"key {n}")) for n in range(10)]
+        sizes = [await server.state.journals.size(await server.seen(f"key {n}")) for n in range(10)]
         assert sum(size.bytes for size in sizes) <= 20_000
         assert (sizes[0].entries, sizes[9].entries) == (0, 10)
-        assert (await server.state.entries(None, lambda entry: True))[-1].id == last.id
+        assert (await server.state.journals.entries(None, lambda entry: True))[-1].id == last.id
 
     run(test)
 
@@ -294,7 +293,9 @@ def test_journals_together_have_bounds_and_the_oldest_worlds_lose_first(
 def test_who_waits_is_woken_by_as_many_as_it_waits_for(run: Run) -> None:
     async def test(server: Server) -> None:
         world = await server.seen()
-        async with server.state.watching(world, "models.list", lambda entry: True) as watch:
+        async with server.state.journals.watching(
+            world, "models.list", lambda entry: True
+        ) as watch:
             watch.expect(2)
             await server.record("other")
             await server.record(operation="balance.get")
@@ -317,7 +318,7 @@ async def fill(server: Server) -> None:
         world.clock.advance(100 * SECOND)
 
     await server.state.change(world, override)
-    await server.state.add_rule(world, Rule("balance.get", "forbidden"))
+    await server.state.rules.add(world, Rule("balance.get", "forbidden"))
     await server.state.take(world, "1/minute")
     await server.record()
 
@@ -325,8 +326,8 @@ async def fill(server: Server) -> None:
 async def contents(server: Server) -> tuple[Any, ...]:
     """Return what the world of the key has."""
     world = await server.seen()
-    size = await server.state.journal_size(world)
-    rules = [rule.name for rule in await server.state.rules(world)]
+    size = await server.state.journals.size(world)
+    rules = [rule.name for rule in await server.state.rules.of(world)]
     wait = await server.state.take(world, "1/minute")
     return world.overrides, world.clock.state.offset_ns > 0, rules, size.entries, wait > 0
 

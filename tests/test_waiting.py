@@ -67,7 +67,7 @@ def watches_of(server: ServerThread) -> int:
     assert service is not None
     state = service.worlds.state
     assert isinstance(state, MemoryState)
-    return state.waiting
+    return state.journals.waiting
 
 
 @pytest.mark.parametrize(

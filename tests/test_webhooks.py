@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import h11
 import pytest
-from fake_apimart.callbacks import callbacks, delivery, pending
+from fake_apimart.callbacks import attempts, callbacks, delivery, pending
 from fake_apimart.callbacks.target import target_of
 from fake_apimart.go.url import URLError
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
@@ -56,7 +56,7 @@ def receiver() -> Iterator[http.server.HTTPServer]:
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.05, 0.05, 0.05))
 
 
 def url_of(receiver: http.server.HTTPServer) -> str:
@@ -200,7 +200,7 @@ def test_receiver_that_dribbles_is_given_up(
     server: ServerThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.1)
-    monkeypatch.setattr(callbacks, "RETRY_SECONDS", ())
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", ())
     done = threading.Event()
 
     def dribble(listener: socket.socket) -> None:

@@ -422,8 +422,8 @@ def test_journals_stay_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> No
                 entry = Entry("generations.create", "POST", "/v1/images/generations")
                 entry.record_body(b"x" * 3000)
                 await worlds.record(world, entry)
-        assert (await worlds.state.entries(world, lambda each: True))[-1] is entry
-        return sum([(await worlds.state.journal_size(each)).bytes for each in worlds])
+        assert (await worlds.state.journals.entries(world, lambda each: True))[-1] is entry
+        return sum([(await worlds.state.journals.size(each)).bytes for each in worlds])
 
     assert 0 < asyncio.run(record()) <= 100_000
 

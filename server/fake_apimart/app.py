@@ -33,7 +33,7 @@ from fake_apimart.state.location import state_at
 from fake_apimart.state.shared import SharedState
 from fake_apimart.telemetry.collectors import running
 from fake_apimart.telemetry.telemetry import Telemetry
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
 
 
 def create_app(

@@ -5,45 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 from fake_apimart_storage import Storage, StorageError
 
-from fake_apimart.callbacks.delivery import Delivery, Undelivered
-from fake_apimart.callbacks.pending import LIFE_SECONDS, Pending, PendingRecords
-from fake_apimart.callbacks.target import Target, target_of
-from fake_apimart.callbacks.world_queue import MAX_WAITING, WorldQueue
+from fake_apimart.callbacks.attempts import Attempts, FinishedData, pause_after
+from fake_apimart.callbacks.pending import MAX_WAITING, Pending, PendingRecords
+from fake_apimart.callbacks.world_queue import WorldQueue
 from fake_apimart.common.clock import Clock
-from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
 from fake_apimart.telemetry.telemetry import Telemetry
-from fake_apimart.worlds.locks import Locks
 from fake_apimart.worlds.registry import Worlds
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
+from fake_apimart.worlds.state.locks import Locks
 from fake_apimart.worlds.world import World
 
 MAX_PENDING = 5000
 """How many callbacks a server keeps, of all worlds. Each takes less than 1 KB of memory."""
-MAX_SENDING = 64
-"""How many callbacks a server sends at the same time."""
-RETRY_SECONDS = (10.0, 30.0, 60.0)
-"""The pause before each retry (docs)."""
 TICK_SECONDS = 1.0
 """How often clocks are looked at, which whoever made the application may move without a word."""
 RESTORE_PAUSE_SECONDS = 10.0
 """The pause before the records are read once more, for those of servers that have died."""
 
-_NANOSECONDS_PER_MILLISECOND = 1_000_000
-_CLIENT_ERRORS = range(400, 500)
-_SERVER_ERRORS = range(500, 600)
-
 logger = logger_of(__name__)
-
-FinishedData = Callable[[Task, World], Awaitable[dict[str, Any] | None]]
-"""Returns the `data` of a task that has ended, or None before its end. Raises StorageError."""
 
 
 class Callbacks:
@@ -65,14 +51,11 @@ class Callbacks:
     ) -> None:
         self._telemetry = telemetry
         telemetry.sample("callbacks_pending", lambda: len(self))
-        self._records = PendingRecords(storage, clock)
+        self._records = PendingRecords(storage, clock, worlds.state, locks)
         self._worlds = worlds
         self._state = worlds.state
         self._locks = locks
-        self._tasks = tasks
-        self._finished_data = finished_data
-        self._delivery = Delivery()
-        self._sending = asyncio.Semaphore(MAX_SENDING)
+        self._attempts = Attempts(self._records, locks, tasks, finished_data, telemetry)
         self._queues: dict[str, WorldQueue] = {}
         """By the names of their worlds, as long as anything is pending."""
         self._jobs: dict[WorldQueue, asyncio.Task[None]] = {}
@@ -123,10 +106,10 @@ class Callbacks:
             yield
         except BaseException:
             queue.remove(pending)
-            await self._drop(pending)
+            await self._records.delete(pending)
             raise
         if world.gone:
-            await self._drop(pending)
+            await self._records.delete(pending)
         pending.is_held = False
         queue.look_again(task.id)
 
@@ -137,26 +120,13 @@ class Callbacks:
         """
         if world.gone:
             return None
-        if self._state.is_shared and not await self._occupy(task, world):
+        if not await self._records.occupy(task.id, world.name):
             logger.warning("no callback of %s: %d of its key wait", task.id, MAX_WAITING)
             return None
         pending = self._records.new(world.name, task.id, task.planned_end_ms)
         pending.is_held = True
         pending.place = self._telemetry.place()
         return pending if self._add(pending, world) else None
-
-    async def _occupy(self, task: Task, world: World) -> bool:
-        """Take one of the places that the callbacks of a world have on all servers together."""
-        places = _places_of(world.name)
-        return await self._locks.occupy(places, task.id, MAX_WAITING, LIFE_SECONDS)
-
-    async def _drop(self, pending: Pending) -> None:
-        """Delete the record of a callback, and let the next have its place."""
-        await self._records.delete(pending)
-        if self._state.is_shared:
-            # Where the state is away, the place is free when its time is over.
-            with contextlib.suppress(StateError):
-                await self._locks.vacate(_places_of(pending.world), pending.task_id)
 
     def _add(self, pending: Pending, world: World, longest_pause: float = math.inf) -> bool:
         """Add a callback to its world's queue, unless too many wait.
@@ -178,7 +148,7 @@ class Callbacks:
     def _open_queue(self, world: World) -> WorldQueue:
         """Begin a queue, and end that of a world which this one has replaced."""
         self._cancel(self._queues.get(world.name))
-        queue = self._queues[world.name] = WorldQueue(world, self._attempt)
+        queue = self._queues[world.name] = WorldQueue(world, self._attempts.attempt)
         # As a request does: a world that is evicted would come back as another object.
         world.running += 1
         job = self._jobs[queue] = asyncio.create_task(self._run(queue))
@@ -218,95 +188,12 @@ class Callbacks:
     async def forget(self, world: World) -> None:
         """Delete what is stored of the callbacks of a world. Raises StorageError, StateError."""
         await self._records.forget(world.name)
-        await self._locks.vacate(_places_of(world.name))
 
     def cancel_gone(self) -> None:
         """Stop attempting the callbacks of worlds that are gone, and leave the storage alone."""
         for queue in list(self._queues.values()):
             if queue.world.gone:
                 self._cancel(queue)
-
-    async def _attempt(self, pending: Pending, world: World) -> bool:
-        """Attempt a callback that is due; return whether that was the last time."""
-        try:
-            if self._records.seconds_to_live(pending) <= 0:
-                logger.error("callback of %s given up: its task has not ended", pending.task_id)
-                await self._drop(pending)
-                return True
-            async with self._locks.holding(f"callback/{pending.task_id}"):
-                return await self._deliver(pending, world)
-        except (StorageError, StateError) as error:
-            logger.warning("callback of %s put off: %s", pending.task_id, error)
-            pending.look_later(asyncio.get_running_loop().time())
-            return False
-        except Exception as error:  # noqa: BLE001
-            # Nobody awaits this: whatever fails, log it here and keep the server running.
-            return await self._try_again(pending, world, "its webhook", type(error).__name__)
-
-    async def _deliver(self, pending: Pending, world: World) -> bool:
-        """Send what is to be sent, if the task has ended. Raises StorageError, StateError."""
-        record = await self._records.read(pending)
-        if record is None:
-            # Another server has delivered it, a reset has deleted it, or its time is over.
-            await self._drop(pending)
-            return True
-        now = asyncio.get_running_loop().time()
-        if record.tries > pending.tries:
-            # Another server has tried it.
-            pause = _pause_after(record.tries)
-            pending.put_off(record.tries, record.due_ms, pause, now)
-            return False
-        task = await self._tasks.get(world, pending.task_id)
-        if task is None and self._records.is_new(pending):
-            # It is stored next.
-            pending.look_later(now)
-            return False
-        if task is None or not task.webhook:
-            await self._drop(pending)
-            return True
-        data = await self._finished_data(task, world)
-        if data is None:
-            pending.look_later(now)
-            return False
-        target = target_of(task.webhook)
-        problem = await self._send(target, pending, data)
-        if problem is not None:
-            return await self._try_again(pending, world, target.shown, problem)
-        await self._drop(pending)
-        return True
-
-    async def _send(self, target: Target, pending: Pending, data: dict[str, Any]) -> str | None:
-        """Return what was wrong where another try may help, else None."""
-        async with self._sending:
-            try:
-                with self._telemetry.sending(pending.place) as headers:
-                    body = marshal(data)
-                    status = await self._delivery.post(target, pending.task_id, body, headers)
-            except Undelivered as problem:
-                return str(problem)
-        if status in _SERVER_ERRORS:
-            return f"status {status}"
-        self._telemetry.callback_ended("refused" if status in _CLIENT_ERRORS else "delivered")
-        logger.info("callback of %s to %s: status %d", pending.task_id, target.shown, status)
-        return None
-
-    async def _try_again(self, pending: Pending, world: World, where: str, problem: str) -> bool:
-        """Put off the next try, or give up after the last; return whether it was the last."""
-        logger.warning("callback of %s to %s: %s", pending.task_id, where, problem)
-        is_last = pending.tries >= len(RETRY_SECONDS)
-        self._telemetry.callback_ended("failed" if is_last else "retried")
-        if is_last:
-            logger.error("callback of %s to %s given up", pending.task_id, where)
-            await self._drop(pending)
-            return True
-        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
-        now = asyncio.get_running_loop().time()
-        pending.try_again(RETRY_SECONDS[pending.tries], now_ms, now)
-        try:
-            await self._records.write(pending)
-        except StorageError as error:
-            logger.warning("a try of the callback of %s is not kept: %s", pending.task_id, error)
-        return False
 
     async def _restore(self) -> None:
         """Take over the callbacks of earlier servers, and of those that die meanwhile."""
@@ -341,13 +228,4 @@ class Callbacks:
         queue = self._queues.get(world.name)
         if queue is not None and pending.task_id in queue:
             return False
-        return self._add(pending, world, _pause_after(pending.tries))
-
-
-def _places_of(world: str) -> str:
-    return f"callbacks/{world}"
-
-
-def _pause_after(tries: int) -> float:
-    """Return the seconds between a try that was the last of so many, and the next."""
-    return RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1] if tries else math.inf
+        return self._add(pending, world, pause_after(pending.tries))

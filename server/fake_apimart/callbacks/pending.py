@@ -7,6 +7,7 @@ another one left, without looking at tasks that call nobody.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 from collections.abc import AsyncIterator
@@ -21,6 +22,9 @@ from fake_apimart.common.stored_json import Count, Milliseconds, read_record, wr
 from fake_apimart.common.waits import pausing
 from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
+from fake_apimart.worlds.state.failure import StateError
+from fake_apimart.worlds.state.locks import Locks
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import NAME_PATTERN
 
 KEY_PREFIX = "callback/"
@@ -33,6 +37,9 @@ BOOKING_SECONDS = 120
 FIRST_PAUSE_SECONDS = 1.0
 """The pause after a look that found the task unfinished; it doubles with each."""
 LONGEST_PAUSE_SECONDS = 60.0
+
+MAX_WAITING = 100
+"""How many callbacks of a world may wait, beside those that run."""
 
 _BATCH = 32
 """How many records are read at once."""
@@ -112,11 +119,23 @@ _RECORD = TypeAdapter(Record)
 
 
 class PendingRecords:
-    """The records of all callbacks in the storage."""
+    """The records of all callbacks in the storage.
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    Where servers share a state, the callbacks of a key have MAX_WAITING places on all together.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, state: State, locks: Locks) -> None:
         self._storage = storage
         self._clock = clock
+        self._is_shared = state.is_shared
+        self._locks = locks
+
+    async def occupy(self, task_id: str, world: str) -> bool:
+        """Take a place for a callback; return False where all are taken. Raises StateError."""
+        if not self._is_shared:
+            # The queue of the world has its own bounds.
+            return True
+        return await self._locks.occupy(_places_of(world), task_id, MAX_WAITING, LIFE_SECONDS)
 
     def new(self, world: str, task_id: str, due_ms: int) -> Pending:
         """Return a callback that has no record yet."""
@@ -151,12 +170,16 @@ class PendingRecords:
             await self._storage.delete(pending.key)
         except StorageError as error:
             logger.warning("the callback of %s may come again: %s", pending.task_id, error)
+        # Where the state is away, the place is free when its time is over.
+        with contextlib.suppress(StateError):
+            await self._locks.vacate(_places_of(pending.world), pending.task_id)
 
     async def forget(self, world: str) -> None:
-        """Delete the records of a world. Raises StorageError."""
+        """Delete the records of a world. Raises StorageError, StateError."""
         prefix = f"{KEY_PREFIX}{world}/"
         async for entry in pausing(self._storage.entries(prefix)):
             await self._storage.delete(entry.key)
+        await self._locks.vacate(_places_of(world))
 
     async def all(self) -> AsyncIterator[Pending]:
         """Yield the callback of each record that can be read. Raises StorageError."""
@@ -183,3 +206,7 @@ class PendingRecords:
         if match is None or record is None:
             return None
         return Pending(match[1], match[2], record.due_ms, expires_at * _NANOSECONDS, record.tries)
+
+
+def _places_of(world: str) -> str:
+    return f"callbacks/{world}"

@@ -6,12 +6,10 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
-from fake_apimart.callbacks.pending import Pending
+from fake_apimart.callbacks.pending import MAX_WAITING, Pending
 from fake_apimart.common.waits import pause
 from fake_apimart.worlds.world import World
 
-MAX_WAITING = 100
-"""How many callbacks of a world may wait, beside those that run."""
 MAX_RUNNING = 4
 """How many callbacks of a world run at the same time; one that waits for a retry does not run."""
 FIRST_NAP_SECONDS = 0.01

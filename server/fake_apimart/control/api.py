@@ -28,7 +28,7 @@ from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
 from fake_apimart.openapi import pages
 from fake_apimart.settings.names import variable_of
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
 
 if TYPE_CHECKING:
     from fake_apimart.telemetry.metrics import Metrics

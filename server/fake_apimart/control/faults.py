@@ -22,7 +22,7 @@ from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
 from fake_apimart.worlds.faults import ERRORS, RawAnswer, Rule, errors_of
-from fake_apimart.worlds.state import NoRoom
+from fake_apimart.worlds.state.rules import NoRoom
 
 router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class=ControlRoute)
 
@@ -151,7 +151,7 @@ class RuleBody(Body):
 @router.get("", response_model=RulesAnswer)
 async def list_faults(target: TargetDep) -> Response:
     """List the rules in the order in which they fire."""
-    return await _rules_response(await target.state.rules(target.world_or_server))
+    return await _rules_response(await target.state.rules.of(target.world_or_server))
 
 
 @router.post("", response_model=RuleAnswer)
@@ -162,7 +162,7 @@ async def add_fault(body: RuleBody, target: TargetDep, request: Request) -> Resp
     world = target.world_or_server
     rule = body.to_rule()
     try:
-        await target.state.add_rule(world, rule)
+        await target.state.rules.add(world, rule)
     except NoRoom as error:
         raise refusals.invalid_call(str(error)) from None
     return JSONResponse(_to_json(rule))
@@ -176,10 +176,10 @@ async def remove_faults(
     """Remove the rules, except those that the key's name implies; or the one rule with this id."""
     world = target.world_or_server
     if rule_id is None:
-        await target.state.clear_rules(world)
-    elif not await target.state.remove_rule(world, rule_id):
+        await target.state.rules.clear(world)
+    elif not await target.state.rules.remove(world, rule_id):
         raise refusals.unknown(f"rule {rule_id}")
-    return await _rules_response(await target.state.rules(world))
+    return await _rules_response(await target.state.rules.of(world))
 
 
 async def _rules_response(rules: Sequence[Rule]) -> Response:

@@ -57,7 +57,7 @@ async def list_requests(
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES, description="The latest.")] = MAX_ENTRIES,
 ) -> Response:
     """List the journal of the key's world, or of all worlds; newest last."""
-    found = await target.state.entries(target.world, entry_filter.includes)
+    found = await target.state.journals.entries(target.world, entry_filter.includes)
     return JSONListResponse("requests", await _encoded(found[-limit:], target.service))
 
 
@@ -87,7 +87,7 @@ async def wait_for_requests(
         pass
     finally:
         world.running -= 1
-    found = await target.state.entries(target.world, entry_filter.includes)
+    found = await target.state.journals.entries(target.world, entry_filter.includes)
     entries = await _encoded(found, target.service)
     return JSONListResponse("requests", entries, satisfied=len(found) >= count)
 
@@ -96,12 +96,14 @@ async def _wait(entry_filter: EntryFilter, target: Target, count: int) -> None:
     """Wait until `count` entries match, the world is gone or the server stops."""
     stopping, world = target.service.stopping, target.world_or_server
     includes = entry_filter.includes
-    async with target.state.watching(target.world, entry_filter.operation, includes) as watch:
+    async with target.state.journals.watching(
+        target.world, entry_filter.operation, includes
+    ) as watch:
         while not stopping.is_set() and not world.gone:
             # Before the search, which entries may come during; one that is counted twice, by that
             # and by the search, costs one more search.
             watch.expect(count)
-            found = len(await target.state.entries(target.world, includes))
+            found = len(await target.state.journals.entries(target.world, includes))
             if found >= count:
                 return
             watch.count(found)

@@ -10,7 +10,7 @@ from fake_apimart.contract.api_key import HEADER, key_of
 from fake_apimart.control import refusals
 from fake_apimart.gateway.dispatch import LifespanNotRun
 from fake_apimart.service.service import Service
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
 

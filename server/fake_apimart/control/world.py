@@ -17,7 +17,7 @@ from fake_apimart.control.body import Body, example, is_text
 from fake_apimart.control.target import TargetDep
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import SERVER, World
 
 router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
@@ -78,7 +78,7 @@ async def get_world(target: TargetDep) -> Response:
 
 
 async def _answer(world: World, state: State) -> Response:
-    settings, journal = world.settings, await state.journal_size(world)
+    settings, journal = world.settings, await state.journals.size(world)
     answer: dict[str, Any] = {
         "settings": redacted_json({name: getattr(settings, name) for name in _SETTINGS}),
         "own_settings": redacted_json(world.overrides),
@@ -125,12 +125,12 @@ async def reset(target: TargetDep) -> Response:
 @router.post("/reset/journal", response_model=WorldAnswer)
 async def reset_journal(target: TargetDep) -> Response:
     """Clear the journal, and nothing else."""
-    await target.state.clear_journal(target.world)
+    await target.state.journals.clear(target.world)
     return await _answer(target.world_or_server, target.state)
 
 
 @router.post("/reset/faults", response_model=WorldAnswer)
 async def reset_faults(target: TargetDep) -> Response:
     """Remove the rules, except those that a key's name implies."""
-    await target.state.clear_rules(target.world)
+    await target.state.rules.clear(target.world)
     return await _answer(target.world_or_server, target.state)

@@ -26,7 +26,7 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
 from fake_apimart.worlds.registry import Worlds
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
 
 Handler = Callable[[Exchange], Awaitable[Response]]
 

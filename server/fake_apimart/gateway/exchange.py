@@ -22,7 +22,7 @@ from fake_apimart.net_http.request import first_values
 from fake_apimart.observability.request_record import RequestRecord
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import ERRORS, Rule, Step
-from fake_apimart.worlds.state import Reservation
+from fake_apimart.worlds.state.rules import Reservation
 from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"

@@ -24,8 +24,8 @@ from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal
 from fake_apimart.tasks.store import TaskStore
-from fake_apimart.worlds.locks import Locks
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.locks import Locks
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import NAME_PATTERN, World
 
 HEADER = "Idempotency-Key"

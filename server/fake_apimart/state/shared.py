@@ -8,8 +8,8 @@ from typing import NamedTuple
 from fake_apimart.common.clock import Clock
 from fake_apimart.tasks.ledger import Ledger
 from fake_apimart.tasks.store import TaskStore
-from fake_apimart.worlds.locks import Locks
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.locks import Locks
+from fake_apimart.worlds.state.state import State
 
 
 class SharedState(NamedTuple):

@@ -19,8 +19,8 @@ from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.tasks.task import Task
 from fake_apimart.telemetry.telemetry import Telemetry
-from fake_apimart.worlds.locks import Locks
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.locks import Locks
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.common.stored_json import read_record, write_json
 from fake_apimart.common.waits import pausing
 from fake_apimart.tasks.task import TASK, Task
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import NAME_PATTERN, World
 
 TASK_PREFIX = "task/"

@@ -25,7 +25,7 @@ from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Step
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
 FIELD = b"file"

@@ -10,7 +10,8 @@ from fake_apimart.worlds import magic_keys
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.state import Reservation, State
+from fake_apimart.worlds.state.rules import Reservation
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import SERVER, World, name_of
 
 
@@ -124,16 +125,16 @@ class Worlds:
 
         An entry that is there already, since its answer was delayed, is completed.
         """
-        if not self._control_enabled:
+        if not self._control_enabled or world.gone:
             await self.state.settle(world)
             return
-        if world.gone or entry.status is not None:
+        if entry.status is not None:
             return
         entry.status, entry.error = status, error
         entry.duration_ns = self._clock.time_ns() - entry.started_ns
         if not entry.id:
             entry.time_ns = world.clock.time_ns()
-        await self.state.record(world, entry)
+        await self.state.journals.record(world, entry)
 
     async def replace(self, world: World) -> World:
         """Replace `world`, which is gone from then on, by a new one and return that.
@@ -176,9 +177,9 @@ class Worlds:
         """Remove a world of which nothing is known; it is created anew when its key is used."""
         if world.gone or world.running or world.state():
             return
-        if any(rule.bytes for rule in await self.state.rules(world)):
+        if any(rule.bytes for rule in await self.state.rules.of(world)):
             return
-        if (await self.state.journal_size(world)).entries:
+        if (await self.state.journals.size(world)).entries:
             return
         if not world.gone and not world.running:
             self._pool.remove(world)

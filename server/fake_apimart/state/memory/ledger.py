@@ -18,7 +18,7 @@ from fake_apimart.tasks.ledger import Ledger
 from fake_apimart.tasks.state import Polls
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.tasks.task import Task
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from fake_apimart.worlds.locks import Locks
+from fake_apimart.worlds.state.locks import Locks
 
 
 class MemoryLocks(Locks):

@@ -1,62 +1,41 @@
-"""The rules of a world that one server holds."""
+"""The rules of the worlds of one server."""
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 
+from fake_apimart.common.held_bytes import held_bytes
+from fake_apimart.common.waits import pausing
+from fake_apimart.state.memory.world import all_of, held
+from fake_apimart.worlds import faults
 from fake_apimart.worlds.faults import Rule
-from fake_apimart.worlds.state import Reservation
+from fake_apimart.worlds.pool import Pool
+from fake_apimart.worlds.state.rules import NoRoom, Rules
+from fake_apimart.worlds.world import World
 
 
-class Rules:
-    """The rules of a world, in the order they were added; the `permanent` ones come first."""
+class MemoryRules(Rules):
+    """The rules of the worlds in a pool."""
 
-    __slots__ = ("_permanent", "all")
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
-    _ids = itertools.count(1)
+    async def of(self, world: World) -> Sequence[Rule]:
+        return held(world).rules.all
 
-    def __init__(self, permanent: tuple[Rule, ...] = ()) -> None:
-        self._permanent = permanent
-        self.all: list[Rule] = []
-        self.clear()
+    async def add(self, world: World, rule: Rule) -> None:
+        rules = held(world).rules
+        if len(rules.all) >= faults.MAX_RULES:
+            raise NoRoom(f"there are {faults.MAX_RULES} rules already")
+        rule.bytes = held_bytes(rule)
+        others = sum(each.rules.bytes for each in all_of(self._pool) if each.rules.all)
+        if others + rule.bytes > faults.MAX_BYTES:
+            raise NoRoom(f"the rules of all worlds take {faults.MAX_BYTES} bytes at the most")
+        rules.add(rule)
 
-    def clear(self) -> None:
-        """Remove all rules but the permanent ones, which come from the world's magic key."""
-        self.all = []
-        for rule in self._permanent:
-            self.add(rule)
+    async def remove(self, world: World, rule_id: int) -> bool:
+        return held(world).rules.remove(rule_id)
 
-    def add(self, rule: Rule) -> None:
-        """Append a rule, and give it an id that is unique in this process."""
-        rule.id = next(self._ids)
-        self.all.append(rule)
-
-    @property
-    def bytes(self) -> int:
-        """The estimated size of the rules, without the permanent ones, which are few and small."""
-        return sum(rule.bytes for rule in self.all)
-
-    def remove(self, rule_id: int) -> bool:
-        """Remove the rule with this id; return False if there is none."""
-        count = len(self.all)
-        self.all = [rule for rule in self.all if rule.id != rule_id]
-        return len(self.all) < count
-
-    def reserve(self, operation: str) -> Reservation | None:
-        """Reserve a use of the first rule for a request, or return None if none applies."""
-        for rule in self.all:
-            if rule.operation == operation and rule.reserve():
-                return HeldRule(rule)
-        return None
-
-
-class HeldRule(Reservation):
-    """A use of a rule in this server's memory."""
-
-    __slots__ = ()
-
-    def count(self) -> None:
-        self.rule.release(fired=True)
-
-    async def give_back(self) -> None:
-        self.rule.release(fired=False)
+    async def clear(self, world: World | None) -> None:
+        async for each in pausing(all_of(self._pool, world)):
+            each.rules.clear()

@@ -10,7 +10,7 @@ from fake_apimart.go.json import marshal
 from fake_apimart.tasks.state import POLLS, Polls
 from fake_apimart.tasks.store import LIFE_SECONDS, POLLS_PREFIX
 from fake_apimart.tasks.task import Task
-from fake_apimart.worlds.state import State
+from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
 

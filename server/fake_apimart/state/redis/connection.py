@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib.resources import files
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from fake_apimart.common.redaction import redacted_text
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
 
 PREFIX = "fake-apimart:1:"
 """What all keys begin with: the name of the product, and the version of what lies below."""
@@ -24,6 +25,9 @@ CALL_SECONDS = 1.0
 """How long a call may take, wherever it hangs; connecting too."""
 CONNECTIONS = 64
 """How many calls of a server run at the same time."""
+
+READ_AT_ONCE = 100
+"""How many entries or names one call reads."""
 
 _LIBRARY = {
     "keys": ("keys",),
@@ -117,6 +121,16 @@ class Connection:
                 message = await pubsub.get_message(True, timeout=CALL_SECONDS)
                 if message is not None:
                     yield message["data"]
+
+
+async def names_of_worlds(run: Callable[..., Awaitable[Any]]) -> AsyncIterator[str]:
+    """Yield the names of all worlds but the server's own. Raises StateError."""
+    for start in itertools.count(0, READ_AT_ONCE):
+        batch = await run("worlds", start, start + READ_AT_ONCE - 1)
+        for name in batch:
+            yield name.decode()
+        if len(batch) < READ_AT_ONCE:
+            return
 
 
 def _require_running() -> None:

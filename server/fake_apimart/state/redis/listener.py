@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
 
 from fake_apimart.observability.log import logger_of
 from fake_apimart.state.redis.connection import PREFIX, Connection
-from fake_apimart.state.redis.entries import PublishedEntry
 from fake_apimart.worlds.entry import Includes
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.watches import Watch, Watches
 
 CHANNEL = f"{PREFIX}journal"
@@ -19,6 +19,14 @@ RETRY_SECONDS = 0.5
 """The pause before Redis is listened to again, after it was away."""
 
 logger = logger_of(__name__)
+
+
+class PublishedEntry(NamedTuple):
+    """What those who wait are told of an entry."""
+
+    id: int
+    operation: str | None
+    status: int | None
 
 
 class Listener:

@@ -11,8 +11,8 @@ from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
 
 from fake_apimart.state.redis.connection import PREFIX, Connection
-from fake_apimart.worlds.locks import Locks
-from fake_apimart.worlds.state import StateError
+from fake_apimart.worlds.state.failure import StateError
+from fake_apimart.worlds.state.locks import Locks
 
 HELD_SECONDS = 10.0
 """How long a lock is held by a server that has died."""

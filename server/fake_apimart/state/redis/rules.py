@@ -1,74 +1,21 @@
-"""Rules as they are kept in Redis, and the uses of them that requests hold."""
+"""The rules of worlds that several servers share, and the uses of them that requests hold."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from fake_apimart.common.held_bytes import held_bytes
-from fake_apimart.go.json import marshal
-from fake_apimart.worlds.faults import RawAnswer, Rule
-from fake_apimart.worlds.state import Reservation, StateError
-
-if TYPE_CHECKING:
-    from fake_apimart.state.redis.changes import Changes
-    from fake_apimart.state.redis.connection import Connection
-
-
-def body_of(rule: Rule) -> bytes:
-    """Return what a rule does, and how often, as JSON."""
-    answer = rule.answer and {
-        "status": rule.answer.status,
-        "headers": rule.answer.headers,
-        "body": base64.b64encode(rule.answer.body).decode(),
-    }
-    return marshal(
-        {
-            "operation": rule.operation,
-            "error": rule.error,
-            "answer": answer,
-            "socket": rule.socket,
-            "delay": rule.delay,
-            "times": rule.times,
-            "after": rule.after,
-            "bytes": rule.bytes,
-            "source": rule.source,
-        }
-    )
-
-
-def rule_of(rule_id: int, used: int, body: bytes) -> Rule:
-    """Return the rule that `body_of` described."""
-    described: dict[str, Any] = json.loads(body)
-    answer = described.pop("answer")
-    rule = Rule(**described, id=rule_id, used=used)
-    if answer is not None:
-        headers = tuple((name, value) for name, value in answer["headers"])
-        rule.answer = RawAnswer(answer["status"], headers, base64.b64decode(answer["body"]))
-    return rule
-
-
-def permanent(rules: tuple[Rule, ...]) -> bytes:
-    """Return rules as scripts take those that a key's name implies."""
-    return marshal(
-        [
-            {
-                "operation": rule.operation,
-                "times": "",
-                "after": 0,
-                "body": body_of(rule).decode(),
-                "bytes": 0,
-            }
-            for rule in rules
-        ]
-    )
-
-
-def measure(rule: Rule) -> None:
-    """Set the estimated size of a rule."""
-    rule.bytes = held_bytes(rule)
+from fake_apimart.state.redis.changes import Changes
+from fake_apimart.state.redis.connection import Connection, names_of_worlds
+from fake_apimart.state.redis.rule_text import body_of, rule_of
+from fake_apimart.state.redis.world import known
+from fake_apimart.worlds import faults
+from fake_apimart.worlds.faults import Rule
+from fake_apimart.worlds.pool import Pool
+from fake_apimart.worlds.state.failure import StateError
+from fake_apimart.worlds.state.rules import NoRoom, Reservation, Rules
+from fake_apimart.worlds.world import World
 
 
 class RedisReservation(Reservation):
@@ -104,3 +51,53 @@ class RedisReservation(Reservation):
     async def renew(self) -> None:
         """Hold it for longer. Raises StateError."""
         await self._connection.run("release", *self.identity, "renew")
+
+
+class RedisRules(Rules):
+    """The rules that Redis has; `pool` has the worlds that this server knows."""
+
+    def __init__(self, connection: Connection, pool: Pool) -> None:
+        self._run = connection.run
+        self._pool = pool
+
+    async def of(self, world: World) -> Sequence[Rule]:
+        found = await self._run("rules_of", world.name, known(world).permanent)
+        return [rule_of(*each) for each in found]
+
+    async def add(self, world: World, rule: Rule) -> None:
+        rule.bytes = held_bytes(rule)
+        added = await self._run(
+            "add_rule",
+            world.name,
+            known(world).token,
+            rule.operation,
+            "" if rule.times is None else rule.times,
+            rule.after,
+            body_of(rule),
+            rule.bytes,
+            faults.MAX_RULES,
+            faults.MAX_BYTES,
+        )
+        if added is None:
+            raise StateError(f"world {world.name} was begun anew meanwhile")
+        if added == -1:
+            raise NoRoom(f"there are {faults.MAX_RULES} rules already")
+        if added == -2:
+            raise NoRoom(f"the rules of all worlds take {faults.MAX_BYTES} bytes at the most")
+        rule.id = added
+
+    async def remove(self, world: World, rule_id: int) -> bool:
+        held = next((each.bytes for each in await self.of(world) if each.id == rule_id), 0)
+        return bool(await self._remove(world, rule_id, held))
+
+    async def clear(self, world: World | None) -> None:
+        await self._remove(world or self._pool.server)
+        if world is None:
+            async for name in names_of_worlds(self._run):
+                there = self._pool.find(name)
+                permanent = b"[]" if there is None else known(there).permanent
+                await self._run("remove_rules", name, "", "", 0, permanent)
+
+    async def _remove(self, world: World, rule_id: int | str = "", held: int = 0) -> int:
+        arguments = (world.name, known(world).token, rule_id, held, known(world).permanent)
+        return int(await self._run("remove_rules", *arguments) or 0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fake_apimart.common.clock import Clock
 from fake_apimart.go.json import marshal
 from fake_apimart.state.redis.changes import Changes
-from fake_apimart.state.redis.rules import permanent
+from fake_apimart.state.redis.rule_text import permanent
 from fake_apimart.worlds.clock import ClockState
 from fake_apimart.worlds.magic_keys import Magic
 from fake_apimart.worlds.settings import WorldSettings, check_overrides
@@ -55,3 +55,9 @@ class RedisWorld(World):
             b"%d" % clock.frozen_ns if clock.frozen_ns is not None else b"",
             marshal(self.overrides) if self.overrides else b"",
         )
+
+
+def known(world: World) -> RedisWorld:
+    """Return a world with what Redis has last said of it."""
+    assert isinstance(world, RedisWorld)
+    return world

@@ -1,7 +1,7 @@
-"""The state of all worlds, in the memory of one server or shared by several: its interface.
+"""The state of worlds: clocks, settings, rates and resets, with their rules and journals.
 
-Clocks, settings and resets, rules, journals and rates. A `World` is what a server knows of one in
-its memory; where servers share a state, it is as new as the last call that named it.
+A `World` is what a server knows of one in its memory; where servers share a state, it is as new as
+the last call that named it.
 """
 
 from __future__ import annotations
@@ -9,52 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple
 
 from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.worlds.entry import Entry, Includes, Journaled
-from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.pool import Pool
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.watches import Watch
+from fake_apimart.worlds.state.journals import Journals
+from fake_apimart.worlds.state.rules import Reservation, Rules
 from fake_apimart.worlds.world import World
-
-
-class StateError(Exception):
-    """The shared state cannot be reached, or answers nonsense; the message says how."""
-
-
-class NoRoom(Exception):
-    """There are as many rules as there may be; the message says which limit was met."""
-
-
-class JournalSize(NamedTuple):
-    """How much a journal holds: entries, and their estimated bytes."""
-
-    entries: int
-    bytes: int
-
-
-class Reservation(ABC):
-    """One use of a rule, held for one request; `count` or `give_back` ends it, once.
-
-    One that is never ended, since its server died, is given back after a while.
-    """
-
-    __slots__ = ("rule",)
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-
-    @abstractmethod
-    def count(self) -> None:
-        """Count the rule as used. Others see it with the entry of the request at the latest."""
-
-    @abstractmethod
-    async def give_back(self) -> None:
-        """Let the next request have the use. Raises nothing."""
 
 
 class State(ABC):
@@ -65,6 +28,8 @@ class State(ABC):
     """
 
     is_shared: bool
+    rules: Rules
+    journals: Journals
 
     def __init__(self) -> None:
         self.pool = Pool()
@@ -72,8 +37,6 @@ class State(ABC):
     @abstractmethod
     async def close(self) -> None:
         """End what goes on in the background."""
-
-    # Worlds
 
     @abstractmethod
     def create(self, name: str, clock: Clock, base: WorldSettings | World) -> World:
@@ -121,6 +84,17 @@ class State(ABC):
     def let_go(self, world: World) -> None:
         """Hold nothing more in memory of a world that is not in the pool any more."""
 
+    @abstractmethod
+    async def take(self, world: World, rate: str) -> int:
+        """Count a request at the world's time and return 0, or the seconds until one is allowed.
+
+        A request over the limit is not counted.
+        """
+
+    @abstractmethod
+    async def settle(self, world: World) -> None:
+        """Do what goes along with the entry of a request, where none is recorded."""
+
     # Resets
 
     @abstractmethod
@@ -144,58 +118,3 @@ class State(ABC):
 
         Where that fails, they can still be put back.
         """
-
-    # Rules
-
-    @abstractmethod
-    async def rules(self, world: World) -> Sequence[Rule]:
-        """Return the rules of a world in the order in which they fire."""
-
-    @abstractmethod
-    async def add_rule(self, world: World, rule: Rule) -> None:
-        """Add a rule as the last, and give it its id. Raises NoRoom."""
-
-    @abstractmethod
-    async def remove_rule(self, world: World, rule_id: int) -> bool:
-        """Remove a rule; return False if there is none with this id."""
-
-    @abstractmethod
-    async def clear_rules(self, world: World | None) -> None:
-        """Remove the rules of a world, or of all, but those that a key's name implies."""
-
-    # Rates
-
-    @abstractmethod
-    async def take(self, world: World, rate: str) -> int:
-        """Count a request at the world's time and return 0, or the seconds until one is allowed.
-
-        A request over the limit is not counted.
-        """
-
-    # Journals
-
-    @abstractmethod
-    async def record(self, world: World, entry: Entry) -> None:
-        """Add an entry to the journal of a world, or complete it, unless the world is gone."""
-
-    @abstractmethod
-    async def settle(self, world: World) -> None:
-        """Do what else goes along with an entry, where no journal is kept."""
-
-    @abstractmethod
-    async def entries(self, world: World | None, includes: Includes) -> list[Journaled]:
-        """Return the entries of a world, or of all, that are looked for, oldest first."""
-
-    @abstractmethod
-    async def journal_size(self, world: World) -> JournalSize:
-        """Return how much the journal of a world holds."""
-
-    @abstractmethod
-    async def clear_journal(self, world: World | None) -> None:
-        """Remove the entries of a world, or of all worlds."""
-
-    @abstractmethod
-    def watching(
-        self, world: World | None, operation: str | None, includes: Includes
-    ) -> AbstractAsyncContextManager[Watch]:
-        """Watch for entries of an `operation` in a `world` while the block runs; None for all."""

@@ -1,0 +1,62 @@
+"""The rules of one world in the memory of a server."""
+
+from __future__ import annotations
+
+import itertools
+
+from fake_apimart.worlds.faults import Rule
+from fake_apimart.worlds.state.rules import Reservation
+
+
+class RuleList:
+    """The rules of a world, in the order they were added; the `permanent` ones come first."""
+
+    __slots__ = ("_permanent", "all")
+
+    _ids = itertools.count(1)
+
+    def __init__(self, permanent: tuple[Rule, ...] = ()) -> None:
+        self._permanent = permanent
+        self.all: list[Rule] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove all rules but the permanent ones, which come from the world's magic key."""
+        self.all = []
+        for rule in self._permanent:
+            self.add(rule)
+
+    def add(self, rule: Rule) -> None:
+        """Append a rule, and give it an id that is unique in this process."""
+        rule.id = next(self._ids)
+        self.all.append(rule)
+
+    @property
+    def bytes(self) -> int:
+        """The estimated size of the rules, without the permanent ones, which are few and small."""
+        return sum(rule.bytes for rule in self.all)
+
+    def remove(self, rule_id: int) -> bool:
+        """Remove the rule with this id; return False if there is none."""
+        count = len(self.all)
+        self.all = [rule for rule in self.all if rule.id != rule_id]
+        return len(self.all) < count
+
+    def reserve(self, operation: str) -> Reservation | None:
+        """Reserve a use of the first rule for a request, or return None if none applies."""
+        for rule in self.all:
+            if rule.operation == operation and rule.reserve():
+                return HeldRule(rule)
+        return None
+
+
+class HeldRule(Reservation):
+    """A use of a rule in this server's memory."""
+
+    __slots__ = ()
+
+    def count(self) -> None:
+        self.rule.release(fired=True)
+
+    async def give_back(self) -> None:
+        self.rule.release(fired=False)
