@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 import pytest
+import redis
 from fake_apimart.testing import FakeAPIMart
 
 from tests.balancer import Balancer
@@ -30,9 +31,9 @@ REPLICAS = 3
 class Replicas:
     """Server processes on one Redis and one folder, and what spreads connections over them."""
 
-    def __init__(self, redis: RedisServer, folder: Path) -> None:
-        self.redis = redis
-        self._flags = ("--state", redis.url, "--storage", f"dir:{folder}")
+    def __init__(self, redis_server: RedisServer, folder: Path) -> None:
+        self.redis = redis_server
+        self._flags = ("--state", redis_server.url, "--storage", f"dir:{folder}")
         self._stack = contextlib.ExitStack()
         self.processes: list[ServerProcess] = []
 
@@ -61,7 +62,7 @@ class Replicas:
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     """Yield replicas that no test stops."""
-    with RedisServer() as redis, Replicas(redis, tmp_path_factory.mktemp("files")) as running:
+    with RedisServer() as server, Replicas(server, tmp_path_factory.mktemp("files")) as running:
         yield running
 
 
@@ -242,3 +243,34 @@ def test_without_redis_all_is_answered_503_in_the_vendor_s_words_and_recovers(
     assert httpx.get(url).content == JPEG
     assert upload(world).status_code == 200
     assert len(world.uploads) == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        ("uploads.create", lambda world, url, task: upload(world)),
+        ("generations.create", lambda world, url, task: create(world)),
+        ("tasks.get", lambda world, url, task: poll(world, task)),
+        ("files.get", lambda world, url, task: httpx.get(url)),
+        ("balance.get", lambda world, url, task: balance(world)),
+    ],
+)
+def test_request_asks_redis_twice(
+    replicas: Replicas, operation: str, call: Callable[[FakeAPIMart, str, str], Any]
+) -> None:
+    world = FakeAPIMart(replicas.urls[0])
+    world.pace(seconds=0)
+    url, task_id = upload_url(world), created(world)
+    call(world, url, task_id)
+    before = calls_of(replicas.redis)
+    call(world, url, task_id)
+    asked = calls_of(replicas.redis) - before
+    # What is spent is added up by Redis, too.
+    assert asked == (3 if operation == "balance.get" else 2)
+
+
+def calls_of(server: RedisServer) -> int:
+    """Return how many scripts a Redis has run."""
+    with redis.Redis.from_url(server.url) as client:
+        statistics: Any = client.info("commandstats")
+        return int(statistics["cmdstat_evalsha"]["calls"])

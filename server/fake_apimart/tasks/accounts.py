@@ -23,21 +23,17 @@ class Accounts:
         if world.settings.balance - committed > 2 * MINIMUM_BALANCE:
             # Without rounding, which only matters close to the minimum.
             return
-        if _left(world, committed) >= MINIMUM_BALANCE:
+        if left(world, committed) >= MINIMUM_BALANCE:
             return
-        remaining = await self.remaining(world)
+        remaining = left(world, await self.spent(world))
         if remaining < MINIMUM_BALANCE:
             raise errors.insufficient_balance(world.token_id, remaining)
-
-    async def remaining(self, world: World) -> float:
-        """Return the remaining balance, at least 0."""
-        return _left(world, await self.spent(world))
 
     async def spent(self, world: World) -> float:
         """Return the cost of the tasks that have completed by now."""
         return await self._ledger.spent(world)
 
 
-def _left(world: World, spent: float) -> float:
+def left(world: World, spent: float) -> float:
     """Return what is left of the world's balance, at least 0."""
     return max(0.0, round_amount(world.settings.balance - spent))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from fake_apimart.contract.amounts import credits_for, round_amount
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
-from fake_apimart.tasks.accounts import Accounts
+from fake_apimart.tasks.accounts import Accounts, left
 
 
 class Balance:
@@ -19,10 +19,9 @@ class Balance:
         self._accounts = accounts
 
     async def get(self, exchange: Exchange) -> Response:
-        """Answer with both amounts, in currency and in credits. Raises StorageError."""
-        remaining = await self._accounts.remaining(exchange.world)
+        """Answer with both amounts, in currency and in credits. Raises StorageError, StateError."""
         spent = await self._accounts.spent(exchange.world)
-        return JSONResponse(balance_answer(remaining, spent))
+        return JSONResponse(balance_answer(left(exchange.world, spent), spent))
 
 
 def balance_answer(remaining: float, spent: float) -> dict[str, Any]:
