@@ -110,12 +110,9 @@ def test_reset_is_seen_by_the_next_request_on_each(run: Run, is_all: bool) -> No
             await each.state.rules.add(await each.seen(), Rule("models.list", "forbidden"))
             await each.record(operation="balance.get")
         old = [await each.seen() for each in others]
-        gone = [await first.seen()]
-        if is_all:
-            gone = await first.worlds.replace_all()
-        else:
-            await first.worlds.replace(gone[0])
-        await first.state.end(gone)
+        world = await first.seen()
+        replacing = first.worlds.replace_all() if is_all else first.worlds.replace(world)
+        await first.state.end(await replacing)
         for each, before in zip(others, old, strict=True):
             world, reservation = await each.enter()
             assert reservation is None
@@ -170,9 +167,7 @@ def test_who_waits_is_woken_by_a_reset_on_another_server(run: Run) -> None:
         world = await first.seen()
         async with first.state.journals.watching(world, None, lambda entry: True) as watch:
             watch.expect(2)
-            gone = await second.seen()
-            await second.worlds.replace(gone)
-            await second.state.end([gone])
+            await second.state.end(await second.worlds.replace(await second.seen()))
             async with asyncio.timeout(5):
                 await watch.changed.wait()
             assert world.gone
@@ -331,3 +326,35 @@ def test_call_of_a_redis_that_hangs_is_given_up_soon(redis_server: Any) -> None:
         await server.enter()
 
     asyncio.run(on_servers(redis_server.url, 1, test))
+
+
+def test_resets_at_the_same_time_all_succeed(run: Run) -> None:
+    async def test(*servers: Server) -> None:
+        async def reset(server: Server, *, is_all: bool) -> None:
+            world = await server.seen()
+            gone = await (server.worlds.replace_all() if is_all else server.worlds.replace(world))
+            if gone:
+                await server.state.end(gone)
+            await server.record()
+
+        await asyncio.gather(*(reset(servers[n % 3], is_all=n > 5) for n in range(9)))
+        for each in servers:
+            assert not (await each.seen()).gone
+
+    run(test)
+
+
+def test_world_that_gives_way_to_others_keeps_the_rules_of_its_key_s_name(
+    run: Run, client: redis.Redis
+) -> None:
+    key = "sk-fake-invalid"
+
+    async def test(server: Server, *_: Server) -> None:
+        first = await server.seen(key)
+        await server.state.rules.of(first)
+        client.zadd(f"{PREFIX}0:worlds", {f"{number:032}": 1e17 for number in range(10_000)})
+        await server.record("another")
+        assert client.zscore(f"{PREFIX}0:worlds", first.name) is None
+        assert (await server.enter(key))[1].rule.name == "invalid_key"
+
+    run(test)

@@ -12,6 +12,7 @@ from fake_apimart.worlds import faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.faults import RawAnswer, Rule
 from fake_apimart.worlds.state.rules import NoRoom
+from fake_apimart.worlds.world import World
 from fake_apimart_storage import ObjectInfo
 
 from tests.shared_states import Server, on_servers, task_of
@@ -336,14 +337,16 @@ FULL = ({"balance": 1.0}, True, ["forbidden"], 1, True)
 EMPTY: tuple[Any, ...] = ({}, False, [], 0, False)
 
 
+async def replace(server: Server, world: World, *, is_all: bool) -> list[World]:
+    return await (server.worlds.replace_all() if is_all else server.worlds.replace(world))
+
+
 @pytest.mark.parametrize("is_all", [False, True])
 def test_world_that_is_begun_anew_has_nothing(run: Run, is_all: bool) -> None:
     async def test(server: Server) -> None:
         await fill(server)
         world = await server.seen()
-        gone = await server.worlds.replace_all() if is_all else [world]
-        if not is_all:
-            await server.worlds.replace(world)
+        gone = await replace(server, world, is_all=is_all)
         await server.state.end(gone)
         assert world.gone
         assert await server.seen() is not world
@@ -357,17 +360,14 @@ def test_world_that_is_put_back_has_everything(run: Run, is_all: bool) -> None:
     async def test(server: Server) -> None:
         await fill(server)
         world = await server.seen()
-        gone = await server.worlds.replace_all() if is_all else [world]
-        if not is_all:
-            await server.worlds.replace(world)
+        gone = await replace(server, world, is_all=is_all)
         await server.record()
         assert (await contents(server))[:2] == EMPTY[:2]
         await server.worlds.put_back(gone)
         assert not world.gone
         assert await contents(server) == FULL
         # Nothing is left of what was there meanwhile.
-        await server.worlds.replace(world)
-        await server.state.end([world])
+        await server.state.end(await server.worlds.replace(world))
         assert await contents(server) == EMPTY
 
     run(test)
@@ -397,9 +397,8 @@ def test_worlds_are_counted(run: Run) -> None:
             await server.record(key)
         assert await server.state.count() == 2
         world = await server.seen("a")
-        new = await server.worlds.replace(world)
-        await server.state.end([world])
-        await server.worlds.drop_idle(new)
+        await server.state.end(await server.worlds.replace(world))
+        await server.worlds.drop_idle(await server.seen("a"))
         assert await server.state.count() == 1
 
     run(test)

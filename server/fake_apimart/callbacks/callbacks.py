@@ -126,7 +126,10 @@ class Callbacks:
         pending = self._records.new(world.name, task.id, task.planned_end_ms)
         pending.is_held = True
         pending.place = self._telemetry.place()
-        return pending if self._add(pending, world) else None
+        if self._add(pending, world):
+            return pending
+        await self._records.vacate(pending)
+        return None
 
     def _add(self, pending: Pending, world: World, longest_pause: float = math.inf) -> bool:
         """Add a callback to its world's queue, unless too many wait.

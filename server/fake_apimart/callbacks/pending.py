@@ -170,7 +170,10 @@ class PendingRecords:
             await self._storage.delete(pending.key)
         except StorageError as error:
             logger.warning("the callback of %s may come again: %s", pending.task_id, error)
-        # Where the state is away, the place is free when its time is over.
+        await self.vacate(pending)
+
+    async def vacate(self, pending: Pending) -> None:
+        """Let the next callback have a place; where the state is away, when its time is over."""
         with contextlib.suppress(StateError):
             await self._locks.vacate(_places_of(pending.world), pending.task_id)
 

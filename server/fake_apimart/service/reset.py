@@ -66,11 +66,10 @@ class Reset:
             if world.gone:
                 # Another reset has replaced it meanwhile.
                 return world
-            new = await self._worlds.replace(world)
-            async with self._ending([world]):
+            async with self._ending(await self._worlds.replace(world)):
                 await self._delete_contents(world)
             self._callbacks.cancel_gone()
-            return new
+            return await self._worlds.up_to_date(world)
 
     async def remove(self, world: World) -> None:
         """Remove a world until its key is used again. Raises StorageError."""
@@ -92,9 +91,11 @@ class Reset:
         """End worlds that were replaced after the block; where it fails, put them back."""
         try:
             yield
-            await self._worlds.state.end(gone)
+            if gone:
+                await self._worlds.state.end(gone)
         except BaseException:
-            await self._worlds.put_back(gone)
+            if gone:
+                await self._worlds.put_back(gone)
             raise
 
     async def _delete_contents_of_all(self) -> None:

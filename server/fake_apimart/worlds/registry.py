@@ -136,26 +136,25 @@ class Worlds:
             entry.time_ns = world.clock.time_ns()
         await self.state.journals.record(world, entry)
 
-    async def replace(self, world: World) -> World:
-        """Replace `world`, which is gone from then on, by a new one and return that.
+    async def replace(self, world: World) -> list[World]:
+        """Begin a world anew, and return it for `end` or `put_back`, which must follow.
 
-        `end` or `put_back` must follow.
+        Where another server has done so at the same time there is nothing to end.
         """
-        await self.state.replace([world])
-        self._remove([world])
-        return await self.up_to_date(self._successor(world))
+        return await self._replace([world])
 
     async def replace_all(self) -> list[World]:
-        """Remove every world, replace the server's own, and return those that are gone.
-
-        `end` or `put_back` must follow.
-        """
-        gone = [*self, self.server]
-        await self.state.replace(gone)
-        self._remove(gone)
-        self._create_server()
+        """Begin all worlds anew, the server's own too, as `replace` does one."""
+        gone = await self._replace([*self, self.server])
         await self.open()
         return gone
+
+    async def _replace(self, worlds: list[World]) -> list[World]:
+        is_first = await self.state.replace(worlds)
+        self._remove(worlds)
+        if self.server.gone:
+            self._create_server()
+        return worlds if is_first else []
 
     async def put_back(self, gone: Sequence[World]) -> None:
         """Undo `replace` or `replace_all`; worlds that came meanwhile give way to those before."""

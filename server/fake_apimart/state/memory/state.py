@@ -146,9 +146,10 @@ class MemoryState(State):
                 each.is_being_reset = False
                 each.running -= 1
 
-    async def replace(self, worlds: Sequence[World]) -> None:
+    async def replace(self, worlds: Sequence[World]) -> bool:
         self.journals.let_go(worlds)
         self._replaced.update(world.name for world in worlds)
+        return True
 
     async def put_back(self, worlds: Sequence[World]) -> None:
         self._replaced.difference_update(world.name for world in worlds)

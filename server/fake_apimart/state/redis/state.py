@@ -214,10 +214,9 @@ class RedisState(State):
             with contextlib.suppress(StateError):
                 await self._run("resetting", name, 0)
 
-    async def replace(self, worlds: Sequence[World]) -> None:
+    async def replace(self, worlds: Sequence[World]) -> bool:
         first = known(_foremost(worlds))
-        if await self._run("replace", first.name, first.token, 1) == 0:
-            raise StateError(f"world {first.name} was begun anew meanwhile")
+        return bool(await self._run("replace", first.name, first.token, 1))
 
     async def put_back(self, worlds: Sequence[World]) -> None:
         first = known(_foremost(worlds))

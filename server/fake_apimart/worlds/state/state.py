@@ -102,10 +102,10 @@ class State(ABC):
         """Let no results be kept in a world, or in any, while the block runs."""
 
     @abstractmethod
-    async def replace(self, worlds: Sequence[World]) -> None:
+    async def replace(self, worlds: Sequence[World]) -> bool:
         """Begin `worlds` anew; all there are, where the server's own is one of them.
 
-        `end` or `put_back` must follow.
+        `end` or `put_back` must follow. Return False where another server has done so before.
         """
 
     @abstractmethod

@@ -17,7 +17,10 @@ local function state_of(place)
   return redis.call('HMGET', place .. 'world', 'offset', 'frozen', 'settings', 'has_tasks')
 end
 
-local place, server_place = touch(name, now), place_of(SERVER)
+local place, server_place = place_of(name), place_of(SERVER)
+if operation ~= '' or is_refused == '1' then
+  touch(name, now)
+end
 add_permanent(place, permanent)
 local resets = redis.call('GET', base .. 'resetting') or redis.call('GET', place .. 'resetting')
 local answer = {

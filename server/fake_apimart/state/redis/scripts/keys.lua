@@ -76,6 +76,7 @@ local function touch(name, now)
     local there = place_of(idle)
     drop_journal(idle, there)
     redis.call('UNLINK', there .. 'rules', there .. 'rule-order')
+    redis.call('HDEL', there .. 'world', 'permanent')
     redis.call('HDEL', base .. 'rule-bytes', idle)
   end
   return place
