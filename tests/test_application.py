@@ -13,6 +13,7 @@ from fake_apimart.app import Application
 from fake_apimart.gateway.dispatch import LifespanNotRun
 from fake_apimart.settings.reading import InvalidSettings
 from fake_apimart.settings.settings import Settings
+from fake_apimart_storage import KeyTest, any_key
 from fake_apimart_storage.memory import MemoryStorage
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -46,7 +47,9 @@ class WatchedStorage(MemoryStorage):
         self.opened = 0
         self.closed = 0
 
-    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+    async def open(
+        self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
+    ) -> None:
         self.opened += 1
 
     async def close(self) -> None:

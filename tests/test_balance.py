@@ -11,7 +11,6 @@ import httpx
 import pytest
 from fake_apimart.callbacks.pending import KEY_PREFIX
 from fake_apimart.contract.operations import BY_NAME, KEYED
-from fake_apimart_storage import Listed
 
 from tests.conftest import StartServer
 from tests.generating import NOW, VERSION, create, poll, task_id_of, upload
@@ -170,11 +169,11 @@ def test_costs_are_known_after_a_restart(tmp_path: Path, start_server: StartServ
 class WatchedStorage(CountingStorage):
     """Records also what is listed."""
 
-    def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    def keys(self, prefix: str = "") -> AsyncIterator[str]:
         # At the start, the sweep of expired files lists all, and callbacks are looked for.
         if prefix and prefix != KEY_PREFIX:
             self.reads.append(f"{prefix}*")
-        return super().listing(prefix)
+        return super().keys(prefix)
 
 
 def upload_to(server: ServerThread) -> None:

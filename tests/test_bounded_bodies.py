@@ -330,7 +330,7 @@ def test_task_keeps_no_host_that_cannot_be_one(start_server: StartServer) -> Non
 
 
 async def _stored_task(server: ServerThread) -> Task:
-    (key,) = [info.key async for info in server.storage.entries("task/")]
+    (key,) = [each async for each in server.storage.keys("task/")]
     stored = await server.storage.get(key)
     text = b"".join([chunk async for chunk in stored.chunks(0, stored.size)])
     return TASK.validate_python(json.loads(text))

@@ -361,7 +361,7 @@ def test_object_of_s3_whose_metadata_do_not_read_is_damaged(metadata: dict[str, 
 @pytest.fixture
 def s3_location(moto_store: Store, bucket: str) -> Iterator[str]:
     with environment(moto_store.env):
-        yield f"s3://{bucket}"
+        yield f"s3://{bucket}/."
 
 
 def test_objects_of_s3_that_are_damaged_count_as_absent_and_go_with_a_reset(

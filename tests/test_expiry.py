@@ -12,9 +12,10 @@ import pytest
 from fake_apimart.common.clock import SystemClock
 from fake_apimart.files.index import FileIndex
 from fake_apimart.service.expiry import expire_files
+from fake_apimart.service.own_keys import is_own
 from fake_apimart_storage import Listed, ObjectInfo, Storage, StorageError
+from fake_apimart_storage.batches import MAX_FAILURES
 from fake_apimart_storage.directory import DirectoryStorage
-from fake_apimart_storage.interface import MAX_FAILURES
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 
 
@@ -31,12 +32,12 @@ class Moody(MemoryStorage):
         await super().delete(key, durable=durable)
         self.emptied.set()
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         self.rounds += 1
         if self.failures:
             raise self.failures.pop(0)
-        async for listed in super().listing(prefix):
-            yield listed
+        async for key in super().keys(prefix):
+            yield key
 
 
 class Undeletable(MemoryStorage):
@@ -60,19 +61,18 @@ class UnreadableOnce(MemoryStorage):
         await super().delete(key, durable=durable)
         self.emptied.set()
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         if not self.failed:
             self.failed = True
             raise StorageError("the disk went away")
-        async for listed in super().listing(prefix):
-            yield listed
+        async for key in super().keys(prefix):
+            yield key
 
 
 def test_storage_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         storage = UnreadableOnce()
-        writer = storage.writer(ObjectInfo("image/a", "image/png", 1, 2))
-        await writer.commit()
+        await put_expired(storage, "image/1-00000000-a.png")
         task = asyncio.create_task(expire_files(storage, 1, SystemClock()))
         await storage.emptied.wait()
         await asyncio.sleep(0)
@@ -108,7 +108,7 @@ def test_expiry_survives_whatever_fails_and_logs_each_kind_once(
     storage = Moody(failures)
 
     async def main() -> None:
-        await put_expired(storage, "image/a")
+        await put_expired(storage, "image/1-00000000-a.png")
         task = asyncio.create_task(expire_files(storage, 1, SystemClock()))
         await storage.emptied.wait()
         assert not task.done()
@@ -187,8 +187,8 @@ class WrittenAnew(MemoryStorage):
         super().__init__()
         self.damages = damages
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
-        async for listed in super().listing(prefix):
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        async for listed in super().described(keys):
             assert listed.info is not None
             info = listed.info._replace(expires_at=10)
             self.put(MemoryObject(info, bytearray(b"new")))
@@ -232,59 +232,139 @@ def test_file_that_is_written_anew_once_it_was_listed_is_not_deleted(
     asyncio.run(main())
 
 
-class SlowToList(MemoryStorage):
-    """A storage whose listing waits, behind its first object, until it may go on."""
+class SlowToDescribe(MemoryStorage):
+    """A storage whose descriptions wait, behind the first one, until they may go on."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.listing_began = asyncio.Event()
+        self.reading_began = asyncio.Event()
         self.may_go_on = asyncio.Event()
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
-        async for listed in super().listing(prefix):
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        async for listed in super().described(keys):
             yield listed
-            self.listing_began.set()
+            self.reading_began.set()
             await self.may_go_on.wait()
 
 
 WORLD = "0" * 32
 
 
+def key_of(number: int) -> str:
+    return f"image/{number}-00000000-a.png"
+
+
 def uploaded(number: int) -> ObjectInfo:
     metadata = {"name": "a.png", "world": WORLD}
-    return ObjectInfo(f"image/{number}", "image/png", 1000 - number, 10**10, metadata)
+    return ObjectInfo(key_of(number), "image/png", 1000 - number, 10**10, metadata)
 
 
 def test_index_is_in_order_also_of_what_is_uploaded_while_it_is_made() -> None:
     async def main() -> None:
-        storage = SlowToList()
+        storage = SlowToDescribe()
         for number in (3, 1, 2):
             await storage.writer(uploaded(number)).commit()
         index = FileIndex(storage)
         asking = asyncio.create_task(index.files_of(WORLD))
-        await storage.listing_began.wait()
+        await storage.reading_began.wait()
         await storage.writer(uploaded(0)).commit()
-        index.add(WORLD, "image/0")
+        index.add(WORLD, key_of(0))
         storage.may_go_on.set()
-        keys = [stored.info.key for stored in await asking]
-        assert keys == ["image/3", "image/2", "image/1", "image/0"]
-        assert [stored.info.key for stored in await index.files_of(WORLD)] == keys
+        keys = [stored.key for stored in await asking]
+        assert keys == [*map(key_of, (3, 2, 1, 0))]
+        assert [stored.key for stored in await index.files_of(WORLD)] == keys
 
     asyncio.run(asyncio.wait_for(main(), 10))
 
 
 def test_index_that_is_dropped_while_it_is_made_is_made_anew() -> None:
     async def main() -> None:
-        storage = SlowToList()
+        storage = SlowToDescribe()
         for number in (1, 2):
             await storage.writer(uploaded(number)).commit()
         index = FileIndex(storage)
         asking = asyncio.create_task(index.files_of(WORLD))
-        await storage.listing_began.wait()
+        await storage.reading_began.wait()
         index.clear()
-        await storage.delete("image/1")
+        await storage.delete(key_of(1))
         storage.may_go_on.set()
-        assert [stored.info.key for stored in await asking] == ["image/2"]
-        assert [stored.info.key for stored in await index.files_of(WORLD)] == ["image/2"]
+        await asking
+        assert [stored.key for stored in await index.files_of(WORLD)] == [key_of(2)]
 
     asyncio.run(asyncio.wait_for(main(), 10))
+
+
+class Recording(MemoryStorage):
+    """A storage that counts which objects were described, and notes what was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.deleted: list[list[str]] = []
+
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        self.read += keys
+        async for listed in super().described(keys):
+            yield listed
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        self.deleted.append(list(keys))
+        await super().delete_many(keys)
+
+
+def test_index_has_what_another_server_stored_and_reads_it_once() -> None:
+    async def main() -> None:
+        storage = Recording()
+        one, other = FileIndex(storage), FileIndex(storage)
+        for number, index in ((1, one), (2, other)):
+            await storage.writer(uploaded(number)).commit()
+            index.add(WORLD, key_of(number))
+        await one.delete_files("1" * 32)
+        await one.delete_files("1" * 32)
+        assert storage.read == [key_of(2)]
+        assert len(await one.files_of(WORLD)) == 2
+        await other.delete_files(WORLD)
+        assert storage.objects == {}
+        assert await one.files_of(WORLD) == []
+
+    asyncio.run(main())
+
+
+def test_world_s_results_are_deleted_with_its_uploads_and_other_worlds_files_are_not() -> None:
+    async def main() -> None:
+        storage = Recording()
+        result = uploaded(1)._replace(metadata={"world": WORLD})
+        foreign = uploaded(2)._replace(metadata={"world": "1" * 32})
+        for info in (uploaded(0), result, foreign):
+            await storage.writer(info).commit()
+        index = FileIndex(storage)
+        assert [listed.key for listed in await index.files_of(WORLD)] == [key_of(0)]
+        await index.delete_files(WORLD)
+        assert storage.deleted == [[key_of(0), key_of(1)]]
+        assert list(storage.objects) == [key_of(2)]
+
+    asyncio.run(main())
+
+
+def test_index_neither_reads_nor_deletes_what_the_server_has_not_named() -> None:
+    async def main() -> None:
+        storage = Recording()
+        await storage.writer(uploaded(0)._replace(key="image/photo.png")).commit()
+        index = FileIndex(storage)
+        assert await index.files_of(WORLD) == []
+        await index.delete_files(WORLD)
+        assert storage.read == []
+        assert list(storage.objects) == ["image/photo.png"]
+
+    asyncio.run(main())
+
+
+def test_expiry_neither_reads_nor_deletes_what_the_server_has_not_named() -> None:
+    async def main() -> None:
+        storage = Recording()
+        await put_expired(storage, "image/photo.png", key_of(1))
+        assert await storage.delete_expired(5, is_own) == 1
+        assert storage.read == [key_of(1)]
+        assert list(storage.objects) == ["image/photo.png"]
+
+    asyncio.run(main())

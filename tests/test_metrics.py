@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -14,7 +14,7 @@ from fake_apimart.settings.settings import Settings
 from fake_apimart.telemetry.metrics import Metrics
 from fake_apimart.telemetry.metrics_table import TABLE, Kind
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart_storage import ObjectInfo, StorageError
+from fake_apimart_storage import KeyTest, ObjectInfo, StorageError, any_key
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -133,9 +133,7 @@ class BrokenStorage(MemoryStorage):
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         return _BrokenWriter(self, info)
 
-    async def delete_expired(
-        self, now: float, is_own: Callable[[str], bool] = lambda key: False
-    ) -> int:
+    async def delete_expired(self, now: float, is_own: KeyTest = any_key) -> int:
         raise StorageError("no")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -45,8 +45,13 @@ class CountingStorage(MemoryStorage):
         self.steps += 1
         await super().delete(key, **options)
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
-        async for listed in super().listing(prefix):
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
+        async for key in super().keys(prefix):
+            self.steps += 1
+            yield key
+
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        async for listed in super().described(keys):
             self.steps += 1
             yield listed
 

@@ -15,7 +15,7 @@ from fake_apimart.callbacks import attempts, callbacks, pending
 from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.tasks.results import Results
 from fake_apimart.testing import FakeAPIMart
-from fake_apimart_storage import Listed, ObjectInfo, StorageError
+from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
@@ -173,7 +173,7 @@ def test_refused_create_leaves_no_record(start_server: StartServer) -> None:
     server = start_server(on=storage, task_seconds=0)
     with Receiver(answers(200)) as receiver:
         assert create(server, webhook=receiver.url).status_code == 503
-        assert not [key for key in storage.objects if key.startswith("callback/")]
+        assert not [key for key in storage.objects if "/callback/" in key]
         time.sleep(0.2)
         assert receiver.connections == 0
 
@@ -332,7 +332,7 @@ def test_record_with_any_number_of_tries_is_taken(
     first = start_server(on=storage, task_seconds=1000)
     with Receiver(answers(500)) as receiver:
         create(first, webhook=receiver.url)
-        (key,) = [key for key in storage.objects if key.startswith("callback/")]
+        (key,) = [key for key in storage.objects if "/callback/" in key]
         put(storage, key, json.dumps([0, tries]).encode())
         second = start_server(on=storage)
         advance(second, 1000)
@@ -347,13 +347,13 @@ class FailingOnce(MemoryStorage):
         super().__init__()
         self.lists = 0
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         if prefix == pending.KEY_PREFIX:
             self.lists += 1
             if self.lists == 1:
                 raise StorageError("Too many open files")
-        async for listed in super().listing(prefix):
-            yield listed
+        async for key in super().keys(prefix):
+            yield key
 
 
 def test_records_are_read_again_where_the_storage_failed(
@@ -522,7 +522,7 @@ def test_callback_of_a_server_that_was_killed_is_delivered_from_s3(
     moto_store: Store, bucket: str
 ) -> None:
     def records() -> list[str]:
-        return [key for key in moto_store.keys(bucket) if key.startswith("callback/")]
+        return [key for key in moto_store.keys(bucket) if "/callback/" in key]
 
     with Receiver(answers(200)) as receiver:
         killed_and_started_again(receiver, f"s3://{bucket}", moto_store.env, records)

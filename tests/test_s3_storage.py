@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import signal
 import string
@@ -13,7 +12,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +25,6 @@ from fake_apimart_storage import (
 from fake_apimart_storage.s3.bucket import MAX_SKEW_SECONDS, check_clock
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import Calls
-from fake_apimart_storage.s3.lifecycle import merge_rules
 from fake_apimart_storage.s3.metadata import MAX_BYTES, from_metadata, to_metadata
 from fake_apimart_storage.s3.part import PART_BYTES
 from fake_apimart_storage.s3.storage import S3Storage
@@ -96,7 +93,7 @@ def test_description_is_ascii_metadata_of_the_object(minio_store: Store, bucket:
     async def body(storage: S3Storage) -> None:
         await put(storage, info("image/a"), b"x")
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
     stored = minio_store.client().head_object(Bucket=bucket, Key="image/a")
     assert stored["ContentType"] == "image/png"
     assert stored["Metadata"] == {
@@ -122,7 +119,7 @@ def test_large_object_comes_back_as_it_was_written(
             assert (stored.size, stored.info) == (size, info())
             assert ("-" in stored.etag) == (size > PART_BYTES)
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
 
 
 def test_parts_go_up_while_the_rest_arrives(minio_store: Store, bucket: str) -> None:
@@ -135,7 +132,7 @@ def test_parts_go_up_while_the_rest_arrives(minio_store: Store, bucket: str) -> 
             await storage.get("image/a")
         await writer.abort()
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
 
 
 @pytest.mark.parametrize("size", [10, PART_BYTES + 1, LARGE])
@@ -145,7 +142,7 @@ def test_abort_leaves_no_parts(size: int, minio_store: Store, bucket: str) -> No
         await writer.write([bytes(size)])
         await writer.abort()
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
     assert minio_store.unfinished(bucket) == []
     assert minio_store.keys(bucket) == []
 
@@ -160,16 +157,16 @@ def test_name_too_long_for_any_store_is_shortened(minio_store: Store, bucket: st
         assert listed.endswith(".png")
         assert await read(storage, listed) == b"x"
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
 
 
 # Start
 
 
 def test_start_creates_the_bucket(minio_store: Store, bucket: str) -> None:
-    run(minio_store, f"s3://{bucket}", nothing)
+    run(minio_store, f"s3://{bucket}/.", nothing)
     assert bucket in [each["Name"] for each in minio_store.client().list_buckets()["Buckets"]]
-    run(minio_store, f"s3://{bucket}", nothing)
+    run(minio_store, f"s3://{bucket}/.", nothing)
 
 
 REFUSED = [
@@ -190,7 +187,7 @@ def test_start_is_refused_in_one_line_without_the_secret(
     variables: dict[str, str], message: str, minio_store: Store, bucket: str
 ) -> None:
     with pytest.raises(StorageError) as refusal:
-        run(minio_store, f"s3://{bucket}", nothing, **variables)
+        run(minio_store, f"s3://{bucket}/.", nothing, **variables)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert "wr0ng" not in str(refusal.value)
@@ -221,7 +218,7 @@ def test_region_is_read_from_either_name(moto_store: Store, bucket: str) -> None
     moto_store.client().create_bucket(Bucket=bucket)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         other = "AWS_DEFAULT_REGION" if name == "AWS_REGION" else "AWS_REGION"
-        run(moto_store, f"s3://{bucket}", body, **{name: "eu-west-3", other: ""})
+        run(moto_store, f"s3://{bucket}/.", body, **{name: "eu-west-3", other: ""})
 
 
 @pytest.mark.parametrize(("skew", "word"), [(MAX_SKEW_SECONDS + 60, "slow"), (-7200, "fast")])
@@ -230,53 +227,10 @@ def test_clock_that_is_wrong_is_named(skew: int, word: str) -> None:
         check_clock(time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + skew)))
 
 
-def test_lifecycle_rules_stand_beside_a_foreign_one(minio_store: Store, bucket: str) -> None:
-    client = minio_store.client()
-    client.create_bucket(Bucket=bucket)
-    foreign: Any = {
-        "ID": "foreign",
-        "Filter": {"Prefix": "logs/"},
-        "Status": "Enabled",
-        "Expiration": {"Days": 30},
-    }
-    client.put_bucket_lifecycle_configuration(
-        Bucket=bucket, LifecycleConfiguration={"Rules": [foreign]}
-    )
-
-    async def main() -> None:
-        for lifetime in (3 * DAY, 3 * DAY, 9 * DAY):
-            storage = storage_at(f"s3://{bucket}/x")
-            await storage.open({"image/": lifetime, "task/": 30 * DAY})
-            await storage.close()
-
-    with environment(minio_store.env):
-        asyncio.run(main())
-    rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert [(each["ID"], each["Filter"], each["Expiration"]["Days"]) for each in rules] == [
-        ("foreign", {"Prefix": "logs/"}, 30),
-        ("fake-apimart:x/image/", {"Prefix": "x/image/"}, 10),
-        ("fake-apimart:x/task/", {"Prefix": "x/task/"}, 31),
-    ]
-
-
-@pytest.mark.parametrize(("lifetime", "days"), [(1, 4), (3 * DAY, 4), (3 * DAY + 1, 5)])
-def test_lifecycle_grants_a_day_more_than_the_lifetime(lifetime: int, days: int) -> None:
-    (rule,) = merge_rules([], {"image/": lifetime})
-    assert rule["Expiration"] == {"Days": days}
-
-
-def test_complete_lifecycle_is_left_unchanged() -> None:
-    rules = merge_rules([{"ID": "foreign"}], {"image/": DAY})
-    assert merge_rules(rules, {"image/": DAY}) == rules
-    # Some stores drop the part about multipart uploads.
-    kept = [{k: v for k, v in each.items() if not k.startswith("Abort")} for each in rules]
-    assert merge_rules(kept, {"image/": DAY}) == kept
-
-
 def test_unfinished_upload_of_a_killed_server_is_never_visible(
     minio_store: Store, bucket: str
 ) -> None:
-    location = f"s3://{bucket}"
+    location = f"s3://{bucket}/."
     with (
         environment(minio_store.env),
         subprocess.Popen(
@@ -319,7 +273,7 @@ def test_presigned_url_answers_the_method_asked_until_it_expires(
         urls.append(await storage.presigned_url("image/a", method, 2))
 
     urls: list[str] = []
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
     answer = httpx.request(method, urls[0])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
     assert answer.content == (b"content" if method == "GET" else b"")
@@ -347,7 +301,7 @@ def test_presigned_url_does_not_outlive_the_credentials(minio_store: Store, buck
         assert 900 < int(url.params["X-Amz-Expires"]) <= 3600
 
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-    run(minio_store, f"s3://{bucket}", body, AWS_CREDENTIAL_EXPIRATION=end)
+    run(minio_store, f"s3://{bucket}/.", body, AWS_CREDENTIAL_EXPIRATION=end)
 
 
 # Failures of the store
@@ -370,7 +324,7 @@ def test_store_that_hangs_fails_within_20_seconds_and_recovers(
         proxy.pass_on()
         await put(storage, info("image/after"), bytes(LARGE))
 
-    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == ["image/after", "image/before"]
     assert minio_store.unfinished(bucket) == []
 
@@ -389,7 +343,7 @@ def test_failed_write_deletes_only_what_is_new(
             await writer.commit(replaces=replaces)
         proxy.pass_on()
 
-    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == (["world/a"] if replaces else [])
 
 
@@ -406,7 +360,7 @@ def test_many_uploads_that_wait_for_each_other_fail_within_20_seconds_too(
         assert {type(each) for each in results} == {StorageError}
         proxy.pass_on()
 
-    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert (minio_store.keys(bucket), minio_store.unfinished(bucket)) == ([], [])
 
 
@@ -422,7 +376,7 @@ def test_store_that_resets_fails_and_recovers(
         await put(storage, info("image/after"), bytes(LARGE))
 
     # The storage opens before the proxy resets anything.
-    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == ["image/after"]
     assert minio_store.unfinished(bucket) == []
 
@@ -444,7 +398,7 @@ def test_bucket_deleted_while_running_is_an_error_not_a_missing_object(
         minio_store.client().create_bucket(Bucket=bucket)
         await put(storage, info(), b"x")
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
 
 
 @pytest.mark.subprocess
@@ -475,7 +429,7 @@ def test_foreign_object_is_an_error_to_read_and_is_not_listed(
             await storage.get("image/a")
         assert await keys(storage) == []
 
-    run(minio_store, f"s3://{bucket}", body)
+    run(minio_store, f"s3://{bucket}/.", body)
 
 
 def test_object_survives_a_failed_put_to_its_key(
@@ -490,7 +444,7 @@ def test_object_survives_a_failed_put_to_its_key(
         proxy.pass_on()
         assert await read(storage) == b"before"
 
-    run(minio_store, f"s3://{bucket}", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == ["image/a"]
 
 
@@ -564,16 +518,3 @@ def test_call_that_times_out_before_it_has_a_thread_never_runs() -> None:
 
     asyncio.run(main())
     assert calls_run == []
-
-
-def test_failure_of_the_start_s_lifecycle_is_only_a_warning(
-    moto_store: Store, bucket: str, caplog: pytest.LogCaptureFixture, monkeypatch: Any
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("not implemented")
-
-    monkeypatch.setattr("fake_apimart_storage.s3.bucket.merge_rules", refuse)
-    logger = logging.getLogger("fake_apimart.storage")
-    monkeypatch.setattr(logger.parent, "propagate", True)
-    run(moto_store, f"s3://{bucket}", nothing)
-    assert "only this server deletes old files: not implemented" in caplog.text

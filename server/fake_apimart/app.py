@@ -25,6 +25,7 @@ from fake_apimart.observability.log_form import FORMS
 from fake_apimart.openapi.document import describe
 from fake_apimart.service.documentation import DOCUMENTATION
 from fake_apimart.service.expiry import lifetimes
+from fake_apimart.service.own_keys import is_own
 from fake_apimart.service.service import Service
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
@@ -172,7 +173,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Storage]:
         settings.storage, public_endpoint=settings.s3_public_endpoint, fsync=settings.fsync
     )
     try:
-        await storage.open(lifetimes(settings.url_ttl_seconds))
+        await storage.open(lifetimes(settings.url_ttl_seconds), is_own)
     except StorageError as error:
         where = redacted_text(settings.storage)
         problem = redacted_text(str(error))

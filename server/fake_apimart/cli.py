@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from fake_apimart_storage import full_location
 
 from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.redaction import redacted_text
@@ -85,7 +86,7 @@ def serve(
 def announce(url: str, settings: Settings) -> None:
     """Say on standard output where the server listens, and how to point a client at it."""
     keys = "one of your API keys" if settings.api_keys else "any API key"
-    storage = one_line(redacted_text(settings.storage))
+    storage = one_line(redacted_text(full_location(settings.storage)))
     # A server whose output nobody takes is a server all the same.
     with contextlib.suppress(OSError):
         write(

@@ -4,11 +4,13 @@ The interface, its implementations and the parsing of their locations belong her
 knows HTTP, the server, or what an object means to it.
 """
 
+from fake_apimart_storage.batches import in_parallel
 from fake_apimart_storage.interface import (
     Chunk,
     DamagedObject,
     InvalidKey,
     InvalidLocation,
+    KeyTest,
     Listed,
     ObjectInfo,
     ObjectNotFound,
@@ -17,14 +19,16 @@ from fake_apimart_storage.interface import (
     StorageError,
     StoredObject,
     Writer,
+    any_key,
 )
-from fake_apimart_storage.location import is_text, storage_at
+from fake_apimart_storage.location import full_location, is_text, location_below, storage_at
 
 __all__ = [
     "Chunk",
     "DamagedObject",
     "InvalidKey",
     "InvalidLocation",
+    "KeyTest",
     "Listed",
     "ObjectInfo",
     "ObjectNotFound",
@@ -33,6 +37,10 @@ __all__ = [
     "StorageError",
     "StoredObject",
     "Writer",
+    "any_key",
+    "full_location",
+    "in_parallel",
     "is_text",
+    "location_below",
     "storage_at",
 ]

@@ -9,27 +9,29 @@ import asyncio
 import errno
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
+from fake_apimart_storage.batches import Attempts
+from fake_apimart_storage.description import etag
 from fake_apimart_storage.directory_writer import INLINE_BYTES, DirectoryWriter
-from fake_apimart_storage.etag import etag
 from fake_apimart_storage.folders import ABSENT, Folder, folder_at
 from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.interface import (
     DamagedObject,
-    InvalidKey,
+    KeyTest,
     Listed,
     ObjectInfo,
     ObjectNotFound,
     Storage,
     StorageError,
     StoredObject,
-    check_key,
+    any_key,
 )
 from fake_apimart_storage.object_file import read_at, read_trailer
-from fake_apimart_storage.portable_name import portable_key
+from fake_apimart_storage.portable_name import is_portable, portable_key
 
 OBJECTS = "objects"
 """The folder of all object files."""
@@ -39,6 +41,8 @@ LIST_BATCH = 256
 """Files whose trailers are read in one job of a worker thread."""
 PAUSE_SECONDS = 0.25
 """Pause after each batch of the search for expired objects, about 20 times what a batch takes."""
+
+_Result = TypeVar("_Result")
 
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """What a file that cannot be opened is not to blame for."""
@@ -80,6 +84,8 @@ class DirectoryObject(StoredObject):
 class DirectoryStorage(Storage):
     """Object files below `root`. Where `sync`, every object outlives a power cut."""
 
+    sweep_pause = PAUSE_SECONDS
+
     def __init__(self, root: Path, *, sync: bool = False) -> None:
         super().__init__()
         self.root = root
@@ -88,7 +94,9 @@ class DirectoryStorage(Storage):
         self._sync = sync
         self._root = str(root)
 
-    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+    async def open(
+        self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
+    ) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self.incoming.pool, self._prepare)
         except OSError as error:
@@ -149,71 +157,82 @@ class DirectoryStorage(Storage):
             if sync:
                 folder.sync()
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
-        async for batch in self._batches(prefix.rpartition("/")[0]):
-            for listed in batch:
-                if listed.key.startswith(prefix):
-                    yield listed
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        for first in range(0, len(keys), LIST_BATCH):
+            batch = keys[first : first + LIST_BATCH]
+            await self._in_thread(self._delete_batch, batch)
 
-    async def delete_expired(
-        self, now: float, is_own: Callable[[str], bool] = lambda key: False
-    ) -> int:
-        """Do as every storage, but with longer pauses.
+    def _delete_batch(self, keys: Sequence[str]) -> None:
+        """Delete files, and raise the first failure at the end. Raises OSError."""
+        attempts = Attempts(OSError)
+        for key in keys:
+            with attempts:
+                try:
+                    self._delete(key, False)
+                except OSError as error:
+                    if error.errno not in ABSENT:
+                        raise
+        attempts.end()
 
-        Otherwise a scan of many files would take a large share of the server's capacity.
-        """
-        batches = self._batches("")
-        return await self._delete_expired_of(batches, now, is_own, pause=PAUSE_SECONDS)
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
+        keys = self._keys_below(prefix.rpartition("/")[0])
+        # In a thread, since listing a large folder is slow too.
+        while batch := await self._in_thread(_next_of, keys):
+            for key in batch:
+                if key.startswith(prefix):
+                    yield key
 
-    async def _batches(self, folder: str) -> AsyncGenerator[list[Listed]]:
-        """Yield the objects in a folder, at any depth, in batches. Raises StorageError."""
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        for first in range(0, len(keys), LIST_BATCH):
+            batch = keys[first : first + LIST_BATCH]
+            for listed in await self._in_thread(self._describe, batch):
+                yield listed
+
+    async def _in_thread(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+        """Run a function in a worker thread. Raises StorageError."""
         loop = asyncio.get_running_loop()
-        files = self._files_below(folder)
-        while True:
-            # In a thread, since listing a large folder is slow too.
-            try:
-                batch = await loop.run_in_executor(self.incoming.pool, self._describe, files)
-            except (OSError, RuntimeError) as error:
-                # A RuntimeError of the pool, which is closed.
-                raise StorageError(str(error)) from error
-            if not batch:
-                return
-            yield [listed for listed in batch if listed is not None]
+        try:
+            return await loop.run_in_executor(self.incoming.pool, function, *arguments)
+        except (OSError, RuntimeError) as error:
+            # A RuntimeError of the pool, which is closed.
+            raise StorageError(str(error)) from error
 
-    def _files_below(self, folder: str) -> Iterator[tuple[Folder, str, str]]:
-        """Yield the folder and name of each file, and the key that its path stands for."""
+    def _keys_below(self, folder: str) -> Iterator[str]:
+        """Yield the keys in a folder, at any depth; what no object is named as is left out."""
         try:
             with folder_at(self._root, _place(folder) if folder else [OBJECTS]) as opened:
-                yield from _walk(opened, f"{folder}/" if folder else "")
+                yield from filter(is_portable, _walk(opened, f"{folder}/" if folder else ""))
         except OSError as error:
             if error.errno not in ABSENT:
                 raise
 
-    def _describe(self, files: Iterator[tuple[Folder, str, str]]) -> list[Listed | None]:
-        return [self._listed(*file) for file in itertools.islice(files, LIST_BATCH)]
+    def _describe(self, keys: Sequence[str]) -> list[Listed]:
+        found = map(self._listed, keys)
+        return [listed for listed in found if listed is not None]
 
-    def _listed(self, folder: Folder, name: str, key: str) -> Listed | None:
+    def _listed(self, key: str) -> Listed | None:
         """Return a file as it is listed, or None if it is gone, no object, or cannot be read.
 
         Raises OSError where the system is short of something.
         """
         try:
-            check_key(key)
-            fd = folder.open_file(name)
+            fd = self._open_object(key)
             try:
-                info = read_trailer(fd)[0]
+                info, size = read_trailer(fd)
             finally:
                 os.close(fd)
-        except (InvalidKey, FileNotFoundError):
-            return None
         except DamagedObject:
             return Listed(key, None)
         except OSError as error:
+            if error.errno in ABSENT:
+                return None
             if error.errno in _SHORTAGES:
                 raise
             self.note_damage(key, str(error))
             return None
-        return Listed(info.key, info) if portable_key(info.key) == key else Listed(key, None)
+        if portable_key(info.key) != portable_key(key):
+            return Listed(key, None)
+        return Listed(key, info, size)
 
 
 def _place(key: str) -> list[str]:
@@ -229,10 +248,11 @@ def _other_key(found: str, key: str) -> ObjectNotFound:
     return DamagedObject("damaged object file: it is named as another object")
 
 
-def _walk(folder: Folder, prefix: str) -> Iterator[tuple[Folder, str, str]]:
+def _walk(folder: Folder, prefix: str) -> Iterator[str]:
+    """Yield the keys that the paths of all files stand for."""
     for name, is_folder in folder.contents():
         if not is_folder:
-            yield folder, name, prefix + name
+            yield prefix + name
             continue
         try:
             below = folder.below(name)
@@ -242,6 +262,10 @@ def _walk(folder: Folder, prefix: str) -> Iterator[tuple[Folder, str, str]]:
             continue
         with below:
             yield from _walk(below, f"{prefix}{name}/")
+
+
+def _next_of(keys: Iterator[str]) -> list[str]:
+    return list(itertools.islice(keys, LIST_BATCH))
 
 
 def _cause(error: Exception) -> str:

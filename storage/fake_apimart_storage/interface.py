@@ -11,9 +11,11 @@ import asyncio
 import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
+
+from fake_apimart_storage.batches import Attempts, batches_of
 
 Chunk = bytes | memoryview
 
@@ -24,8 +26,18 @@ _SEGMENT = re.compile(r"[!-.0-\[\]-~]+")
 MAX_NOTED = 1000
 """How many keys are remembered of which a problem was logged."""
 
-MAX_FAILURES = 10
-"""How many objects in a row that cannot be deleted end a search for expired ones."""
+SWEEP_BATCH = 256
+"""How many objects are described, and then deleted, in one step of a search for expired ones."""
+
+KeyTest = Callable[[str], bool]
+"""Whether a key is one of those that its caller makes."""
+
+
+def any_key(key: str) -> bool:
+    """Take each key for one of the caller's."""
+    del key
+    return True
+
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +80,7 @@ class Listed(NamedTuple):
 
     key: str
     info: ObjectInfo | None
+    size: int = 0
 
 
 class StoredObject(ABC):
@@ -126,6 +139,9 @@ class Storage(ABC):
     location: str
     """The location in the form of the settings, without secrets."""
 
+    sweep_pause = 0.0
+    """Seconds between two batches of the search for expired objects."""
+
     def __init__(self) -> None:
         self._noted: set[str] = set()
 
@@ -139,11 +155,14 @@ class Storage(ABC):
         logger.warning("%s is passed over: %s", key, problem)
 
     @abstractmethod
-    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+    async def open(
+        self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
+    ) -> None:
         """Prepare the store and sweep what a crash left. Raises StorageError if it is unusable.
 
         `lifetimes` maps prefixes of keys to the longest lifetime of their objects in seconds, for
-        stores that delete by themselves.
+        stores that delete by themselves. What a crash left under keys that are not `is_own` is
+        another program's, and stays.
         """
 
     @abstractmethod
@@ -169,87 +188,84 @@ class Storage(ABC):
         what was deleted before it under other keys with the same beginning up to the last slash.
         """
 
-    @abstractmethod
-    def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
-        """Yield each object whose key has `prefix`, in any order, with pauses for other tasks.
-
-        What is damaged and what other programs have put there is listed too. Raises StorageError.
-        """
-
-    async def entries(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        """Yield each visible object whose key has `prefix`, in any order. Raises StorageError."""
-        async for listed in self.listing(prefix):
-            if listed.info is not None:
-                yield listed.info
-
-    async def delete_expired(
-        self, now: float, is_own: Callable[[str], bool] = lambda key: False
-    ) -> int:
-        """Delete the objects that have expired at `now` (Unix seconds) and return their number.
-
-        An object has expired at its `expires_at`; a damaged one at once, if `is_own` says that its
-        key is one of the caller's. One that is written anew meanwhile stays. Raises StorageError.
-        """
-        return await self._delete_expired_of(self._listed_alone(), now, is_own)
-
-    async def _listed_alone(self) -> AsyncGenerator[list[Listed]]:
-        async for listed in self.listing():
-            yield [listed]
-
-    async def _delete_expired_of(
-        self,
-        batches: AsyncIterator[list[Listed]],
-        now: float,
-        is_own: Callable[[str], bool],
-        *,
-        pause: float | None = None,
-    ) -> int:
-        """Delete what has expired of `batches`, with a pause of so many seconds after each.
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the objects under many keys, as `delete` does each; remote stores in one call.
 
         One that cannot be deleted does not keep the others. Raises StorageError, at the end or
         after MAX_FAILURES in a row.
         """
-        deleted = in_a_row = 0
-        failure: StorageError | None = None
-        async for batch in batches:
-            for listed in batch:
-                if not _has_expired(listed, now, is_own):
-                    continue
-                try:
-                    deleted += await self._delete_unless_new(listed.key, now)
-                    in_a_row = 0
-                except StorageError as error:
-                    failure, in_a_row = failure or error, in_a_row + 1
-                    if in_a_row >= MAX_FAILURES:
-                        raise
-            if pause is not None:
-                await asyncio.sleep(pause)
-        if failure is not None:
-            raise failure
+        attempts = Attempts(StorageError)
+        for key in keys:
+            with attempts:
+                await self.delete(key)
+        attempts.end()
+
+    @abstractmethod
+    def keys(self, prefix: str = "") -> AsyncIterator[str]:
+        """Yield each key that has `prefix`, in any order, with pauses for other tasks.
+
+        Nothing is read of what is under the keys. Names that no object of a storage has, such as
+        those of other programs' files, are left out. Raises StorageError.
+        """
+
+    @abstractmethod
+    def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        """Yield a description of what is under each key, in any order, with pauses.
+
+        Keys under which nothing is are left out. Raises StorageError.
+        """
+
+    async def delete_expired(self, now: float, is_own: KeyTest = any_key) -> int:
+        """Delete the objects that have expired at `now` (Unix seconds) and return their number.
+
+        An object has expired at its `expires_at`; a damaged one at once. Keys that are not `is_own`
+        are neither read nor deleted. One that is written anew meanwhile stays. One that cannot be
+        deleted does not keep the others. Raises StorageError.
+        """
+        deleted, attempts = 0, Attempts(StorageError)
+        async for keys in batches_of(self._old_keys(now), SWEEP_BATCH):
+            found: list[Listed] = []
+            with attempts:
+                async for listed in self._described_at_leisure([*filter(is_own, keys)]):
+                    found.append(listed)  # noqa: PERF401 - what came before a failure counts
+            expired = [
+                each.key for each in found if each.info is None or each.info.expires_at <= now
+            ]
+            deleted += await self._delete_unless_new(expired, now, attempts)
+            await asyncio.sleep(self.sweep_pause)
+        attempts.end()
         return deleted
 
-    async def _delete_unless_new(self, key: str, now: float) -> bool:
-        """Delete what had expired or was damaged when it was listed, and return whether it is.
+    def _old_keys(self, now: float) -> AsyncIterator[str]:
+        """Yield the keys under which there may be something that has expired at `now`."""
+        del now
+        return self.keys()
 
-        It may have been written anew since. Raises StorageError.
+    def _described_at_leisure(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        """Do as `described`, so that requests are not delayed."""
+        return self.described(keys)
+
+    async def _delete_unless_new(self, keys: Sequence[str], now: float, attempts: Attempts) -> int:
+        """Delete what had expired or was damaged when it was described; return how many were.
+
+        It may have been written anew since.
         """
+        deleted = 0
+        for key in keys:
+            with attempts:
+                if not await self._is_new(key, now):
+                    await self.delete(key)
+                    deleted += 1
+        return deleted
+
+    async def _is_new(self, key: str, now: float) -> bool:
         try:
             found = await self.get(key, with_bytes=False)
         except ObjectNotFound:
             # Still damaged.
-            pass
-        else:
-            await found.close()
-            if found.info.expires_at > now:
-                return False
-        await self.delete(key)
-        return True
-
-
-def _has_expired(listed: Listed, now: float, is_own: Callable[[str], bool]) -> bool:
-    if listed.info is None:
-        return is_own(listed.key)
-    return listed.info.expires_at <= now
+            return False
+        await found.close()
+        return found.info.expires_at > now
 
 
 class PresigningStorage(Storage):

@@ -9,6 +9,12 @@ from typing import NamedTuple
 
 from fake_apimart_storage.interface import InvalidKey, InvalidLocation, Storage, check_key
 
+S3_PREFIX = "fake-apimart"
+"""What keys begin with where a location names a bucket alone, which others may use too."""
+S3_ROOT = "."
+"""What stands for the root of the bucket in place of a prefix."""
+
+_S3 = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -44,23 +50,37 @@ def _directory(rest: str, options: Options) -> Storage:
 
 
 def _s3(rest: str, options: Options) -> Storage:
-    bucket, _, prefix = rest.partition("/")
-    prefix = prefix.strip("/")
-    if not _BUCKET.fullmatch(bucket):
+    place = _s3_place(rest)
+    if not _BUCKET.fullmatch(place.bucket):
         raise InvalidLocation("expected s3://BUCKET or s3://BUCKET/PREFIX, and nothing else in it")
     try:
-        check_key(prefix or bucket)
+        check_key(place.prefix or place.bucket)
     except InvalidKey:
         raise InvalidLocation("the prefix must be printable ASCII without spaces") from None
     from fake_apimart_storage.s3.storage import S3Storage
 
-    return S3Storage(bucket, f"{prefix}/" if prefix else "", options.public_endpoint)
+    prefix = f"{place.prefix}/" if place.prefix else ""
+    return S3Storage(place.bucket, prefix, options.public_endpoint, is_default=place.is_default)
+
+
+class _S3Place(NamedTuple):
+    """A bucket and a prefix without slashes around it; an empty one is the root of the bucket."""
+
+    bucket: str
+    prefix: str
+    is_default: bool
+
+
+def _s3_place(rest: str) -> _S3Place:
+    bucket, _, prefix = rest.partition("/")
+    prefix = prefix.strip("/")
+    return _S3Place(bucket, "" if prefix == S3_ROOT else prefix or S3_PREFIX, not prefix)
 
 
 STORAGES: dict[str, Callable[[str, Options], Storage]] = {
     "memory://": _memory,
     "dir:": _directory,
-    "s3://": _s3,
+    _S3: _s3,
 }
 """Factories by prefix. Each imports its module when called, to keep the server's start fast."""
 
@@ -77,6 +97,7 @@ def is_text(value: str) -> bool:
 def storage_at(location: str, *, public_endpoint: str = "", fsync: bool = False) -> Storage:
     """Return the storage at `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`, not yet open.
 
+    `s3://BUCKET` is short for `s3://BUCKET/fake-apimart`; `s3://BUCKET/.` is the bucket's root.
     `public_endpoint` is the URL by which clients reach an S3 store, if the server uses another.
     With `fsync` each object in a folder outlives a power cut. Raises InvalidLocation.
     """
@@ -86,3 +107,16 @@ def storage_at(location: str, *, public_endpoint: str = "", fsync: bool = False)
         if location.startswith(prefix):
             return factory(location.removeprefix(prefix), Options(public_endpoint, fsync))
     raise InvalidLocation("expected memory://, dir:PATH or s3://BUCKET/PREFIX")
+
+
+def full_location(location: str) -> str:
+    """Return a location with the prefix that it leaves out; one that names no bucket as it is."""
+    if not location.startswith(_S3):
+        return location
+    place = _s3_place(location.removeprefix(_S3))
+    return f"{_S3}{place.bucket}/{place.prefix or S3_ROOT}"
+
+
+def location_below(location: str, name: str) -> str:
+    """Return the location of a storage of its own in a folder, or below a prefix."""
+    return f"{full_location(location).rstrip('/').removesuffix(f'/{S3_ROOT}')}/{name}"

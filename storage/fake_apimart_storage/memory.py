@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
-from fake_apimart_storage.etag import etag
+from fake_apimart_storage.description import etag
 from fake_apimart_storage.interface import (
     Chunk,
+    KeyTest,
     Listed,
     ObjectInfo,
     ObjectNotFound,
     Storage,
     StoredObject,
     Writer,
+    any_key,
     check_key,
 )
 
@@ -71,7 +73,9 @@ class MemoryStorage(Storage):
         self._keys_by_folder: dict[str, dict[str, None]] = {}
         """The keys below each folder, at any depth, to list one world's objects without a scan."""
 
-    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+    async def open(
+        self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
+    ) -> None:
         """Do nothing: there is nothing to prepare."""
 
     async def close(self) -> None:
@@ -103,13 +107,26 @@ class MemoryStorage(Storage):
             if not keys:
                 del self._keys_by_folder[folder]
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        for number, key in enumerate(keys, 1):
+            await self.delete(key)
+            if number % LIST_BATCH == 0:
+                await asyncio.sleep(0)
+
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         folder = prefix[: prefix.rfind("/") + 1]
         keys = tuple(self._keys_by_folder.get(folder, ()) if folder else self.objects)
         for number, key in enumerate(keys, 1):
+            if key.startswith(prefix) and key in self.objects:
+                yield key
+            if number % LIST_BATCH == 0:
+                await asyncio.sleep(0)
+
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        for number, key in enumerate(keys, 1):
             found = self.objects.get(key)
-            if found is not None and key.startswith(prefix):
-                yield Listed(key, found.info)
+            if found is not None:
+                yield Listed(key, found.info, found.size)
             if number % LIST_BATCH == 0:
                 await asyncio.sleep(0)
 

@@ -22,6 +22,11 @@ def portable_key(key: str) -> str:
     return "/".join(map(portable_name, check_key(key)))
 
 
+def is_portable(key: str) -> bool:
+    """Return whether a key is what objects are stored under: no other program's `My file.pdf`."""
+    return _PORTABLE_KEY.fullmatch(key) is not None
+
+
 def portable_name(segment: str) -> str:
     """Return `segment` if it is portable, else its beginning, a hash of it, and its suffix.
 

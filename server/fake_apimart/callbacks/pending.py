@@ -18,8 +18,7 @@ from fake_apimart_storage import Storage, StorageError
 from pydantic import TypeAdapter
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import Count, Milliseconds, read_record, write_json
-from fake_apimart.common.waits import pausing
+from fake_apimart.common.stored_json import Count, Milliseconds, own_keys, read_record, write_json
 from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.state.failure import StateError
@@ -179,24 +178,20 @@ class PendingRecords:
 
     async def forget(self, world: str) -> None:
         """Delete the records of a world. Raises StorageError, StateError."""
-        prefix = f"{KEY_PREFIX}{world}/"
-        async for entry in pausing(self._storage.entries(prefix)):
-            await self._storage.delete(entry.key)
+        keys = await own_keys(self._storage, f"{KEY_PREFIX}{world}/", OWN_KEY)
+        await self._storage.delete_many(keys)
         await self._locks.vacate(_places_of(world))
 
     async def all(self) -> AsyncIterator[Pending]:
         """Yield the callback of each record that can be read. Raises StorageError."""
-        batch: list[tuple[str, int]] = []
-        async for entry in self._storage.entries(KEY_PREFIX):
-            batch.append((entry.key, entry.expires_at))
-            if len(batch) == _BATCH:
-                for pending in await self._read(batch):
-                    yield pending
-                batch.clear()
-                # Let requests in, also where the storage answers without a wait.
-                await asyncio.sleep(_BATCH_PAUSE_SECONDS)
-        for pending in await self._read(batch):
-            yield pending
+        keys = await own_keys(self._storage, KEY_PREFIX, OWN_KEY)
+        for first in range(0, len(keys), _BATCH):
+            found = self._storage.described(keys[first : first + _BATCH])
+            batch = [(each.key, each.info.expires_at) async for each in found if each.info]
+            for pending in await self._read(batch):
+                yield pending
+            # Let requests in, also where the storage answers without a wait.
+            await asyncio.sleep(_BATCH_PAUSE_SECONDS)
 
     async def _read(self, entries: list[tuple[str, int]]) -> list[Pending]:
         found = await asyncio.gather(*(self._read_one(key, end) for key, end in entries))

@@ -7,11 +7,14 @@ another shape than the server writes.
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, TypeVar
 
 from fake_apimart_storage import ObjectInfo, ObjectNotFound, Storage
 from fake_apimart_storage.interface import check_key
 from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError
+
+from fake_apimart.common.waits import pausing
 
 _NANOSECONDS = 1_000_000_000
 LATEST_SECONDS = 20_000_000_000
@@ -91,3 +94,11 @@ async def read_record(
         problem = str(error)
     storage.note_damage(key, f"damaged record: {problem}")
     return None
+
+
+async def own_keys(storage: Storage, prefix: str, pattern: re.Pattern[str]) -> list[str]:
+    """Return the keys with `prefix` that are of a `pattern`, read or not. Raises StorageError.
+
+    What other programs have put beside them is left out.
+    """
+    return [key async for key in pausing(storage.keys(prefix)) if pattern.fullmatch(key)]

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
-from fake_apimart_storage import DamagedObject, InvalidKey, ObjectNotFound, StoredObject
+from fake_apimart_storage import DamagedObject, InvalidKey, Listed, ObjectNotFound, StoredObject
 from fastapi import APIRouter, Path, Request, Response
 
 from fake_apimart.common.redaction import redacted_urls
@@ -39,14 +39,15 @@ async def list_uploads(target: TargetDep) -> Response:
     return JSONListResponse("uploads", encoded)
 
 
-def _upload_to_json(stored: StoredObject, world: World) -> dict[str, Any]:
-    info, file = stored.info, StoredFile.from_info(stored.info)
+def _upload_to_json(upload: Listed, world: World) -> dict[str, Any]:
+    assert upload.info is not None, "the index has none that is damaged"
+    info, file = upload.info, StoredFile.from_info(upload.info)
     return {
         "name": info.key.removeprefix(file_url.KEY_PREFIX),
         "path": f"/f/{info.key}",
         "filename": file.name,
         "content_type": info.content_type,
-        "bytes": stored.size,
+        "bytes": upload.size,
         "created_at": file.created_at,
         "expires_at": file.expires_at,
         "alive": file.is_alive(world.clock.time_ns()),

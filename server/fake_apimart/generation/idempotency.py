@@ -18,8 +18,7 @@ from fake_apimart_storage import Storage, StorageError
 from pydantic import TypeAdapter
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import Nanoseconds, read_record, write_json
-from fake_apimart.common.waits import pausing
+from fake_apimart.common.stored_json import Nanoseconds, own_keys, read_record, write_json
 from fake_apimart.contract import errors
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.json import marshal
@@ -120,8 +119,8 @@ class Idempotency:
 
     async def forget(self, world: str) -> None:
         """Delete all keys of a world. Raises StorageError."""
-        async for entry in pausing(self._storage.entries(f"{KEY_PREFIX}{world}/")):
-            await self._storage.delete(entry.key)
+        keys = await own_keys(self._storage, f"{KEY_PREFIX}{world}/", OWN_KEY)
+        await self._storage.delete_many(keys)
 
 
 async def digest_of(body: bytes) -> str:

@@ -101,9 +101,8 @@ class Reset:
     async def _delete_contents_of_all(self) -> None:
         try:
             for prefix in CONTENTS:
-                async for listed in pausing(self._storage.listing(prefix)):
-                    if listed.info is not None or is_own(listed.key):
-                        await self._storage.delete(listed.key)
+                keys = [key async for key in pausing(self._storage.keys(prefix)) if is_own(key)]
+                await self._storage.delete_many(keys)
         finally:
             self._index.clear()
             self._tasks.clear_cache()
@@ -111,12 +110,10 @@ class Reset:
 
     async def _delete_contents(self, world: World) -> None:
         """Delete what the storage holds of a world, but not the world's state."""
+        # Results are gone with the files: a task that stays shows new ones.
+        for task_id in await self._tasks.ids_of(world):
+            self._results.forget(task_id)
         await self._index.delete_files(world.name)
-        # Before the task, which alone says where its results are.
-        async for task in self._tasks.all_of(world):
-            self._results.forget(task)
-            for key in task.image_keys:
-                await self._storage.delete(key)
         await self._tasks.forget(world)
         await self._idempotency.forget(world.name)
         await self._callbacks.forget(world)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from fake_apimart_storage import location_below
+
 from fake_apimart.cases.case import Case
 from fake_apimart.client.connection import Place
 from fake_apimart.settings.names import PREFIX, variable_of
@@ -79,7 +81,7 @@ class OwnServers:
     def _place(self, number: int) -> str:
         if self._storage == MEMORY:
             return MEMORY
-        return f"{self._storage.rstrip('/')}/verify-{self._run}-{number}"
+        return location_below(self._storage, f"verify-{self._run}-{number}")
 
     def __enter__(self) -> Self:
         return self

@@ -86,9 +86,9 @@ class Results:
         if world.keeps_results:
             self._drawn.add(task.id)
 
-    def forget(self, task: Task) -> None:
+    def forget(self, task_id: str) -> None:
         """Draw the results of a task again where a client asks for them."""
-        self._drawn.discard(task.id)
+        self._drawn.discard(task_id)
 
     def clear_cache(self) -> None:
         """Forget which results are drawn; those that are missing are drawn again."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-from fake_apimart_storage import Storage
+from fake_apimart_storage import Storage, in_parallel
 
 from fake_apimart.common.caches import ByteCache
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import read_record, write_json
-from fake_apimart.common.waits import pausing
+from fake_apimart.common.stored_json import own_keys, read_record, write_json
 from fake_apimart.tasks.task import TASK, Task
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import NAME_PATTERN, World
@@ -25,6 +24,8 @@ LIFE_SECONDS = 30 * 86_400
 """How long a task and its count of polls are stored, in real time."""
 CACHE_BYTES = 64 * 1024 * 1024
 """How much memory the cached tasks may take."""
+READ_AT_ONCE = 8
+"""How many tasks are read at the same time where all of a world's are wanted."""
 
 _ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
 OWN_KEY = re.compile(rf"(?:{TASK_PREFIX}|{POLLS_PREFIX}){NAME_PATTERN}/{_ID.pattern}")
@@ -61,10 +62,19 @@ class TaskStore:
             self._cache_task(task, world)
         return task
 
+    async def ids_of(self, world: World) -> list[str]:
+        """Return the ids of all tasks of a world, damaged ones too. Raises StorageError."""
+        keys = await own_keys(self._storage, _key(world.name, ""), OWN_KEY)
+        return [key.rpartition("/")[2] for key in keys]
+
     async def all_of(self, world: World) -> AsyncIterator[Task]:
-        """Yield every task of a world. Raises StorageError."""
-        async for entry in pausing(self._storage.entries(_key(world.name, ""))):
-            task = await self.get(world, entry.key.rpartition("/")[2])
+        """Yield every task of a world, in any order. Raises StorageError."""
+
+        async def task_of(task_id: str) -> Task | None:
+            return await self.get(world, task_id)
+
+        async for outcome in in_parallel(await self.ids_of(world), task_of, READ_AT_ONCE):
+            task = outcome.result()
             if task is not None:
                 yield task
 
@@ -75,9 +85,10 @@ class TaskStore:
     async def forget(self, world: World) -> None:
         """Delete a world's tasks from cache and storage. Raises StorageError."""
         for prefix in (TASK_PREFIX, POLLS_PREFIX):
-            async for entry in pausing(self._storage.entries(f"{prefix}{world.name}/")):
-                self._cache.drop(_place(world, entry.key.rpartition("/")[2]))
-                await self._storage.delete(entry.key)
+            keys = await own_keys(self._storage, f"{prefix}{world.name}/", OWN_KEY)
+            for key in keys:
+                self._cache.drop(_place(world, key.rpartition("/")[2]))
+            await self._storage.delete_many(keys)
 
     def clear_cache(self) -> None:
         """Clear the cache, and leave the storage alone."""

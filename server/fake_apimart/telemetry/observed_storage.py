@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from fake_apimart_storage import (
     Chunk,
+    KeyTest,
     Listed,
     ObjectInfo,
     PresigningStorage,
@@ -15,6 +16,7 @@ from fake_apimart_storage import (
     StorageError,
     StoredObject,
     Writer,
+    any_key,
 )
 
 AnyStorage = TypeVar("AnyStorage", bound=Storage)
@@ -104,8 +106,10 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
     def note_damage(self, key: str, problem: str) -> None:
         self._storage.note_damage(key, problem)
 
-    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
-        await self._storage.open(lifetimes)
+    async def open(
+        self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
+    ) -> None:
+        await self._storage.open(lifetimes, is_own)
 
     async def close(self) -> None:
         await self._storage.close()
@@ -122,14 +126,21 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
         with _Call(self._observer, "delete"):
             await self._storage.delete(key, durable=durable)
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        with _Call(self._observer, "delete_many"):
+            await self._storage.delete_many(keys)
+
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         with _Call(self._observer, "list"):
-            async for listed in self._storage.listing(prefix):
+            async for key in self._storage.keys(prefix):
+                yield key
+
+    async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        with _Call(self._observer, "describe"):
+            async for listed in self._storage.described(keys):
                 yield listed
 
-    async def delete_expired(
-        self, now: float, is_own: Callable[[str], bool] = lambda key: False
-    ) -> int:
+    async def delete_expired(self, now: float, is_own: KeyTest = any_key) -> int:
         with _Call(self._observer, "delete_expired"):
             return await self._storage.delete_expired(now, is_own)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from fake_apimart_storage.interface import StorageError
+from fake_apimart_storage.interface import DamagedObject, StorageError
 from fake_apimart_storage.s3.client import Connection, is_amazon
 from fake_apimart_storage.s3.failure import FAILURES, cause_of, code_of
-from fake_apimart_storage.s3.lifecycle import merge_rules
+from fake_apimart_storage.s3.lifecycle.configuration import set_lifecycle
+from fake_apimart_storage.s3.lifecycle.rule import Rule
+from fake_apimart_storage.s3.metadata import from_metadata
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,12 +26,34 @@ MAX_SKEW_SECONDS = 900
 ABANDONED_SECONDS = 86_400
 """Age from which the server of a multipart upload is presumed dead."""
 
+LOOKED_AT = 5
+"""How many keys below each prefix are looked at for objects of an earlier version."""
+EARLIER_LAYOUT = (
+    "an earlier version kept its files at the root of the bucket %s, where this server does not "
+    "look: they lie below %s now; the storage s3://%s/. goes on with the files at the root"
+)
+
 logger = logging.getLogger(__name__)
 
 
-def prepare_bucket(
-    connection: Connection, bucket: str, prefix: str, lifetimes: Mapping[str, int]
-) -> None:
+class Layout(NamedTuple):
+    """Where objects lie in a bucket: below `prefix`, which is empty or ends with `/`.
+
+    `lifetimes` are by what follows the prefix. `is_own` says whether a key, without the prefix, is
+    one of the caller's. `is_default` says whether nobody has asked for this very prefix.
+    """
+
+    prefix: str
+    lifetimes: Mapping[str, int]
+    is_own: Callable[[str], bool]
+    is_default: bool
+
+    def has(self, key: str) -> bool:
+        """Return whether a key of the bucket is one of the caller's."""
+        return key.startswith(self.prefix) and self.is_own(key.removeprefix(self.prefix))
+
+
+def prepare_bucket(connection: Connection, bucket: str, layout: Layout) -> None:
     """Create the bucket if missing, check access and clock, set the lifecycle, sweep uploads.
 
     Blocks. Raises StorageError with a message of one line.
@@ -37,17 +61,23 @@ def prepare_bucket(
     client = connection.client
     try:
         try:
-            response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            response = client.list_objects_v2(Bucket=bucket, Prefix=layout.prefix, MaxKeys=1)
         except ClientError as error:
             if code_of(error) != "NoSuchBucket":
                 raise
             _create(connection, bucket)
-            response = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            response = client.list_objects_v2(Bucket=bucket, Prefix=layout.prefix, MaxKeys=1)
     except FAILURES as error:
         raise StorageError(f"{connection.endpoint}: {cause_of(error)}") from error
     check_clock(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
-    _set_lifecycle(client, bucket, {prefix + each: life for each, life in lifetimes.items()})
-    _sweep(client, bucket, prefix)
+    rules = [Rule.of(layout.prefix, *each) for each in layout.lifetimes.items()]
+    # Servers of earlier versions put theirs at the root where no prefix was given.
+    retired = layout.lifetimes.keys() if layout.is_default else ()
+    has_earlier = set_lifecycle(client, bucket, rules, retired)
+    is_new = layout.is_default and not response.get("Contents")
+    if has_earlier or (is_new and has_objects_at_root(client, bucket, layout)):
+        logger.warning(EARLIER_LAYOUT, bucket, layout.prefix, bucket)
+    _sweep(client, bucket, layout)
 
 
 def _create(connection: Connection, bucket: str) -> None:
@@ -83,34 +113,33 @@ def check_clock(date: str | None) -> None:
         )
 
 
-def _set_lifecycle(client: S3Client, bucket: str, lifetimes: Mapping[str, int]) -> None:
-    """Let the store expire objects, for the case that this server no longer runs."""
+def has_objects_at_root(client: S3Client, bucket: str, layout: Layout) -> bool:
+    """Return whether an earlier version has put objects at the root; False where nobody can tell.
+
+    Keys alone do not say so, since others may have such folders.
+    """
     try:
-        rules = _rules(client, bucket)
-        merged = merge_rules(rules, lifetimes)
-        if merged != rules:
-            configuration: Any = {"Rules": merged}
-            client.put_bucket_lifecycle_configuration(
-                Bucket=bucket, LifecycleConfiguration=configuration
-            )
+        for prefix in layout.lifetimes:
+            page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=LOOKED_AT)
+            keys = [each["Key"] for each in page.get("Contents", ())]
+            if any(_is_described(client, bucket, key) for key in keys if layout.is_own(key)):
+                return True
     except FAILURES as error:
-        logger.warning(
-            "no lifecycle rule on the bucket %s, only this server deletes old files: %s",
-            bucket,
-            cause_of(error),
-        )
+        # Who may read below our prefix alone has no such objects.
+        logger.debug("cannot look for objects at the root: %s", cause_of(error))
+    return False
 
 
-def _rules(client: S3Client, bucket: str) -> list[Any]:
+def _is_described(client: S3Client, bucket: str, key: str) -> bool:
+    head = client.head_object(Bucket=bucket, Key=key)
     try:
-        return list(client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"])
-    except ClientError as error:
-        if code_of(error) != "NoSuchLifecycleConfiguration":
-            raise
-        return []
+        from_metadata(key, head.get("ContentType", ""), head.get("Metadata", {}))
+    except DamagedObject:
+        return False
+    return True
 
 
-def _sweep(client: S3Client, bucket: str, prefix: str) -> None:
+def _sweep(client: S3Client, bucket: str, layout: Layout) -> None:
     """Abort multipart uploads that a crash left, as some stores have no lifecycle rule for them.
 
     Another server on the same bucket may be uploading, so that only those of ABANDONED_SECONDS
@@ -121,7 +150,7 @@ def _sweep(client: S3Client, bucket: str, prefix: str) -> None:
         for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
             for upload in page.get("Uploads", ()):
                 age = time.time() - upload["Initiated"].timestamp()
-                if upload["Key"].startswith(prefix) and age > ABANDONED_SECONDS:
+                if layout.has(upload["Key"]) and age > ABANDONED_SECONDS:
                     _abort(client, bucket, upload)
     except FAILURES as error:
         logger.warning("cannot look for unfinished uploads: %s", cause_of(error))

@@ -8,25 +8,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fake_apimart_storage.batches import Attempts
 from fake_apimart_storage.interface import (
     DamagedObject,
-    InvalidKey,
+    KeyTest,
     Listed,
     ObjectInfo,
-    ObjectNotFound,
     PresigningStorage,
     StorageError,
+    any_key,
 )
 from fake_apimart_storage.open_writers import OpenWriters
 from fake_apimart_storage.portable_name import portable_key
-from fake_apimart_storage.s3.bucket import prepare_bucket
+from fake_apimart_storage.s3.batches.deletion import EVENT, Deletion, add_digest
+from fake_apimart_storage.s3.batches.descriptions import describe
+from fake_apimart_storage.s3.batches.listing import FoundKey, pages_below
+from fake_apimart_storage.s3.batches.store import BATCH_THREADS
+from fake_apimart_storage.s3.bucket import Layout, prepare_bucket
 from fake_apimart_storage.s3.budget import Budget
 from fake_apimart_storage.s3.calls import CALL_THREADS, PART_THREADS, Calls
 from fake_apimart_storage.s3.client import Connection
-from fake_apimart_storage.s3.failure import code_of, field_of
+from fake_apimart_storage.s3.failure import code_of
 from fake_apimart_storage.s3.metadata import from_metadata
 from fake_apimart_storage.s3.object import READ_BYTES, S3Object
 from fake_apimart_storage.s3.part import PART_BYTES
@@ -40,44 +45,61 @@ BUDGET_BYTES = 160 * 1024 * 1024
 MAX_PRESIGNED_SECONDS = 7 * 86_400
 """Longest validity that S3 accepts for a presigned URL."""
 
+ROOT = "."
+"""What stands in a location for an empty prefix."""
+
 _OPERATIONS = {"GET": "get_object", "HEAD": "head_object"}
-_LIST_BATCH = 16
-"""Objects whose descriptions are read concurrently."""
+SWEEP_THREADS = 8
+"""How many objects are described at the same time in the search for expired ones."""
+SWEEP_PAUSE_SECONDS = 0.25
+"""Pause after each batch of that search, in which requests have the processor to themselves."""
 
 
 class S3Storage(PresigningStorage):
     """The objects below `prefix`, which is empty or ends with `/`, in a bucket."""
 
     client: S3Client
+    sweep_pause = SWEEP_PAUSE_SECONDS
 
-    def __init__(self, bucket: str, prefix: str, public_endpoint: str = "") -> None:
+    def __init__(
+        self, bucket: str, prefix: str, public_endpoint: str = "", *, is_default: bool = False
+    ) -> None:
         super().__init__()
-        self.location = f"s3://{bucket}/{prefix}".rstrip("/")
+        self.location = f"s3://{bucket}/{prefix.rstrip('/') or ROOT}"
         self.writers = OpenWriters()
         self.calls = Calls(CALL_THREADS)
         self.part_calls = Calls(PART_THREADS)
+        self.batch_calls = Calls(BATCH_THREADS)
         self.budget = Budget(BUDGET_BYTES, reserve=PART_BYTES)
         self._bucket = bucket
         self._prefix = prefix
         self._public_endpoint = public_endpoint
+        self._is_default = is_default
         self._lifetimes: Mapping[str, int] = {}
+        self._deletion = Deletion(self)
         self._closing = asyncio.Event()
         self._cleanups: set[asyncio.Task[None]] = set()
 
-    async def open(self, lifetimes: Mapping[str, int] | None = None) -> None:
+    async def open(
+        self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
+    ) -> None:
         self._lifetimes = lifetimes or {}
-        await asyncio.to_thread(self._connect)
+        layout = Layout(self._prefix, self._lifetimes, is_own, self._is_default)
+        await asyncio.to_thread(self._connect, layout)
 
-    def _connect(self) -> None:
-        self._connection = Connection(CALL_THREADS + PART_THREADS, self._public_endpoint)
+    def _connect(self, layout: Layout) -> None:
+        connections = CALL_THREADS + PART_THREADS + BATCH_THREADS
+        self._connection = Connection(connections, self._public_endpoint)
         self.client = self._connection.client
-        prepare_bucket(self._connection, self._bucket, self._prefix, self._lifetimes)
+        self.client.meta.events.register(EVENT, add_digest)
+        prepare_bucket(self._connection, self._bucket, layout)
 
     async def close(self) -> None:
         await self.writers.close()
         self._closing.set()
         while self._cleanups:
             await asyncio.wait(self._cleanups)
+        await self.batch_calls.close()
         await self.part_calls.close()
         await self.calls.close()
 
@@ -145,58 +167,45 @@ class S3Storage(PresigningStorage):
             _OPERATIONS[method], Params=self.target(key), ExpiresIn=seconds
         )
 
-    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        await self._deletion.delete_many(keys)
+
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         async for page in self._pages(prefix):
-            keys = [_key(each, self._prefix) for each in page]
-            async for batch in self._described(keys):
-                for listed in batch:
-                    yield listed
+            for found in page:
+                yield found.key
 
-    async def _described(self, keys: list[str]) -> AsyncGenerator[list[Listed]]:
-        for first in range(0, len(keys), _LIST_BATCH):
-            batch = keys[first : first + _LIST_BATCH]
-            found = await asyncio.gather(*map(self._describe, batch))
-            yield [listed for listed in found if listed is not None]
+    def _pages(self, prefix: str) -> AsyncGenerator[list[FoundKey]]:
+        return pages_below(self, self._bucket, self._prefix, prefix)
 
-    async def _pages(self, prefix: str) -> AsyncGenerator[list[Any]]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
-        )
-        pending = iter(pages)
-        while (page := await self.calls(lambda: next(pending, None))) is not None:
-            yield list(page.get("Contents", ()))
+    def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        return describe(self, keys, BATCH_THREADS)
 
-    async def _describe(self, key: str) -> Listed | None:
-        """Return an object as it is listed, or None if it was deleted or is no object of ours."""
-        try:
-            async with await self.get(key, with_bytes=False) as stored:
-                return Listed(key, stored.info)
-        except DamagedObject:
-            return Listed(key, None)
-        except (ObjectNotFound, InvalidKey):
-            return None
-
-    async def delete_expired(
-        self, now: float, is_own: Callable[[str], bool] = lambda key: False
-    ) -> int:
-        """Do as every storage, but read the descriptions of sufficiently old objects alone."""
-        return await self._delete_expired_of(self._old(now), now, is_own)
-
-    async def _old(self, now: float) -> AsyncGenerator[list[Listed]]:
+    async def _old_keys(self, now: float) -> AsyncIterator[str]:
         async for page in self._pages(""):
-            old = [_key(each, self._prefix) for each in page if self._may_have_expired(each, now)]
-            async for batch in self._described(old):
-                yield batch
+            for found in page:
+                if self._may_have_expired(found, now):
+                    yield found.key
 
-    def _may_have_expired(self, listed: Any, now: float) -> bool:
-        key = _key(listed, self._prefix)
-        if "LastModified" not in listed:
+    def _may_have_expired(self, found: FoundKey, now: float) -> bool:
+        if found.written is None:
             return True
-        written = listed["LastModified"].timestamp()
-        matching = (life for prefix, life in self._lifetimes.items() if key.startswith(prefix))
+        matching = (
+            life for prefix, life in self._lifetimes.items() if found.key.startswith(prefix)
+        )
         lifetime = next(matching, None)
-        return lifetime is None or bool(written + lifetime <= now)
+        return lifetime is None or found.written + lifetime <= now
 
+    def _described_at_leisure(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
+        return describe(self, keys, SWEEP_THREADS)
 
-def _key(listed: Any, prefix: str) -> str:
-    return str(field_of(listed, "Key")).removeprefix(prefix)
+    async def _delete_unless_new(self, keys: Sequence[str], now: float, attempts: Attempts) -> int:
+        """Do as every storage, but do not read again what was described an instant ago.
+
+        Nor would that be sure: only the store itself could compare and delete in one step.
+        """
+        del now
+        with attempts:
+            await self.delete_many(keys)
+            return len(keys)
+        return 0

@@ -11,11 +11,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fake_apimart_storage import ObjectNotFound, Storage, StorageError
+from fake_apimart_storage import ObjectNotFound, Storage, StorageError, in_parallel
 
 from fake_apimart.common.clock import Clock
-from fake_apimart.common.stored_json import read_record, write_json
-from fake_apimart.common.waits import pausing
+from fake_apimart.common.stored_json import own_keys, read_record, write_json
 from fake_apimart.go.json import marshal
 from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds.world import NAME_PATTERN, SAVED_STATE, SERVER, SavedState
@@ -26,6 +25,8 @@ OWN_KEY = re.compile(rf"{KEY_PREFIX}(?:{SERVER}|{NAME_PATTERN})")
 """The keys under which states are stored."""
 SETTLE_SECONDS = (0.5, 1.0, 3.0, 10.0)
 """The pauses before a state is written again, each time, since nobody says when it has settled."""
+READ_AT_ONCE = 8
+"""How many states are read at the same time, before all are deleted."""
 LIFE_SECONDS = 3650 * 86_400
 """Lifetime of a state: the longest that a file can have."""
 
@@ -82,30 +83,37 @@ class SavedStates:
     async def delete_all(self, keeps: Callable[[str], bool]) -> None:
         """Delete all states for good, but those of worlds that `keeps` names. Raises StorageError.
 
-        Where one cannot be deleted, those before it are written again: what is not done leaves
+        Where one cannot be deleted, all are written again: what is not done leaves
         nothing half done, unless the storage fails at that too.
         """
-        keys = await self._all_keys(keeps)
-        deleted: dict[str, bytes] = {}
+        keys = [
+            key
+            for key in await own_keys(self._storage, KEY_PREFIX, OWN_KEY)
+            if not keeps(key.removeprefix(KEY_PREFIX))
+        ]
+        if not keys:
+            return
+        texts = await self._texts(keys)
         try:
-            async for key in pausing(keys):
-                text = await self._text(key)
-                if text is not None:
-                    deleted[key] = text
-                # One folder has them all: the last is synced with those before it.
-                await self._storage.delete(key, durable=key is keys[-1])
+            await self._storage.delete_many(keys[:-1])
+            # One folder has them all: the last is synced with those before it.
+            await self._storage.delete(keys[-1], durable=True)
         except BaseException:
-            await self._write_again(deleted)
+            await self._write_again(texts)
             raise
 
-    async def _all_keys(self, keeps: Callable[[str], bool]) -> list[str]:
-        """Return the keys of all states that are not kept, damaged ones too."""
-        return [
-            listed.key
-            async for listed in pausing(self._storage.listing(KEY_PREFIX))
-            if (listed.info is not None or OWN_KEY.fullmatch(listed.key))
-            and not keeps(listed.key.removeprefix(KEY_PREFIX))
-        ]
+    async def _texts(self, keys: list[str]) -> dict[str, bytes]:
+        """Return what is stored under each key, as far as it can be read."""
+
+        async def text_of(key: str) -> tuple[str, bytes | None]:
+            return key, await self._text(key)
+
+        texts: dict[str, bytes] = {}
+        async for outcome in in_parallel(keys, text_of, READ_AT_ONCE):
+            key, text = outcome.result()
+            if text is not None:
+                texts[key] = text
+        return texts
 
     async def _text(self, key: str) -> bytes | None:
         """Return what is stored, or None where it cannot be read, which is no reason to keep it."""
