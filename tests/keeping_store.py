@@ -21,6 +21,7 @@ from xml.sax.saxutils import escape
 from tests.stores import Store
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_LONG_AGO = "<Initiated>2020-01-01T00:00:00.000Z</Initiated>"
 _TRANSITION = "x-amz-transition-default-minimum-object-size"
 
 
@@ -55,8 +56,8 @@ def refuses_nothing(asked: Asked) -> tuple[int, str] | None:
 class KeepingStore(ThreadingHTTPServer):
     """One bucket, of any name.
 
-    `rules` is its lifecycle document; `page` how many keys a list has at most. Each request waits
-    for `gate`, which is open unless a test closes it.
+    `rules` is its lifecycle document; `page` how many keys a list has at most. It lists all keys
+    where no `is_prefix_known`. `refuses` is asked first, and may wait.
     """
 
     daemon_threads = True
@@ -70,9 +71,11 @@ class KeepingStore(ThreadingHTTPServer):
         self.asked: list[Asked] = []
         self.refuses: Refusal = refuses_nothing
         self.page = 1000
+        self.is_prefix_known = True
+        self.unfinished: list[str] = []
+        self.undeletable: set[str] = set()
+        self.says_what_is_deleted = True
         self.delay = 0.0
-        self.gate = threading.Event()
-        self.gate.set()
         self.lock = threading.Lock()
         self._serving = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
@@ -93,7 +96,6 @@ class KeepingStore(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.gate.set()
         self.shutdown()
         self.server_close()
 
@@ -119,7 +121,6 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, key, query, headers)
         with self.server.lock:
             self.server.asked.append(asked)
-        self.server.gate.wait()
         time.sleep(self.server.delay)
         refusal = self.server.refuses(asked)
         if refusal is not None:
@@ -137,7 +138,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif "list-type" in asked.query:
             self._say(200, self._list(asked.query))
         elif "uploads" in asked.query:
-            self._say(200, b"<ListMultipartUploadsResult/>")
+            found = "".join(
+                f"<Upload><Key>{key}</Key><UploadId>1</UploadId>{_LONG_AGO}</Upload>"
+                for key in self.server.unfinished
+            )
+            self._say(
+                200, f"<ListMultipartUploadsResult>{found}</ListMultipartUploadsResult>".encode()
+            )
         else:
             self._say(200)
 
@@ -157,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, query: dict[str, str]) -> bytes:
         after = query.get("continuation-token", "")
         with self.server.lock:
-            keys = sorted(key for key in self.server.objects if key.startswith(query["prefix"]))
+            keys = sorted(key for key in self.server.objects if self._is_asked_for(key, query))
         keys = [key for key in keys if key > after]
         most = min(self.server.page, int(query.get("max-keys", "1000")))
         page, is_cut = keys[:most], len(keys) > most
@@ -170,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             f"<IsTruncated>{str(is_cut).lower()}</IsTruncated>{token}{contents}</ListBucketResult>"
         ).encode()
 
+    def _is_asked_for(self, key: str, query: dict[str, str]) -> bool:
+        return not self.server.is_prefix_known or key.startswith(query["prefix"])
+
     def _listed(self, key: str) -> str:
         kept = self.server.objects[key]
         written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(kept.written))
@@ -179,12 +189,18 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _delete_many(self, body: bytes) -> None:
+        server = self.server
         names = [each.text or "" for each in ET.fromstring(body).iter(f"{{{NAMESPACE}}}Key")]
-        with self.server.lock:
+        said = ""
+        with server.lock:
             for name in names:
-                self.server.objects.pop(name, None)
-        deleted = "".join(f"<Deleted><Key>{escape(name)}</Key></Deleted>" for name in names)
-        self._say(200, f'<DeleteResult xmlns="{NAMESPACE}">{deleted}</DeleteResult>'.encode())
+                if name in server.undeletable:
+                    said += f"<Error><Key>{escape(name)}</Key><Code>AccessDenied</Code></Error>"
+                    continue
+                server.objects.pop(name, None)
+                if server.says_what_is_deleted:
+                    said += f"<Deleted><Key>{escape(name)}</Key></Deleted>"
+        self._say(200, f'<DeleteResult xmlns="{NAMESPACE}">{said}</DeleteResult>'.encode())
 
     def _answer_of_object(self, asked: Asked, body: bytes) -> None:
         objects, key = self.server.objects, asked.key

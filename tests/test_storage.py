@@ -15,6 +15,7 @@ from fake_apimart_storage import (
     ObjectInfo,
     ObjectNotFound,
     Storage,
+    location_below,
     storage_at,
 )
 from hypothesis import given, settings
@@ -349,3 +350,17 @@ def test_location_is_normalized(location: str, normalized: str) -> None:
 def test_invalid_location_is_refused(location: str) -> None:
     with pytest.raises(InvalidLocation):
         storage_at(location)
+
+
+@pytest.mark.parametrize(
+    ("location", "below"),
+    [
+        ("dir:/x/", "dir:/x/y"),
+        ("s3://bucket", "s3://bucket/fake-apimart/y"),
+        ("s3://bucket/.", "s3://bucket/y"),
+        ("s3://bucket/x/", "s3://bucket/x/y"),
+    ],
+)
+def test_location_below_another_is_within_it(location: str, below: str) -> None:
+    assert location_below(location, "y") == below
+    assert storage_at(below).location == below

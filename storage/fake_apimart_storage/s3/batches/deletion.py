@@ -45,11 +45,12 @@ class Deletion:
         """
         attempts = Attempts(StorageError)
         for first in range(0, len(keys), MAX_KEYS):
-            batch = keys[first : first + MAX_KEYS]
+            rest = batch = keys[first : first + MAX_KEYS]
             if self._is_in_one_call and len(batch) > 1:
+                rest = ()
                 with attempts:
-                    batch = await self._delete_in_one_call(batch, attempts)
-            await self._delete_each(batch, attempts)
+                    rest = await self._delete_in_one_call(batch, attempts)
+            await self._delete_each(rest, attempts)
         attempts.end()
 
     async def _delete_in_one_call(self, keys: Sequence[str], attempts: Attempts) -> Sequence[str]:
