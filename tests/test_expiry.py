@@ -259,12 +259,13 @@ def uploaded(number: int) -> ObjectInfo:
     return ObjectInfo(key_of(number), "image/png", 1000 - number, 10**10, metadata)
 
 
-def test_index_is_in_order_also_of_what_is_uploaded_while_it_is_made() -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_index_is_in_order_also_of_what_is_uploaded_while_it_is_made(is_shared: bool) -> None:
     async def main() -> None:
         storage = SlowToDescribe()
         for number in (3, 1, 2):
             await storage.writer(uploaded(number)).commit()
-        index = FileIndex(storage)
+        index = FileIndex(storage, is_shared=is_shared)
         asking = asyncio.create_task(index.files_of(WORLD))
         await storage.reading_began.wait()
         await storage.writer(uploaded(0)).commit()
@@ -277,12 +278,13 @@ def test_index_is_in_order_also_of_what_is_uploaded_while_it_is_made() -> None:
     asyncio.run(asyncio.wait_for(main(), 10))
 
 
-def test_index_that_is_dropped_while_it_is_made_is_made_anew() -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_index_that_is_dropped_while_it_is_made_is_made_anew(is_shared: bool) -> None:
     async def main() -> None:
         storage = SlowToDescribe()
         for number in (1, 2):
             await storage.writer(uploaded(number)).commit()
-        index = FileIndex(storage)
+        index = FileIndex(storage, is_shared=is_shared)
         asking = asyncio.create_task(index.files_of(WORLD))
         await storage.reading_began.wait()
         index.clear()
@@ -299,8 +301,14 @@ class Recording(MemoryStorage):
 
     def __init__(self) -> None:
         super().__init__()
+        self.lists = 0
         self.read: list[str] = []
         self.deleted: list[list[str]] = []
+
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
+        self.lists += 1
+        async for key in super().keys(prefix):
+            yield key
 
     async def described(self, keys: Sequence[str]) -> AsyncIterator[Listed]:
         self.read += keys
@@ -312,10 +320,10 @@ class Recording(MemoryStorage):
         await super().delete_many(keys)
 
 
-def test_index_has_what_another_server_stored_and_reads_it_once() -> None:
+def test_shared_index_has_what_another_server_stored_and_reads_it_once() -> None:
     async def main() -> None:
         storage = Recording()
-        one, other = FileIndex(storage), FileIndex(storage)
+        one, other = (FileIndex(storage, is_shared=True) for _ in range(2))
         for number, index in ((1, one), (2, other)):
             await storage.writer(uploaded(number)).commit()
             index.add(WORLD, key_of(number))
@@ -330,14 +338,17 @@ def test_index_has_what_another_server_stored_and_reads_it_once() -> None:
     asyncio.run(main())
 
 
-def test_world_s_results_are_deleted_with_its_uploads_and_other_worlds_files_are_not() -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_world_s_results_are_deleted_with_its_uploads_and_no_other_files(
+    is_shared: bool,
+) -> None:
     async def main() -> None:
         storage = Recording()
         result = uploaded(1)._replace(metadata={"world": WORLD})
         foreign = uploaded(2)._replace(metadata={"world": "1" * 32})
         for info in (uploaded(0), result, foreign):
             await storage.writer(info).commit()
-        index = FileIndex(storage)
+        index = FileIndex(storage, is_shared=is_shared)
         assert [listed.key for listed in await index.files_of(WORLD)] == [key_of(0)]
         await index.delete_files(WORLD)
         assert storage.deleted == [[key_of(0), key_of(1)]]
@@ -346,15 +357,51 @@ def test_world_s_results_are_deleted_with_its_uploads_and_other_worlds_files_are
     asyncio.run(main())
 
 
-def test_index_neither_reads_nor_deletes_what_the_server_has_not_named() -> None:
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_index_neither_reads_nor_deletes_what_the_server_has_not_named(is_shared: bool) -> None:
     async def main() -> None:
         storage = Recording()
         await storage.writer(uploaded(0)._replace(key="image/photo.png")).commit()
-        index = FileIndex(storage)
+        index = FileIndex(storage, is_shared=is_shared)
         assert await index.files_of(WORLD) == []
         await index.delete_files(WORLD)
         assert storage.read == []
         assert list(storage.objects) == ["image/photo.png"]
+
+    asyncio.run(main())
+
+
+def test_index_of_one_server_asks_the_storage_once() -> None:
+    async def main() -> None:
+        storage = Recording()
+        index = FileIndex(storage, is_shared=False)
+        for number in (1, 2):
+            await storage.writer(uploaded(number)).commit()
+            index.add(WORLD, key_of(number))
+        await index.delete_files("1" * 32)
+        assert (storage.lists, storage.read) == (1, [])
+        await storage.writer(uploaded(3)).commit()
+        index.add(WORLD, key_of(3), is_result=True)
+        await index.delete_files(WORLD)
+        await index.delete_files(WORLD)
+        assert (storage.lists, storage.read, storage.objects) == (1, [], {})
+
+    asyncio.run(main())
+
+
+def test_index_notes_only_so_many_files_before_anybody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fake_apimart.files.index.MAX_NOTED", 3)
+
+    async def main() -> None:
+        storage = Recording()
+        index = FileIndex(storage, is_shared=False)
+        for number in range(5):
+            await storage.writer(uploaded(number)).commit()
+            index.add(WORLD, key_of(number))
+        assert len(await index.files_of(WORLD)) == 5
+        assert len(storage.read) == 5
 
     asyncio.run(main())
 

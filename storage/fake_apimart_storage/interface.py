@@ -26,7 +26,7 @@ _SEGMENT = re.compile(r"[!-.0-\[\]-~]+")
 MAX_NOTED = 1000
 """How many keys are remembered of which a problem was logged."""
 
-SWEEP_BATCH = 256
+SWEEP_BATCH = 250
 """How many objects are described, and then deleted, in one step of a search for expired ones."""
 
 KeyTest = Callable[[str], bool]

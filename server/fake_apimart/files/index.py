@@ -1,7 +1,8 @@
 """Which files of the storage belong to a world, for requests about it rather than about one file.
 
-What there is, the storage says each time, since other servers store and delete files too. To whom
-a file belongs stands in its description alone; it never changes, and is read once.
+To whom a file belongs stands in its description alone; it never changes, and is read once. What
+files there are, the storage says: at the first question, and where servers share their worlds, at
+each one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Callable
+from collections import defaultdict
 from typing import NamedTuple
 
 from fake_apimart_storage import DamagedObject, Listed, Storage
@@ -19,112 +20,125 @@ from fake_apimart.contract import file_url
 from fake_apimart.files.stored_file import StoredFile
 
 MAX_NOTED = 100_000
-"""How many files are known before those that nobody has asked for are forgotten."""
+"""How many files are noted as they are stored before anybody has asked for any."""
 
-_SCANNED = 0
-"""The number of what this server has not stored itself."""
+_FOUND = 0
+"""The number of a file that this server has not stored itself."""
 
 
-class _Owned(NamedTuple):
-    """The world of a file, whether it is a result, and its place among what was stored here."""
+class _Known(NamedTuple):
+    """What is known of a file: whether it is a result, and its place among what was stored here."""
 
-    world: str
     is_result: bool
-    number: int = _SCANNED
+    number: int = _FOUND
 
 
 class FileIndex:
-    """The worlds of files, by key."""
+    """The files of worlds, by key. Where `is_shared`, other servers store and delete files too."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, *, is_shared: bool) -> None:
         self._storage = storage
-        self._owned: dict[str, _Owned] = {}
-        self._numbers = itertools.count(_SCANNED + 1)
+        self._is_shared = is_shared
+        self._worlds: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
+        self._is_complete = False
+        self._numbers = itertools.count(_FOUND + 1)
+        self._noted = 0
         self._reading = asyncio.Lock()
 
-    def add(self, world: str, key: str) -> None:
-        """Note the world of an upload that has been stored."""
-        if len(self._owned) >= MAX_NOTED:
-            self._owned.clear()
-        self._owned[key] = _Owned(sys.intern(world), False, next(self._numbers))
+    def add(self, world: str, key: str, *, is_result: bool = False) -> None:
+        """Note a file that has been stored."""
+        if not self._is_complete:
+            self._noted += 1
+            if self._noted > MAX_NOTED:
+                self.clear()
+        self._worlds[world][key] = _Known(is_result, next(self._numbers))
 
     async def files_of(self, world: str) -> list[Listed]:
         """Return the uploads of a world, oldest first. Raises StorageError.
 
         What is damaged is left out.
         """
-
-        def is_upload(owned: _Owned) -> bool:
-            return owned.world == world and not owned.is_result
-
-        found = await self._current(world)
-        keys = [key for key in self._keys_that(is_upload) if key not in found]
+        found = await self._update(world)
+        known = self._worlds.get(world, {})
+        keys = [key for key, each in known.items() if not each.is_result and key not in found]
         async for listed in self._storage.described(keys):
             found[listed.key] = listed
-        uploads = [
-            listed
-            for key, listed in found.items()
-            if self._note(listed) and is_upload(self._owned[key])
-        ]
+        for key in keys:
+            if key not in found:
+                known.pop(key, None)
+        uploads = [each for each in found.values() if self._note(each) == (world, False)]
+        # Newest first, by the countdown in the key.
         uploads.sort(key=lambda listed: listed.key, reverse=True)
-        uploads.sort(key=self._age_of)
+        uploads.sort(key=lambda listed: self._age_of(listed, world))
         return uploads
 
-    def _age_of(self, listed: Listed) -> tuple[int, int]:
-        """Return by what files are sorted that have their keys' order already, newest first.
+    def _age_of(self, listed: Listed, world: str) -> tuple[int, int]:
+        """Return by what files are sorted, oldest first.
 
-        The storage's times are whole seconds. Within one, the countdown in the key decides, or the
-        order in which this server has stored them: the clock of a world may stand still.
+        The storage's times are whole seconds. Within one, the order counts in which this server has
+        stored them, as far as it has: the clock of a world, which is in the key, may stand still.
         """
         assert listed.info is not None
-        return listed.info.created_at, self._owned[listed.key].number
+        return listed.info.created_at, self._worlds[world][listed.key].number
 
     async def delete_files(self, world: str) -> None:
-        """Delete a world's uploads and results. Raises StorageError; what is left is still ours."""
-        await self._current(world)
-        await self._storage.delete_many(self._keys_that(lambda owned: owned.world == world))
+        """Delete a world's uploads and results. Raises StorageError; what is left is still its."""
+        await self._update(world)
+        known = self._worlds.get(world, {})
+        keys = list(known)
+        await self._storage.delete_many(keys)
+        for key in keys:
+            known.pop(key, None)
+        if not self._worlds.get(world, True):
+            del self._worlds[world]
 
     def clear(self) -> None:
-        """Forget all files; the next query reads their descriptions again."""
-        self._owned.clear()
+        """Forget all files; the next question asks the storage."""
+        self._worlds.clear()
+        self._is_complete = False
+        self._noted = 0
 
-    def _keys_that(self, is_wanted: Callable[[_Owned], bool]) -> list[str]:
-        return [key for key, owned in self._owned.items() if is_wanted(owned)]
+    async def _update(self, world: str) -> dict[str, Listed]:
+        """Learn what is in the storage, if that is not known; return what was read of a world.
 
-    async def _current(self, world: str) -> dict[str, Listed]:
-        """Learn what is in the storage now, and return what was read for that of a world's files.
-
-        Several queries at once read a description only once. Raises StorageError.
+        Several questions at once read a description only once. Raises StorageError.
         """
+        found: dict[str, Listed] = {}
         async with self._reading:
+            if self._is_complete and not self._is_shared:
+                return found
             newest = next(self._numbers)
             keys = await own_keys(self._storage, file_url.KEY_PREFIX, file_url.OWN_KEY)
-            self._forget_all_but(keys, newest)
-            found: dict[str, Listed] = {}
-            unknown = [key for key in keys if key not in self._owned]
-            async for listed in self._storage.described(unknown):
-                if self._note(listed) and self._owned[listed.key].world == world:
-                    found[listed.key] = listed
-            return found
+            self._forget_all_but(set(keys), newest)
+            # What is stored from here on is noted, and what was dropped meanwhile is not complete.
+            self._is_complete = True
+            known = set(itertools.chain.from_iterable(self._worlds.values()))
+            try:
+                unknown = [key for key in keys if key not in known]
+                async for listed in self._storage.described(unknown):
+                    if self._note(listed) in ((world, False), (world, True)):
+                        found[listed.key] = listed
+            except BaseException:
+                self._is_complete = False
+                raise
+        return found
 
-    def _forget_all_but(self, keys: list[str], newest: int) -> None:
+    def _forget_all_but(self, there: set[str], newest: int) -> None:
         """Forget what is gone; what was stored while the keys were listed may be missing there."""
-        there = set(keys)
-        self._owned = {
-            key: owned
-            for key, owned in self._owned.items()
-            if key in there or owned.number > newest
-        }
+        for known in self._worlds.values():
+            gone = [key for key, each in known.items() if key not in there and each.number < newest]
+            for key in gone:
+                del known[key]
 
-    def _note(self, listed: Listed) -> bool:
-        """Note the world of a file; return False where it has none that can be read."""
+    def _note(self, listed: Listed) -> tuple[str, bool] | None:
+        """Note a file; return its world and whether it is a result, None where that is damaged."""
         if listed.info is None:
-            return False
+            return None
         try:
             file = StoredFile.from_info(listed.info)
         except DamagedObject:
-            return False
-        owned = _Owned(sys.intern(file.world), file.name is None)
-        # It may have been stored here meanwhile, whose place is known.
-        self._owned.setdefault(listed.key, owned)
-        return True
+            return None
+        is_result = file.name is None
+        # Many files share few worlds. A file that was stored here meanwhile has its place already.
+        self._worlds[sys.intern(file.world)].setdefault(listed.key, _Known(is_result))
+        return file.world, is_result

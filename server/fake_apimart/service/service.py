@@ -60,7 +60,7 @@ class Service:
         self.storage = storage
         self.worlds = Worlds(settings, state, clock, control_enabled=settings.control)
         telemetry.sample("worlds", lambda: len(self.worlds))
-        self.index = FileIndex(storage)
+        self.index = FileIndex(storage, is_shared=state.is_shared)
         self.task_store = TaskStore(storage, clock, state)
         idempotency = Idempotency(storage, clock, self.task_store, state, shared.locks)
         ledger = shared.ledger(self.task_store)
@@ -74,7 +74,7 @@ class Service:
         )
         references = ReferenceReader(storage, self.worlds, self._decoders)
         self._results = results = Results(
-            storage, clock, state, shared.locks, references, telemetry
+            storage, clock, state, shared.locks, self.index, references, telemetry
         )
         bodies = JSONBodies()
         self.tasks = Tasks(settings, bodies, self.task_store, ledger, results, self._note_poll)

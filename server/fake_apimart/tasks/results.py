@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from fake_apimart_storage import ObjectNotFound, Storage
 
 from fake_apimart.common.clock import Clock
+from fake_apimart.files.index import FileIndex
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.images import pillow
 from fake_apimart.machine.shortage import Shortage, loading
@@ -51,9 +52,11 @@ class Results:
         clock: Clock,
         state: State,
         locks: Locks,
+        index: FileIndex,
         references: ReferenceReader,
         telemetry: Telemetry,
     ) -> None:
+        self._index = index
         self._state = state
         self._locks = locks
         self._storage = storage
@@ -178,6 +181,7 @@ class Results:
             await writer.commit(replaces=True)
         finally:
             await writer.abort()
+        self._index.add(task.world, key, is_result=True)
 
     async def _run(self, function: Callable[[], _T]) -> _T:
         """Call a function in a thread. Raises what it raises, and Shortage."""

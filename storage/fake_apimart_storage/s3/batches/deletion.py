@@ -15,8 +15,10 @@ from fake_apimart_storage.s3.batches.digest import content_md5
 from fake_apimart_storage.s3.batches.store import BATCH_THREADS, Store
 from fake_apimart_storage.s3.failure import MAX_MESSAGE_CHARACTERS
 
-MAX_KEYS = 1000
-"""How many objects S3 deletes in one call."""
+MAX_KEYS = 250
+"""How many objects are deleted in one call. S3 takes 1000, for which slow stores need too long."""
+CALLS_AT_ONCE = 4
+"""How many such calls run at the same time."""
 EVENT = "before-call.s3.DeleteObjects"
 
 _GONE = ("NoSuchKey", "NoSuchVersion", "NotFound")
@@ -44,13 +46,19 @@ class Deletion:
         Raises StorageError.
         """
         attempts = Attempts(StorageError)
-        for first in range(0, len(keys), MAX_KEYS):
-            rest = batch = keys[first : first + MAX_KEYS]
-            if self._is_in_one_call and len(batch) > 1:
-                rest = ()
-                with attempts:
-                    rest = await self._delete_in_one_call(batch, attempts)
-            await self._delete_each(rest, attempts)
+        batches = [keys[first : first + MAX_KEYS] for first in range(0, len(keys), MAX_KEYS)]
+        async for outcome in in_parallel(batches, self._delete_batch, CALLS_AT_ONCE):
+            with attempts:
+                outcome.result()
+        attempts.end()
+
+    async def _delete_batch(self, keys: Sequence[str]) -> None:
+        attempts = Attempts(StorageError)
+        if self._is_in_one_call and len(keys) > 1:
+            keys = await self._delete_in_one_call(keys, attempts)
+        async for outcome in in_parallel(keys, self._delete_one, BATCH_THREADS):
+            with attempts:
+                outcome.result()
         attempts.end()
 
     async def _delete_in_one_call(self, keys: Sequence[str], attempts: Attempts) -> Sequence[str]:
@@ -77,11 +85,6 @@ class Deletion:
             for key in failed.keys() - gone:
                 raise StorageError(_problem(key, failed[key]))
         return [key for name, key in stored.items() if name not in gone | failed.keys()]
-
-    async def _delete_each(self, keys: Sequence[str], attempts: Attempts) -> None:
-        async for outcome in in_parallel(keys, self._delete_one, BATCH_THREADS):
-            with attempts:
-                outcome.result()
 
     async def _delete_one(self, key: str) -> None:
         target: Any = self._store.target(key)
