@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     storage: Location = Field(
         default_factory=_default_storage,
         description=(
-            "Where files live: memory://, dir:PATH or s3://BUCKET/PREFIX; "
-            "by default a folder of the user's."
+            "Where files live: memory://, dir:PATH or s3://BUCKET/PREFIX, where fake-apimart "
+            "stands for a missing prefix; by default a folder of the user's."
         ),
     )
     state: StateLocation = Field(
