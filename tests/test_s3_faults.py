@@ -116,6 +116,11 @@ async def settled(attempt: Any) -> None:
     assert len(problem) < 1000
 
 
+async def described(storage: S3Storage) -> None:
+    async for listed in storage.described(["image/a", "image/b"]):
+        assert listed.key
+
+
 # boto3 leaves the connection of an answer open that it cannot read.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ANSWERS)
@@ -137,6 +142,8 @@ def test_call_of_a_store_that_answers_nonsense_fails_as_a_storage_does(
         await settled(put(storage, info(), bytes(9_000_000)))
         await settled(keys(storage))
         await settled(storage.delete("image/a"))
+        await settled(storage.delete_many(["image/a", "image/b"]))
+        await settled(described(storage))
         await settled(storage.delete_expired(5, lambda key: True))
         await storage.close()
 

@@ -235,6 +235,42 @@ def test_object_may_be_deleted_while_keys_are_listed(run: Run) -> None:
     run(body)
 
 
+ODD_KEYS = [
+    "image/a&amp;b",
+    "image/%E7%85%A7%2F",
+    "image/a+b=c@d$",
+    "image/a;b",
+    "image/<a>'\"",
+    "image/" + "n" * 300 + ".png",
+    "image/a",
+]
+
+
+def test_objects_under_any_keys_are_deleted_together(run: Run) -> None:
+    async def body(storage: Storage) -> None:
+        for key in (*ODD_KEYS, "image/kept"):
+            await put(storage, info(key), b"x")
+        await storage.delete_many([*ODD_KEYS, "image/none", "none/a"])
+        await storage.delete_many([])
+        assert await keys(storage) == ["image/kept"]
+
+    run(body)
+
+
+def test_keys_that_are_listed_lead_to_their_objects(run: Run) -> None:
+    async def body(storage: Storage) -> None:
+        for key in ODD_KEYS:
+            await put(storage, info(key), b"xyz")
+        listed = [key async for key in storage.keys("image/")]
+        found = [each async for each in storage.described([*listed, "image/none"])]
+        assert sorted(each.key for each in found) == sorted(listed)
+        assert {each.size for each in found} == {3}
+        await storage.delete_many(listed)
+        assert [key async for key in storage.keys("image/")] == []
+
+    run(body)
+
+
 INVALID_KEYS = [
     "",
     "/",

@@ -74,7 +74,10 @@ async def in_parallel(
     try:
         while True:
             for item in rest:
-                running.add(asyncio.ensure_future(work(item)))
+                begun = asyncio.ensure_future(work(item))
+                # Whoever has seen one failure may not look at the others.
+                begun.add_done_callback(lambda done: done.cancelled() or done.exception())
+                running.add(begun)
                 if len(running) >= at_once:
                     break
             if not running:
