@@ -389,6 +389,23 @@ def test_index_of_one_server_asks_the_storage_once() -> None:
     asyncio.run(main())
 
 
+def test_files_of_one_second_are_in_the_order_in_which_any_server_stored_them() -> None:
+    async def main() -> None:
+        storage = MemoryStorage()
+        here, elsewhere = (FileIndex(storage, is_shared=True) for _ in range(2))
+        for order, number in enumerate((2, 0, 3, 1)):
+            index = elsewhere if order % 2 else here
+            metadata = {"name": "a.png", "world": WORLD, "stored-ns": str(10**18 + order)}
+            info = uploaded(number)._replace(created_at=10**9, metadata=metadata)
+            await storage.writer(info).commit()
+            index.add(WORLD, info.key)
+        for index in (here, elsewhere, FileIndex(storage, is_shared=False)):
+            keys = [listed.key for listed in await index.files_of(WORLD)]
+            assert keys == [*map(key_of, (2, 0, 3, 1))]
+
+    asyncio.run(main())
+
+
 def test_index_notes_only_so_many_files_before_anybody_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

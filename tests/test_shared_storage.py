@@ -76,6 +76,21 @@ def test_reset_of_all_deletes_what_another_server_has_stored_and_nothing_of_othe
     assert {key for key in left if key.startswith(("image/", "task/"))} <= set(FOREIGN)
 
 
+def test_reset_of_a_world_deletes_what_each_server_of_a_shared_state_has_stored(
+    location: str, redis_url: str, start_server: StartServer
+) -> None:
+    one, other = (start_server(storage=location, state=redis_url, task_seconds=0) for _ in range(2))
+    urls = [upload(one, "1.jpg"), upload(other, "2.jpg"), upload(one, "3.jpg")]
+    assert uploads_of(one) == uploads_of(other) == ["1.jpg", "2.jpg", "3.jpg"]
+    created = httpx.post(f"{one.url}/v1/images/generations", headers=AUTHORIZED, json=TASK)
+    task = f"/v1/tasks/{created.json()['data'][0]['task_id']}"
+    done = httpx.get(one.url + task, headers=AUTHORIZED).json()["data"]
+    urls += [upload(one, "4.jpg"), *done["result"]["images"][0]["url"]]
+    reset(other, AUTHORIZED)
+    assert [httpx.get(url).status_code for url in urls] == [403] * 5
+    assert uploads_of(one) == uploads_of(other) == []
+
+
 def test_reset_of_a_world_deletes_its_results_and_tasks(
     location: str, start_server: StartServer
 ) -> None:

@@ -75,11 +75,12 @@ class FileIndex:
     def _age_of(self, listed: Listed, world: str) -> tuple[int, int]:
         """Return by what files are sorted, oldest first.
 
-        The storage's times are whole seconds. Within one, the order counts in which this server has
-        stored them, as far as it has: the clock of a world, which is in the key, may stand still.
+        At the same instant, as where the server's clock stands still, it is the order in which this
+        server has stored them, as far as it has.
         """
         assert listed.info is not None
-        return listed.info.created_at, self._worlds[world][listed.key].number
+        file = StoredFile.from_info(listed.info)
+        return file.stored_ns, self._worlds[world][listed.key].number
 
     async def delete_files(self, world: str) -> None:
         """Delete a world's uploads and results. Raises StorageError; what is left is still its."""

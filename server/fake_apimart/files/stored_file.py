@@ -17,12 +17,14 @@ NAME = "name"
 WORLD = "world"
 CREATED_AT = "created-at"
 EXPIRES_AT = "expires-at"
+STORED_NS = "stored-ns"
 
 LATEST_SECONDS = 20_000_000_000
 """Later than any world's clock with any lifetime, in Unix seconds."""
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _SECONDS = re.compile(r"[0-9]{1,11}")
+_NANOSECONDS = re.compile(r"[0-9]{1,20}")
 _WORLD = re.compile(NAME_PATTERN)
 
 
@@ -30,12 +32,15 @@ class StoredFile(NamedTuple):
     """A file of a world; `created_at` and `expires_at` are Unix seconds by the world's clock.
 
     `name` is that of the uploaded file, or None for a file that the server itself has generated.
+    `stored_ns` is when it was stored, in Unix nanoseconds of real time, once it is: the order of
+    files for all servers, since the clock of a world may stand still.
     """
 
     world: str
     created_at: int
     expires_at: int
     name: str | None = None
+    stored_ns: int = 0
 
     @classmethod
     def from_info(cls, info: ObjectInfo) -> StoredFile:
@@ -49,6 +54,7 @@ class StoredFile(NamedTuple):
             _seconds(info, CREATED_AT, info.created_at),
             _seconds(info, EXPIRES_AT, info.expires_at),
             metadata.get(NAME),
+            _stored_ns(info),
         )
 
     def to_info(self, key: str, content_type: str, now_ns: int) -> ObjectInfo:
@@ -57,6 +63,7 @@ class StoredFile(NamedTuple):
             WORLD: self.world,
             CREATED_AT: str(self.created_at),
             EXPIRES_AT: str(self.expires_at),
+            STORED_NS: str(now_ns),
         }
         if self.name is not None:
             metadata = {NAME: self.name, **metadata}
@@ -67,6 +74,14 @@ class StoredFile(NamedTuple):
     def is_alive(self, now_ns: int) -> bool:
         """Return whether the file has not expired at `now_ns`, by its world's clock."""
         return now_ns < self.expires_at * _NANOSECONDS_PER_SECOND
+
+
+def _stored_ns(info: ObjectInfo) -> int:
+    """Return when a file was stored; in whole seconds where its description says no more."""
+    text = info.metadata.get(STORED_NS, "")
+    if _NANOSECONDS.fullmatch(text):
+        return int(text)
+    return info.created_at * _NANOSECONDS_PER_SECOND
 
 
 def _seconds(info: ObjectInfo, name: str, default: int) -> int:
