@@ -21,7 +21,7 @@ from fake_apimart.worlds.state.failure import StateError
 
 PREFIX = "fake-apimart:1:"
 """What all keys begin with: the name of the product, and the version of what lies below."""
-CALL_SECONDS = 1.0
+CALL_SECONDS = 3.0
 """How long a call may take, wherever it hangs; connecting too."""
 CONNECTIONS = 64
 """How many calls of a server run at the same time."""
