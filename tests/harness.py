@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import uvicorn
-from fake_apimart.app import Application, create_app
+from fake_apimart.app import Application, create_app, storage_of
 from fake_apimart.cases import contents
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
@@ -24,7 +24,7 @@ from fake_apimart.http.protocol import Protocol
 from fake_apimart.server import Server, listen, url_of, uvicorn_config
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.settings.settings import Settings
-from fake_apimart_storage import Storage, storage_at
+from fake_apimart_storage import Storage
 from starlette.types import ASGIApp
 
 DATA = Path(__file__).parent / "data"
@@ -63,7 +63,7 @@ class ServerThread:
         randomness: Randomness | None = None,
     ) -> None:
         self.settings = settings
-        self.storage = storage or storage_at(settings.storage, fsync=settings.fsync)
+        self.storage = storage or storage_of(settings)
         self._clock = clock
         self._randomness = randomness
         self._listening = threading.Event()

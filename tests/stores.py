@@ -135,7 +135,9 @@ def moto() -> StoreProcess:
     return StoreProcess(command, port, "/moto-api/", {})
 
 
-def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -> StoreProcess:
+def minio(
+    folder: Path, port: int | None = None, secret_key: str = SECRET_KEY, region: str = REGION
+) -> StoreProcess:
     """Return a MinIO with its data in `folder`, not started. Skip the test without a binary."""
     port = port or free_port()
     address = f"127.0.0.1:{port}"
@@ -143,6 +145,7 @@ def minio(folder: Path, port: int | None = None, secret_key: str = SECRET_KEY) -
     env = {
         "MINIO_ROOT_USER": ACCESS_KEY,
         "MINIO_ROOT_PASSWORD": secret_key,
+        "MINIO_SITE_REGION": region,
         "MINIO_BROWSER": "off",
     }
     return StoreProcess(command, port, "/minio/health/ready", env)

@@ -1,4 +1,4 @@
-"""A TCP proxy that simulates network failures: it can hang, or reset connections."""
+"""A TCP proxy that simulates networks: it can hang, be slow, or reset connections."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -13,10 +14,30 @@ _RESET = struct.pack("ii", 1, 0)
 _READ_BYTES = 65_536
 
 
-class TCPProxy:
-    """A proxy to `endpoint`; `hang`, `reset` and `pass_on` change how it behaves from then on."""
+class _Line:
+    """What carries so many bytes in a second, of all connections in turn."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, bytes_per_second: float) -> None:
+        self._bytes_per_second = bytes_per_second
+        self.read_bytes = min(_READ_BYTES, int(bytes_per_second / 50) or _READ_BYTES)
+        self._lock = threading.Lock()
+
+    def carry(self, size: int) -> None:
+        if self._bytes_per_second:
+            with self._lock:
+                time.sleep(size / self._bytes_per_second)
+
+
+class TCPProxy:
+    """A proxy to `endpoint`; `hang`, `reset` and `pass_on` change how it behaves from then on.
+
+    With `bytes_per_second` all connections together send no more than that to either end. It counts
+    the bytes that came from the store.
+    """
+
+    def __init__(self, endpoint: str, bytes_per_second: float = 0) -> None:
+        self._line = {up: _Line(bytes_per_second) for up in (True, False)}
+        self.bytes_down = 0
         parts = urlsplit(endpoint)
         self._target = (parts.hostname, parts.port)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -69,8 +90,10 @@ class TCPProxy:
     def _forward(self, source: socket.socket, target: socket.socket, upwards: bool) -> None:
         forwarded = 0
         with contextlib.suppress(OSError):
-            while data := source.recv(_READ_BYTES):
+            while data := source.recv(self._line[upwards].read_bytes):
                 self._flowing.wait()
+                self._line[upwards].carry(len(data))
+                self.bytes_down += 0 if upwards else len(data)
                 if self._ended:
                     return
                 forwarded += len(data)

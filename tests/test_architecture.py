@@ -112,6 +112,8 @@ IMPORTERS = {
         "fake_apimart.verify_command",
         "fake_apimart_storage.incoming",
         "fake_apimart_storage.s3.bucket",
+        "fake_apimart_storage.s3.connection.patience",
+        "fake_apimart_storage.s3.transfer.part",
     },
     "random": {"fake_apimart.common.randomness"},
     "uuid": {"fake_apimart.common.randomness"},

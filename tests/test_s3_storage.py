@@ -23,21 +23,25 @@ from fake_apimart_storage import (
     storage_at,
 )
 from fake_apimart_storage.s3.bucket import MAX_SKEW_SECONDS, check_clock
-from fake_apimart_storage.s3.budget import Budget
-from fake_apimart_storage.s3.calls import Calls
+from fake_apimart_storage.s3.connection.calls import Calls
+from fake_apimart_storage.s3.connection.patience import PATIENCE_SECONDS, Pool
 from fake_apimart_storage.s3.metadata import MAX_BYTES, from_metadata, to_metadata
-from fake_apimart_storage.s3.part import PART_BYTES
 from fake_apimart_storage.s3.storage import S3Storage
+from fake_apimart_storage.s3.transfer.budget import Budget
+from fake_apimart_storage.s3.transfer.part import PART_BYTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.profiles import examples
 from tests.stores import Store, environment, free_port, minio
+from tests.stub_store import StubStore
 from tests.tcp_proxy import TCPProxy
 from tests.test_storage import info, keys, opened, put, read
 
 LARGE = 20 * 1024 * 1024
 DAY = 86_400
+HUNG = 3.0
+"""Patience with a store that hangs, in seconds."""
 
 Body = Callable[[S3Storage], Awaitable[None]]
 
@@ -59,11 +63,13 @@ asyncio.run(main())
 """
 
 
-def run(store: Store, location: str, body: Body, **variables: str) -> None:
+def run(
+    store: Store, location: str, body: Body, patience: float = PATIENCE_SECONDS, **variables: str
+) -> None:
     """Run the body of a test with an open storage."""
 
     async def main() -> None:
-        async with opened(location) as storage:
+        async with opened(location, s3_patience_seconds=patience) as storage:
             assert isinstance(storage, S3Storage)
             await body(storage)
 
@@ -187,7 +193,7 @@ def test_start_is_refused_in_one_line_without_the_secret(
     variables: dict[str, str], message: str, minio_store: Store, bucket: str
 ) -> None:
     with pytest.raises(StorageError) as refusal:
-        run(minio_store, f"s3://{bucket}/.", nothing, **variables)
+        run(minio_store, f"s3://{bucket}/.", nothing, PATIENCE_SECONDS, **variables)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert "wr0ng" not in str(refusal.value)
@@ -209,16 +215,18 @@ def test_command_says_what_is_wrong_and_ends_with_status_2(minio_store: Store) -
     )
 
 
-def test_region_is_read_from_either_name(moto_store: Store, bucket: str) -> None:
-    async def body(storage: S3Storage) -> None:
-        url = await storage.presigned_url("image/a", "GET", 60)
+def test_region_is_read_from_either_name_where_the_store_says_none(bucket: str) -> None:
+    async def main() -> None:
+        async with opened(f"s3://{bucket}") as storage:
+            assert isinstance(storage, S3Storage)
+            url = await storage.presigned_url("image/a", "GET", 60)
         assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
         assert "eu-west-3" in url
 
-    moto_store.client().create_bucket(Bucket=bucket)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         other = "AWS_DEFAULT_REGION" if name == "AWS_REGION" else "AWS_REGION"
-        run(moto_store, f"s3://{bucket}/.", body, **{name: "eu-west-3", other: ""})
+        with StubStore() as store, environment({**store.env, name: "eu-west-3", other: ""}):
+            asyncio.run(main())
 
 
 @pytest.mark.parametrize(("skew", "word"), [(MAX_SKEW_SECONDS + 60, "slow"), (-7200, "fast")])
@@ -307,7 +315,7 @@ def test_presigned_url_does_not_outlive_the_credentials(minio_store: Store, buck
 # Failures of the store
 
 
-def test_store_that_hangs_fails_within_20_seconds_and_recovers(
+def test_store_that_hangs_is_given_up_when_patience_ends_and_recovers(
     minio_store: Store, proxy: TCPProxy, bucket: str
 ) -> None:
     async def body(storage: S3Storage) -> None:
@@ -319,12 +327,12 @@ def test_store_that_hangs_fails_within_20_seconds_and_recovers(
             read(storage, "image/before"),
             return_exceptions=True,
         )
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 1.5 * HUNG
         assert [type(each) for each in results] == [StorageError] * 4
         proxy.pass_on()
         await put(storage, info("image/after"), bytes(LARGE))
 
-    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, HUNG, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == ["image/after", "image/before"]
     assert minio_store.unfinished(bucket) == []
 
@@ -343,11 +351,11 @@ def test_failed_write_deletes_only_what_is_new(
             await writer.commit(replaces=replaces)
         proxy.pass_on()
 
-    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, HUNG, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert minio_store.keys(bucket) == (["world/a"] if replaces else [])
 
 
-def test_many_uploads_that_wait_for_each_other_fail_within_20_seconds_too(
+def test_many_uploads_that_wait_for_each_other_are_given_up_too(
     minio_store: Store, proxy: TCPProxy, bucket: str
 ) -> None:
     async def body(storage: S3Storage) -> None:
@@ -356,11 +364,15 @@ def test_many_uploads_that_wait_for_each_other_fail_within_20_seconds_too(
         # More than the budget has room for at once.
         uploads = (put(storage, info(f"image/{n}"), *[bytes(100_000)] * 200) for n in range(24))
         results = await asyncio.gather(*uploads, return_exceptions=True)
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 1.5 * HUNG
         assert {type(each) for each in results} == {StorageError}
         proxy.pass_on()
+        # What the store does with the requests that it gets so late is cleaned up a little later.
+        async with asyncio.timeout(20):
+            while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
-    run(minio_store, f"s3://{bucket}/.", body, AWS_ENDPOINT_URL_S3=proxy.endpoint)
+    run(minio_store, f"s3://{bucket}/.", body, HUNG, AWS_ENDPOINT_URL_S3=proxy.endpoint)
     assert (minio_store.keys(bucket), minio_store.unfinished(bucket)) == ([], [])
 
 
@@ -479,12 +491,12 @@ def test_budget_lets_half_collected_parts_be_completed() -> None:
 
     async def collect(budget: Budget, part: object) -> None:
         for _ in range(part_bytes // 10):
-            await budget.acquire(part, 10, 5)
+            await budget.acquire(part, 10)
             await asyncio.sleep(0)
         budget.release(part, part_bytes)
 
     async def main() -> None:
-        budget = Budget(250, reserve=part_bytes)
+        budget = Budget(250, part_bytes, Pool(5))
         await asyncio.gather(*(collect(budget, part) for part in parts))
 
     asyncio.run(main())
@@ -492,14 +504,14 @@ def test_budget_lets_half_collected_parts_be_completed() -> None:
 
 def test_budget_fails_those_that_wait_too_long_and_gives_their_turn_on() -> None:
     async def main() -> None:
-        budget = Budget(100, reserve=50)
+        budget = Budget(100, 50, Pool(0.1))
         one, two, three = object(), object(), object()
-        await budget.acquire(one, 50, 1)
-        await budget.acquire(two, 40, 1)
+        await budget.acquire(one, 50)
+        await budget.acquire(two, 40)
         with pytest.raises(StorageError, match="too many uploads wait"):
-            await budget.acquire(three, 10, 0.1)
+            await budget.acquire(three, 10)
         budget.release(two, 40)
-        await budget.acquire(three, 10, 0.1)
+        await budget.acquire(three, 10)
 
     asyncio.run(main())
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_apimart_storage import (
@@ -36,8 +37,8 @@ def info(key: str = "image/a", expires_at: int = 2_000_000_000) -> ObjectInfo:
 
 
 @asynccontextmanager
-async def opened(location: str) -> AsyncIterator[Storage]:
-    storage = storage_at(location)
+async def opened(location: str, **options: Any) -> AsyncIterator[Storage]:
+    storage = storage_at(location, **options)
     await storage.open()
     try:
         yield storage

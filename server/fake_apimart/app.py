@@ -148,6 +148,17 @@ class Application(FastAPI):
                 self.service = self._dispatch.running = None
 
 
+def storage_of(settings: Settings) -> Storage:
+    """Return the storage that the settings name, not yet open."""
+    return storage_at(
+        settings.storage,
+        public_endpoint=settings.s3_public_endpoint,
+        fsync=settings.fsync,
+        s3_addressing=settings.s3_addressing,
+        s3_patience_seconds=settings.s3_patience_seconds,
+    )
+
+
 @contextlib.asynccontextmanager
 async def _opened_state(
     settings: Settings, storage: Storage, clock: Clock
@@ -169,9 +180,7 @@ async def _opened_state(
 @contextlib.asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Storage]:
     """Open the storage that the settings name. Raises InvalidSettings."""
-    storage = storage_at(
-        settings.storage, public_endpoint=settings.s3_public_endpoint, fsync=settings.fsync
-    )
+    storage = storage_of(settings)
     try:
         await storage.open(lifetimes(settings.url_ttl_seconds), is_own)
     except StorageError as error:

@@ -177,7 +177,7 @@ class Storage(ABC):
     async def get(self, key: str, *, with_bytes: bool = True) -> StoredObject:
         """Open the object under `key`. Raises ObjectNotFound, DamagedObject, StorageError.
 
-        Without `with_bytes` the caller reads no chunks, and a remote store need not send any.
+        Without `with_bytes` a remote store sends none until they are asked for.
         """
 
     @abstractmethod

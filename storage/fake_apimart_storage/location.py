@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from fake_apimart_storage.interface import InvalidKey, InvalidLocation, Storage, check_key
+from fake_apimart_storage.s3.connection.patience import PATIENCE_SECONDS
 
 S3_PREFIX = "fake-apimart"
 """What keys begin with where a location names a bucket alone, which others may use too."""
@@ -18,11 +19,16 @@ _S3 = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
+Addressing = Literal["auto", "path", "virtual"]
+
+
 class Options(NamedTuple):
     """What a storage is told beside its location; each kind passes over what is not for it."""
 
-    public_endpoint: str = ""
-    fsync: bool = False
+    public_endpoint: str
+    fsync: bool
+    s3_addressing: Addressing
+    s3_patience_seconds: float
 
 
 def _memory(rest: str, options: Options) -> Storage:
@@ -57,10 +63,12 @@ def _s3(rest: str, options: Options) -> Storage:
         check_key(place.prefix or place.bucket)
     except InvalidKey:
         raise InvalidLocation("the prefix must be printable ASCII without spaces") from None
+    from fake_apimart_storage.s3.connection.client import Access
     from fake_apimart_storage.s3.storage import S3Storage
 
     prefix = f"{place.prefix}/" if place.prefix else ""
-    return S3Storage(place.bucket, prefix, options.public_endpoint, is_default=place.is_default)
+    access = Access(options.public_endpoint, options.s3_addressing, options.s3_patience_seconds)
+    return S3Storage(place.bucket, prefix, access, is_default=place.is_default)
 
 
 class _S3Place(NamedTuple):
@@ -94,18 +102,28 @@ def is_text(value: str) -> bool:
     return True
 
 
-def storage_at(location: str, *, public_endpoint: str = "", fsync: bool = False) -> Storage:
+def storage_at(
+    location: str,
+    *,
+    public_endpoint: str = "",
+    fsync: bool = False,
+    s3_addressing: Addressing = "auto",
+    s3_patience_seconds: float = PATIENCE_SECONDS,
+) -> Storage:
     """Return the storage at `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`, not yet open.
 
     `s3://BUCKET` is short for `s3://BUCKET/fake-apimart`; `s3://BUCKET/.` is the bucket's root.
     `public_endpoint` is the URL by which clients reach an S3 store, if the server uses another.
-    With `fsync` each object in a folder outlives a power cut. Raises InvalidLocation.
+    With `fsync` each object in a folder outlives a power cut. `s3_addressing` says where URLs have
+    the bucket's name, `s3_patience_seconds` how long a call to the store may be at a stand. Raises
+    InvalidLocation.
     """
     if not is_text(location):
         raise InvalidLocation("expected text in UTF-8")
+    options = Options(public_endpoint, fsync, s3_addressing, s3_patience_seconds)
     for prefix, factory in STORAGES.items():
         if location.startswith(prefix):
-            return factory(location.removeprefix(prefix), Options(public_endpoint, fsync))
+            return factory(location.removeprefix(prefix), options)
     raise InvalidLocation("expected memory://, dir:PATH or s3://BUCKET/PREFIX")
 
 

@@ -19,6 +19,20 @@ _BETWEEN = " \t,"
 _WEAK = "W/"
 
 
+_HEADERS = (
+    b"range",
+    b"if-match",
+    b"if-none-match",
+    b"if-modified-since",
+    b"if-unmodified-since",
+)
+
+
+def is_conditional(exchange: Exchange) -> bool:
+    """Return whether a request has any header by which its answer may not be the whole file."""
+    return any(exchange.header(name) for name in _HEADERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """The conditions of one request, on a file with this ETag and time of change (Unix seconds)."""

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from fake_apimart.common.clock import Clock
 from fake_apimart.contract import errors, file_url
 from fake_apimart.files.byte_range import byte_range
-from fake_apimart.files.conditions import Conditions
+from fake_apimart.files.conditions import Conditions, is_conditional
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.dispatch import OpenResponse
@@ -75,7 +75,9 @@ class Files:
     async def _open(self, exchange: Exchange) -> tuple[StoredObject, StoredFile]:
         key = file_url.key_at(unquote_to_bytes(exchange.paths.raw_path))
         exchange.entry.file_key = key
-        with_bytes = exchange.method != "HEAD" and not self._redirects
+        # A part, or nothing, may be all that is wanted.
+        is_plain = exchange.method != "HEAD" and not is_conditional(exchange)
+        with_bytes = is_plain and not self._redirects
         try:
             stored = await self._storage.get(key, with_bytes=with_bytes)
             try:

@@ -59,6 +59,8 @@ _LEVELS = {
     **dict.fromkeys(("fake_apimart", "fake_apimart_storage"), "INFO"),
     **dict.fromkeys(("uvicorn.error", "asyncio", "concurrent.futures"), "WARNING"),
     **dict.fromkeys(("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore"), "WARNING"),
+    # It warns with a traceback of what the call that needs credentials fails with.
+    "botocore.credentials": "ERROR",
     # What it says of each try to reach a collector, `tracing` says once a minute.
     "opentelemetry": "CRITICAL",
 }

@@ -136,6 +136,19 @@ class Settings(BaseSettings):
         default="",
         description="The URL by which clients reach the S3 store, if not the server's own.",
     )
+    s3_addressing: Literal["auto", "path", "virtual"] = Field(
+        default="auto",
+        description=(
+            "Where URLs of S3 have the bucket: in the path or in the host (virtual); auto as the "
+            "AWS configuration says, else in the path but for Amazon."
+        ),
+    )
+    s3_patience_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        le=_SECONDS_PER_DAY,
+        description="Seconds that an S3 store may neither take nor send anything of a transfer.",
+    )
     rate_limit: Rate = Field(
         default="",
         description="Uploads and tasks per key, such as 60/minute; by default no limit.",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from fake_apimart_storage.interface import DamagedObject, StorageError
-from fake_apimart_storage.s3.client import Connection, is_amazon
-from fake_apimart_storage.s3.failure import FAILURES, cause_of, code_of
+from fake_apimart_storage.interface import DamagedObject, ObjectNotFound, StorageError
+from fake_apimart_storage.s3.connection.client import Connection, is_amazon
+from fake_apimart_storage.s3.connection.failure import code_of, failures_of_the_store
+from fake_apimart_storage.s3.connection.region import use_region_of
 from fake_apimart_storage.s3.lifecycle.configuration import set_lifecycle
 from fake_apimart_storage.s3.lifecycle.rule import Rule
 from fake_apimart_storage.s3.metadata import from_metadata
@@ -58,18 +59,13 @@ def prepare_bucket(connection: Connection, bucket: str, layout: Layout) -> None:
 
     Blocks. Raises StorageError with a message of one line.
     """
-    client = connection.client
     try:
-        try:
-            response = client.list_objects_v2(Bucket=bucket, Prefix=layout.prefix, MaxKeys=1)
-        except ClientError as error:
-            if code_of(error) != "NoSuchBucket":
-                raise
-            _create(connection, bucket)
-            response = client.list_objects_v2(Bucket=bucket, Prefix=layout.prefix, MaxKeys=1)
-    except FAILURES as error:
-        raise StorageError(f"{connection.endpoint}: {cause_of(error)}") from error
+        with failures_of_the_store():
+            response = _find(connection, bucket, layout.prefix)
+    except (ObjectNotFound, StorageError) as error:
+        raise StorageError(f"{connection.endpoint}: {error}") from error
     check_clock(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
+    client = connection.client
     rules = [Rule.of(layout.prefix, *each) for each in layout.lifetimes.items()]
     # Servers of earlier versions put theirs at the root where no prefix was given.
     retired = layout.lifetimes.keys() if layout.is_default else ()
@@ -80,20 +76,31 @@ def prepare_bucket(connection: Connection, bucket: str, layout: Layout) -> None:
     _sweep(client, bucket, layout)
 
 
+def _find(connection: Connection, bucket: str, prefix: str) -> Any:
+    """Return the answer to a LIST of the bucket, which is created if it is missing."""
+    use_region_of(connection, bucket, prefix)
+    try:
+        return connection.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except ClientError as error:
+        if code_of(error) != "NoSuchBucket":
+            raise
+    _create(connection, bucket)
+    use_region_of(connection, bucket, prefix)
+    return connection.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+
+
 def _create(connection: Connection, bucket: str) -> None:
     parameters: dict[str, Any] = {"Bucket": bucket}
     if is_amazon(connection.client.meta.endpoint_url) and connection.region != "us-east-1":
         # Only Amazon requires the region, and it refuses the name of its default region.
         parameters["CreateBucketConfiguration"] = {"LocationConstraint": connection.region}
     try:
-        connection.client.create_bucket(**parameters)
-    except ClientError as error:
-        if code_of(error) == "BucketAlreadyOwnedByYou":
+        with failures_of_the_store():
+            connection.client.create_bucket(**parameters)
+    except StorageError as error:
+        if code_of(error.__cause__ or error) == "BucketAlreadyOwnedByYou":
             return
-        raise StorageError(
-            f"{connection.endpoint}: there is no such bucket, and it cannot be created: "
-            f"{cause_of(error)}"
-        ) from error
+        raise StorageError(f"there is no such bucket, and it cannot be created: {error}") from error
     logger.info("created the bucket %s", bucket)
 
 
@@ -119,14 +126,15 @@ def has_objects_at_root(client: S3Client, bucket: str, layout: Layout) -> bool:
     Keys alone do not say so, since others may have such folders.
     """
     try:
-        for prefix in layout.lifetimes:
-            page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=LOOKED_AT)
-            keys = [each["Key"] for each in page.get("Contents", ())]
-            if any(_is_described(client, bucket, key) for key in keys if layout.is_own(key)):
-                return True
-    except FAILURES as error:
+        with failures_of_the_store():
+            for prefix in layout.lifetimes:
+                page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=LOOKED_AT)
+                keys = [each["Key"] for each in page.get("Contents", ())]
+                if any(_is_described(client, bucket, key) for key in keys if layout.is_own(key)):
+                    return True
+    except (ObjectNotFound, StorageError) as error:
         # Who may read below our prefix alone has no such objects.
-        logger.debug("cannot look for objects at the root: %s", cause_of(error))
+        logger.debug("cannot look for objects at the root: %s", error)
     return False
 
 
@@ -146,14 +154,15 @@ def _sweep(client: S3Client, bucket: str, layout: Layout) -> None:
     count as dead.
     """
     try:
-        # Without Prefix, since MinIO lists uploads by prefix only if that is a whole key.
-        for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-            for upload in page.get("Uploads", ()):
-                age = time.time() - upload["Initiated"].timestamp()
-                if layout.has(upload["Key"]) and age > ABANDONED_SECONDS:
-                    _abort(client, bucket, upload)
-    except FAILURES as error:
-        logger.warning("cannot look for unfinished uploads: %s", cause_of(error))
+        with failures_of_the_store():
+            # Without Prefix, since MinIO lists uploads by prefix only if that is a whole key.
+            for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+                for upload in page.get("Uploads", ()):
+                    age = time.time() - upload["Initiated"].timestamp()
+                    if layout.has(upload["Key"]) and age > ABANDONED_SECONDS:
+                        _abort(client, bucket, upload)
+    except (ObjectNotFound, StorageError) as error:
+        logger.warning("cannot look for unfinished uploads: %s", error)
 
 
 def _abort(client: S3Client, bucket: str, upload: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from fake_apimart_storage.interface import (
     KeyTest,
     Listed,
     ObjectInfo,
+    ObjectNotFound,
     PresigningStorage,
     StorageError,
     any_key,
@@ -28,14 +29,16 @@ from fake_apimart_storage.s3.batches.descriptions import describe
 from fake_apimart_storage.s3.batches.listing import FoundKey, pages_below
 from fake_apimart_storage.s3.batches.store import BATCH_THREADS
 from fake_apimart_storage.s3.bucket import Layout, prepare_bucket
-from fake_apimart_storage.s3.budget import Budget
-from fake_apimart_storage.s3.calls import CALL_THREADS, PART_THREADS, Calls
-from fake_apimart_storage.s3.client import Connection
-from fake_apimart_storage.s3.failure import code_of
+from fake_apimart_storage.s3.connection.calls import CALL_THREADS, PART_THREADS, Calls
+from fake_apimart_storage.s3.connection.client import Access, Connection
+from fake_apimart_storage.s3.connection.failure import code_of, failures_of_the_store
+from fake_apimart_storage.s3.connection.reads import Reads
 from fake_apimart_storage.s3.metadata import from_metadata
-from fake_apimart_storage.s3.object import READ_BYTES, S3Object
-from fake_apimart_storage.s3.part import PART_BYTES
-from fake_apimart_storage.s3.writer import S3Writer
+from fake_apimart_storage.s3.transfer.budget import Budget
+from fake_apimart_storage.s3.transfer.object import S3Object, open_answer
+from fake_apimart_storage.s3.transfer.part import PART_BYTES
+from fake_apimart_storage.s3.transfer.writer import S3Writer
+from fake_apimart_storage.s3.versions import Keeping, delete_versions, keeping_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,28 +57,33 @@ SWEEP_THREADS = 8
 SWEEP_PAUSE_SECONDS = 0.25
 """Pause after each batch of that search, in which requests have the processor to themselves."""
 
+logger = logging.getLogger(__name__)
+
 
 class S3Storage(PresigningStorage):
     """The objects below `prefix`, which is empty or ends with `/`, in a bucket."""
 
     client: S3Client
+    reads: Reads
+    keeping: Keeping
     sweep_pause = SWEEP_PAUSE_SECONDS
 
     def __init__(
-        self, bucket: str, prefix: str, public_endpoint: str = "", *, is_default: bool = False
+        self, bucket: str, prefix: str, access: Access | None = None, *, is_default: bool = False
     ) -> None:
         super().__init__()
         self.location = f"s3://{bucket}/{prefix.rstrip('/') or ROOT}"
         self.writers = OpenWriters()
-        self.calls = Calls(CALL_THREADS)
-        self.part_calls = Calls(PART_THREADS)
-        self.batch_calls = Calls(BATCH_THREADS)
-        self.budget = Budget(BUDGET_BYTES, reserve=PART_BYTES)
+        self._access = access or Access()
+        self.calls = Calls(CALL_THREADS, self._access.patience)
+        self.part_calls = Calls(PART_THREADS, self._access.patience)
+        self.batch_calls = Calls(BATCH_THREADS, self._access.patience)
+        self.budget = Budget(BUDGET_BYTES, PART_BYTES, self.part_calls.pool)
         self._bucket = bucket
         self._prefix = prefix
-        self._public_endpoint = public_endpoint
         self._is_default = is_default
         self._lifetimes: Mapping[str, int] = {}
+        self._keeps_versions = False
         self._deletion = Deletion(self)
         self._closing = asyncio.Event()
         self._cleanups: set[asyncio.Task[None]] = set()
@@ -89,10 +97,13 @@ class S3Storage(PresigningStorage):
 
     def _connect(self, layout: Layout) -> None:
         connections = CALL_THREADS + PART_THREADS + BATCH_THREADS
-        self._connection = Connection(connections, self._public_endpoint)
+        self._connection = Connection(connections, self._access)
+        prepare_bucket(self._connection, self._bucket, layout)
         self.client = self._connection.client
         self.client.meta.events.register(EVENT, add_digest)
-        prepare_bucket(self._connection, self._bucket, layout)
+        self.keeping = keeping_of(self.client, self._bucket)
+        with failures_of_the_store():
+            self.reads = Reads(self._connection, self._bucket)
 
     async def close(self) -> None:
         await self.writers.close()
@@ -122,49 +133,52 @@ class S3Storage(PresigningStorage):
         return S3Writer(self, info)
 
     async def get(self, key: str, *, with_bytes: bool = True) -> S3Object:
-        target: Any = self.target(key)
-        if not with_bytes:
-            # Not HEAD, since its errors have no code: a missing bucket looks like a missing object.
-            target["Range"] = "bytes=0-0"
+        # Not HEAD, since its errors have no code: a missing bucket looks like a missing object.
+        headers = {} if with_bytes else {"Range": "bytes=0-0"}
         try:
-            response = await self.calls(self._get, **target)
+            answer = await open_answer(self, self.target(key)["Key"], headers)
         except StorageError as error:
             if with_bytes or code_of(error.__cause__ or error) != "InvalidRange":
                 raise
             # The object is empty.
             return await self.get(key)
         try:
-            info = from_metadata(key, response.get("ContentType", ""), response.get("Metadata", {}))
-            return S3Object(self, info, response)
-        except BaseException as error:
-            if "Body" in response:
-                response["Body"].close()
-            if isinstance(error, DamagedObject):
-                self.note_damage(key, str(error))
+            info = from_metadata(key, answer.content_type, answer.metadata)
+        except DamagedObject as error:
+            answer.close()
+            self.note_damage(key, str(error))
             raise
-
-    def _get(self, **target: Any) -> dict[str, Any]:
-        response: dict[str, Any] = dict(self.client.get_object(**target))
-        if response["ContentLength"] <= READ_BYTES:
-            # Read it here, which saves a thread switch and frees the connection.
-            with contextlib.closing(response["Body"]) as body:
-                response["Body"] = io.BytesIO(body.read())
-        return response
+        return S3Object(self, info, answer)
 
     async def delete(self, key: str, *, durable: bool = False) -> None:
         target: Any = self.target(key)
         await self.calls(self.client.delete_object, **target)
+        if self.keeping.has_versions:
+            await self.delete_versions(key)
+
+    async def delete_versions(self, key: str) -> None:
+        """Delete the versions that a versioned bucket has kept of an object, if it lets them go."""
+        target = self.target(key)
+        try:
+            await self.batch_calls(
+                delete_versions, client=self.client, bucket=target["Bucket"], key=target["Key"]
+            )
+        except (ObjectNotFound, StorageError) as error:
+            # The object itself is gone; what is locked stays as long as the bucket wants it.
+            if not self._keeps_versions:
+                logger.warning("old versions stay in the bucket %s: %s", self._bucket, error)
+            self._keeps_versions = True
 
     async def presigned_url(self, key: str, method: str, seconds: int) -> str:
         validity = max(1, min(seconds, MAX_PRESIGNED_SECONDS))
-        return await self.calls(self._presign, key=key, method=method, seconds=validity)
+        target = self.target(key)
+        return await self.calls(self._presign, target=target, method=method, seconds=validity)
 
-    def _presign(self, key: str, method: str, seconds: int) -> str:
-        # A URL expires with the temporary credentials that signed it.
-        while seconds > 1 and not self._connection.credentials_outlast(seconds):
-            seconds //= 2
+    def _presign(self, target: dict[str, str], method: str, seconds: int) -> str:
         return self._connection.presigning.generate_presigned_url(
-            _OPERATIONS[method], Params=self.target(key), ExpiresIn=seconds
+            _OPERATIONS[method],
+            Params=target,
+            ExpiresIn=self._connection.seconds_presigned(seconds),
         )
 
     async def delete_many(self, keys: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from fake_apimart_storage.batches import Attempts, in_parallel
 from fake_apimart_storage.interface import ObjectNotFound, StorageError
 from fake_apimart_storage.s3.batches.digest import content_md5
 from fake_apimart_storage.s3.batches.store import BATCH_THREADS, Store
-from fake_apimart_storage.s3.failure import MAX_MESSAGE_CHARACTERS
+from fake_apimart_storage.s3.connection.failure import MAX_MESSAGE_CHARACTERS
 
 MAX_KEYS = 250
 """How many objects are deleted in one call. S3 takes 1000, for which slow stores need too long."""
@@ -53,12 +53,15 @@ class Deletion:
         attempts.end()
 
     async def _delete_batch(self, keys: Sequence[str]) -> None:
-        attempts = Attempts(StorageError)
+        attempts, whole = Attempts(StorageError), keys
         if self._is_in_one_call and len(keys) > 1:
             keys = await self._delete_in_one_call(keys, attempts)
         async for outcome in in_parallel(keys, self._delete_one, BATCH_THREADS):
             with attempts:
                 outcome.result()
+        if self._store.keeping.has_versions:
+            async for _ in in_parallel(whole, self._store.delete_versions, BATCH_THREADS):
+                pass
         attempts.end()
 
     async def _delete_in_one_call(self, keys: Sequence[str], attempts: Attempts) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from fake_apimart_storage.batches import Attempts, in_parallel
 from fake_apimart_storage.interface import DamagedObject, Listed, ObjectNotFound, StorageError
 from fake_apimart_storage.s3.batches.store import Store
-from fake_apimart_storage.s3.failure import code_of, field_of
+from fake_apimart_storage.s3.connection.failure import code_of, field_of
 from fake_apimart_storage.s3.metadata import from_metadata
 
 _MISSING = "404"

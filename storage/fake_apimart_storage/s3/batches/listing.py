@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from fake_apimart_storage.portable_name import is_portable
 from fake_apimart_storage.s3.batches.store import Store
-from fake_apimart_storage.s3.failure import field_of
+from fake_apimart_storage.s3.connection.failure import field_of
 
 
 class FoundKey(NamedTuple):

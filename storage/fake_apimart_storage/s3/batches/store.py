@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from fake_apimart_storage.s3.calls import Calls
+from fake_apimart_storage.s3.connection.calls import Calls
+from fake_apimart_storage.s3.versions import Keeping
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -18,9 +19,13 @@ class Store(Protocol):
 
     client: S3Client
     batch_calls: Calls
+    keeping: Keeping
 
     def target(self, key: str) -> dict[str, str]:
         """Return bucket and key of an object as parameters of a call."""
+
+    async def delete_versions(self, key: str) -> None:
+        """Delete the versions that a versioned bucket has kept of an object."""
 
     def note_damage(self, key: str, problem: str) -> None:
         """Log once for each key that what is under it cannot be used."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from fake_apimart_storage.interface import ObjectNotFound, StorageError
 from fake_apimart_storage.s3.batches.digest import content_md5
-from fake_apimart_storage.s3.failure import FAILURES, cause_of, code_of
+from fake_apimart_storage.s3.connection.failure import code_of, failures_of_the_store
 from fake_apimart_storage.s3.lifecycle.document import EMPTY, UnusableDocument
 from fake_apimart_storage.s3.lifecycle.merging import merged
 from fake_apimart_storage.s3.lifecycle.rule import Rule
@@ -47,16 +48,18 @@ def set_lifecycle(
     result says whether there were any.
     """
     try:
-        stored = _read(client, bucket)
+        with failures_of_the_store():
+            stored = _read(client, bucket)
         document, found = merged(stored.document, wanted, retired)
-        if not document:
-            client.delete_bucket_lifecycle(Bucket=bucket)
-        elif document != stored.document:
-            _write(client, bucket, stored._replace(document=document))
+        with failures_of_the_store():
+            if not document:
+                client.delete_bucket_lifecycle(Bucket=bucket)
+            elif document != stored.document:
+                _write(client, bucket, stored._replace(document=document))
     except UnusableDocument as problem:
         _warn(bucket, f"its rules cannot be changed safely: {problem}")
-    except FAILURES as error:
-        _warn(bucket, cause_of(error))
+    except (ObjectNotFound, StorageError) as error:
+        _warn(bucket, str(error))
     else:
         return found
     return False

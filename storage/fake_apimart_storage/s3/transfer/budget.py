@@ -7,32 +7,35 @@ import contextlib
 from collections import deque
 
 from fake_apimart_storage.interface import StorageError
+from fake_apimart_storage.s3.connection.patience import Pool, Progress, wait_while_moving
 
 
 class Budget:
     """A fair semaphore of `limit` bytes for all parts that are being collected or sent.
+
+    Memory is waited for as long as `uploads` get on.
 
     Parts are sent whole, so that many half-collected parts could use up the limit and deadlock.
     Hence only one part at a time, the owner, may use the last `reserve` bytes, the size of a part:
     it can always be completed, and frees its bytes once the store has it.
     """
 
-    def __init__(self, limit: int, reserve: int) -> None:
+    def __init__(self, limit: int, reserve: int, uploads: Pool) -> None:
+        self._uploads = uploads
         self._free = limit
         self._reserve = reserve
         self._owner: object | None = None
         self._waiters: deque[tuple[object, int, asyncio.Future[None]]] = deque()
 
-    async def acquire(self, part: object, size: int, seconds: float) -> None:
-        """Wait until `part` may hold `size` more bytes. Raises StorageError after `seconds`."""
+    async def acquire(self, part: object, size: int) -> None:
+        """Wait until `part` may hold `size` more bytes. Raises StorageError."""
         if self._try_acquire(part, size):
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (part, size, waiter)
         self._waiters.append(entry)
         try:
-            async with asyncio.timeout(seconds):
-                await waiter
+            await wait_while_moving(waiter, Progress(self._uploads))
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
                 self._free += size

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fake_apimart_storage.interface import (
@@ -18,11 +17,13 @@ from fake_apimart_storage.interface import (
     Writer,
 )
 from fake_apimart_storage.open_writers import OpenWriters
-from fake_apimart_storage.s3.budget import Budget
-from fake_apimart_storage.s3.calls import Calls
-from fake_apimart_storage.s3.failure import cause_of, field_of
+from fake_apimart_storage.s3.connection.calls import Calls, Job
+from fake_apimart_storage.s3.connection.failure import field_of, was_refused
+from fake_apimart_storage.s3.connection.patience import SharedProgress
 from fake_apimart_storage.s3.metadata import to_metadata
-from fake_apimart_storage.s3.part import Part
+from fake_apimart_storage.s3.transfer.budget import Budget
+from fake_apimart_storage.s3.transfer.part import Part
+from fake_apimart_storage.s3.versions import Keeping
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,12 +36,6 @@ CLEANUP_DELAYS = (0.0, 2.0, 10.0)
 
 SMALL_BYTES = 1024 * 1024
 """Largest object that does not need a thread for parts."""
-WAIT_BUDGET_SECONDS = 13.0
-"""Total time that an object may wait for the store. With MIN_COMMIT_SECONDS, and while many objects
-wait for each other, the client still gets its answer within 20 seconds."""
-
-MIN_COMMIT_SECONDS = 3.0
-"""Time for the last calls of an object that has spent its wait budget."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +48,7 @@ class Store(Protocol):
     part_calls: Calls
     budget: Budget
     writers: OpenWriters
+    keeping: Keeping
 
     def target(self, key: str) -> dict[str, str]:
         """Return bucket and key as parameters of a call."""
@@ -76,11 +72,10 @@ class S3Writer(Writer):
         self._info = info
         self._target: Any = store.target(info.key)
         self._part = Part()
-        self._creating: Future[Any] | None = None
+        self._creating: Job[Any] | None = None
         self._sending: list[asyncio.Task[str]] = []
-        self._jobs: list[Future[Any]] = []
+        self._jobs: list[Job[Any]] = []
         self._may_delete = False
-        self._wait_left = WAIT_BUDGET_SECONDS
         self._ended = False
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
@@ -92,7 +87,7 @@ class S3Writer(Writer):
                 if not self._part.room:
                     self._send_part()
                 piece = rest[: self._part.room]
-                await self._acquire(len(piece))
+                await self._store.budget.acquire(self._part, len(piece))
                 self._part.append(piece)
                 rest = rest[len(piece) :]
 
@@ -101,13 +96,6 @@ class S3Writer(Writer):
         if self._ended:
             raise StorageError("the upload was given up meanwhile")
         self._store.writers.add(self)
-
-    async def _acquire(self, size: int) -> None:
-        """Wait for memory; all waits of an object, and its last calls, share one wait budget."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        await self._store.budget.acquire(self._part, size, self._wait_left)
-        self._wait_left -= loop.time() - started
 
     def _raise_failure(self) -> None:
         """Raise the error of a part that failed, since sending more would be futile."""
@@ -131,7 +119,7 @@ class S3Writer(Writer):
         sending = self._upload_part(part, len(self._sending) + 1, self._creating)
         self._sending.append(asyncio.create_task(sending))
 
-    async def _upload_part(self, part: Part, number: int, creating: Future[Any]) -> str:
+    async def _upload_part(self, part: Part, number: int, creating: Job[Any]) -> str:
         try:
             created = await self._store.calls.result(creating)
             upload_id = field_of(created, "UploadId")
@@ -148,13 +136,16 @@ class S3Writer(Writer):
 
     def _start(
         self, calls: Calls, function: Any, part: Part, parameters: dict[str, Any]
-    ) -> Future[Any]:
+    ) -> Job[Any]:
         """Start to send `part`, which holds its memory until the call has ended."""
         part.seek(0)
-        job = calls.start(function, Body=part, ContentLength=part.size, **parameters)
+        part.progress = SharedProgress(self._store.part_calls.pool)
+        parameters = {**parameters, "Body": part, "ContentLength": part.size}
+        send = _with_md5(function) if self._store.keeping.has_locks else function
+        job = calls.start(send, by=part.progress, **parameters)
         self._jobs.append(job)
         loop = asyncio.get_running_loop()
-        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release, part))
+        job.future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release, part))
         return job
 
     def _release(self, part: Part) -> None:
@@ -167,14 +158,13 @@ class S3Writer(Writer):
         # A key that was in use may hold what was stored before, which nobody has asked to delete.
         self._may_delete = not replaces
         try:
-            async with asyncio.timeout(max(MIN_COMMIT_SECONDS, self._wait_left)):
-                if self._creating is None:
-                    await self._put()
-                else:
-                    await self._complete(self._creating)
-        except (ObjectNotFound, TimeoutError) as error:
+            if self._creating is None:
+                await self._put()
+            else:
+                await self._complete(self._creating)
+        except ObjectNotFound as error:
             await self.abort()
-            raise StorageError(cause_of(error)) from error
+            raise StorageError(str(error)) from error
         except BaseException:
             await self.abort()
             raise
@@ -188,7 +178,7 @@ class S3Writer(Writer):
         job = self._start(calls, store.client.put_object, part, self._object_parameters())
         await calls.result(job)
 
-    async def _complete(self, creating: Future[Any]) -> None:
+    async def _complete(self, creating: Job[Any]) -> None:
         self._send_part()
         etags = await asyncio.gather(*self._sending)
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
@@ -196,7 +186,7 @@ class S3Writer(Writer):
         job = self._store.calls.start(
             complete,
             **self._target,
-            UploadId=field_of(creating.result(), "UploadId"),
+            UploadId=field_of(creating.future.result(), "UploadId"),
             MultipartUpload={"Parts": parts},
         )
         self._jobs.append(job)
@@ -216,8 +206,8 @@ class S3Writer(Writer):
         for sending in self._sending:
             sending.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
-        running = [asyncio.wrap_future(job) for job in self._jobs if not job.cancel()]
-        outcomes = await asyncio.gather(*running, return_exceptions=True)
+        running = [each.future for each in self._jobs if not each.future.cancel()]
+        outcomes = await asyncio.gather(*map(asyncio.wrap_future, running), return_exceptions=True)
         await self._clean_up()
         if any(isinstance(each, BaseException) for each in outcomes):
             # The store may still act on a call that got no response.
@@ -238,18 +228,27 @@ class S3Writer(Writer):
                 return
 
     async def _abort_uploads(self) -> None:
-        """Abort all uploads of the key, since the response with the upload's id may be lost."""
-        if self._creating is None:
+        """Abort the upload by its id, or all of the key where the answer with the id was lost."""
+        if self._creating is None or self._creating.future.cancelled():
+            return
+        failure = self._creating.future.exception()
+        if failure is None:
+            await self._abort_upload(field_of(self._creating.future.result(), "UploadId"))
+            return
+        if was_refused(failure):
             return
         store, target = self._store, self._target
         bucket, key = target["Bucket"], target["Key"]
         listing = store.client.list_multipart_uploads
-        listed = await store.calls(listing, Bucket=bucket, Prefix=key)
+        listed = await store.calls.in_background(listing, Bucket=bucket, Prefix=key)
         for upload in listed.get("Uploads", ()):
-            if upload["Key"] == key:
-                with contextlib.suppress(ObjectNotFound):
-                    abort = store.client.abort_multipart_upload
-                    await store.calls(abort, **target, UploadId=upload["UploadId"])
+            if field_of(upload, "Key") == key:
+                await self._abort_upload(field_of(upload, "UploadId"))
+
+    async def _abort_upload(self, upload_id: str) -> None:
+        with contextlib.suppress(ObjectNotFound):
+            abort = self._store.client.abort_multipart_upload
+            await self._store.calls.in_background(abort, **self._target, UploadId=upload_id)
 
     async def _delete_own(self) -> None:
         """Delete the object if this writer stored it (its response may be lost), and no other."""
@@ -258,3 +257,12 @@ class S3Writer(Writer):
                 is_own = to_metadata(stored.info) == to_metadata(self._info)
             if is_own:
                 await self._store.delete(self._info.key)
+
+
+def _with_md5(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what calls `function` with the body's MD5, without which no object can be locked."""
+
+    def send(**parameters: Any) -> Any:
+        return function(ContentMD5=parameters["Body"].md5(), **parameters)
+
+    return send
