@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     report,
     s3,
+    s3_reads,
     slow_clients,
     start,
     targets,
@@ -79,6 +80,7 @@ def _measure_other_figures(store: Store | None, rounds: int) -> dict[str, object
         "slow clients": slow_clients.measure(rounds),
         "fixture": worlds.measure(rounds),
         **({"s3": s3.measure(store, rounds)} if store else {}),
+        **({"s3 reads": s3_reads.measure(store, rounds)} if store else {}),
     }
     for figure in measured.values():
         print(figure, flush=True)
