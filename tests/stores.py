@@ -103,7 +103,10 @@ class StoreProcess:
 
     def _answers(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(self.store.endpoint + self._path).status_code == httpx.codes.OK
+            health = httpx.get(self.store.endpoint + self._path)
+            # A MinIO that calls itself ready may still answer that it is not initialized.
+            refusal = httpx.get(self.store.endpoint)
+            return health.is_success and refusal.status_code < httpx.codes.INTERNAL_SERVER_ERROR
         return False
 
     @property

@@ -327,7 +327,7 @@ def test_store_that_hangs_is_given_up_when_patience_ends_and_recovers(
             read(storage, "image/before"),
             return_exceptions=True,
         )
-        assert time.monotonic() - started < 1.5 * HUNG
+        assert time.monotonic() - started < 4 * HUNG
         assert [type(each) for each in results] == [StorageError] * 4
         proxy.pass_on()
         await put(storage, info("image/after"), bytes(LARGE))
@@ -364,7 +364,7 @@ def test_many_uploads_that_wait_for_each_other_are_given_up_too(
         # More than the budget has room for at once.
         uploads = (put(storage, info(f"image/{n}"), *[bytes(100_000)] * 200) for n in range(24))
         results = await asyncio.gather(*uploads, return_exceptions=True)
-        assert time.monotonic() - started < 1.5 * HUNG
+        assert time.monotonic() - started < 4 * HUNG
         assert {type(each) for each in results} == {StorageError}
         proxy.pass_on()
         # What the store does with the requests that it gets so late is cleaned up a little later.
