@@ -13,7 +13,8 @@ WORKDIR /install
 COPY constraints.txt .
 COPY --from=wheel /wheel .
 RUN python -m venv --without-pip /opt/fake-apimart \
- && pip --python /opt/fake-apimart/bin/python install --no-cache-dir -c constraints.txt ./*.whl \
+ && pip --python /opt/fake-apimart/bin/python install --no-cache-dir -c constraints.txt \
+      "$(echo ./*.whl)[redis]" \
  && mkdir /data
 
 FROM ${PYTHON_IMAGE}

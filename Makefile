@@ -24,7 +24,7 @@ LOWEST_TESTS := admission control decode_check directory_storage faults files fo
 LOWEST_OTHERS := help or flag or one_line or moto
 LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)
 LATEST := .venv-latest
-# What a user has who installs the package, and nothing else.
+# What a user has who installs the package with what the image has too, and nothing else.
 PLAIN := .venv-plain
 TOOL = $(UV) tool run --quiet
 # Licences that ask no more of who passes the package on than to name them.
@@ -153,7 +153,7 @@ $(VENV)/installed-fuzz: $(VENV)/installed-dev
 
 $(PLAIN)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(PLAIN)
-	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e .
+	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e '.[redis]'
 	@touch $@
 
 # What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv
@@ -161,7 +161,8 @@ $(PLAIN)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
 $(LOWEST)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	printf '%s\n' $(LOWEST_TOOLS) > $(LOWEST)/tools.txt
-	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct pyproject.toml -o $(LOWEST)/oldest.txt
+	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct --extra redis pyproject.toml \
+	  -o $(LOWEST)/oldest.txt
 	cp constraints.txt $(LOWEST)/all.txt
 	$(LOWEST_COMPILE) $(LOWEST)/oldest.txt $(LOWEST)/tools.txt -o $(LOWEST)/all.txt
 	$(UV) pip install --quiet --python $(LOWEST) -r $(LOWEST)/all.txt

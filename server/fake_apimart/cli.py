@@ -73,7 +73,10 @@ def serve(
     """Start the server. Flags win over FAKE_APIMART_… variables."""
     settings = read_settings(flags)
     # Imported here because it takes half a second, and other commands need no server.
-    from fake_apimart.server import run
+    if settings.workers == 1:
+        from fake_apimart.server import run
+    else:
+        from fake_apimart.workers import run
 
     run(
         settings,

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from types import FrameType
 from typing import cast
@@ -56,25 +56,46 @@ def run(
     that listens already; `until_stdin_ends` makes the end of standard input a signal too. Raises
     InvalidSettings where the address or the storage cannot be used.
     """
+    with logging_to_the_end(settings), listener_of(settings, listen_fd) as listener:
+        run_on(
+            listener,
+            settings,
+            lambda: announce(url_of(listener)),
+            until=stdin_ended if until_stdin_ends else None,
+        )
+
+
+@contextlib.contextmanager
+def logging_to_the_end(settings: Settings) -> Iterator[None]:
+    """Let the log be that of a process that serves, and wait for its last lines after the block."""
     standard_error.begin(settings.log_format)
+    try:
+        yield
+    finally:
+        standard_error.writer().flush(FLUSH_SECONDS)
+
+
+def run_on(
+    listener: socket.socket,
+    settings: Settings,
+    on_listening: Callable[[], None],
+    *,
+    until: Callable[[], None] | None = None,
+    is_worker: bool = False,
+) -> None:
+    """Serve on a socket in this process until a signal, or until `until`, a call that waits, ends.
+
+    Raises InvalidSettings.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         # Where uvicorn has its own: before and after it serves, when nothing is under way. A first
         # process of a container that has none never hears of the signal.
         signal.signal(number, lambda number, frame: leave())
     raise_limit()
     keep_large_blocks_apart()
-    try:
-        listener = listen(settings) if listen_fd is None else inherited(listen_fd)
-        with listener:
-            config = uvicorn_config(
-                log_format=settings.log_format, most_connections=most_connections()
-            )
-            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-                runner.run(
-                    serve(settings, listener, config, announce, until_stdin_ends=until_stdin_ends)
-                )
-    finally:
-        standard_error.writer().flush(FLUSH_SECONDS)
+    config = uvicorn_config(log_format=settings.log_format, most_connections=most_connections())
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(serve(settings, listener, config, on_listening, until, is_worker=is_worker))
 
 
 def leave(status: int = 0) -> None:
@@ -117,27 +138,36 @@ async def serve(
     settings: Settings,
     listener: socket.socket,
     config: uvicorn.Config,
-    announce: Callable[[str], None],
+    on_listening: Callable[[], None],
+    until: Callable[[], None] | None,
     *,
-    until_stdin_ends: bool,
+    is_worker: bool,
 ) -> None:
-    """Serve on `listener` until a signal or the end of standard input. Raises InvalidSettings."""
+    """Serve on `listener` until a signal, or until `until` ends. Raises InvalidSettings."""
     app = create_app(settings)
     # uvicorn would log a start that fails with its traceback, and say nothing to who called it.
     async with app.router.lifespan_context(app):
-        server = Server(config, app, lambda: announce(url_of(listener)), _leave_in_time)
-        if until_stdin_ends:
-            threading.Thread(target=_follow_stdin, args=(server,), daemon=True).start()
+        server = Server(config, app, on_listening, _leave_in_time, is_worker=is_worker)
+        if until is not None:
+            threading.Thread(target=_stop_after, args=(server, until), daemon=True).start()
         await server.serve([listener])
+        if is_worker:
+            # As long as it serves, the server itself sees to it.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
 
 
-def _follow_stdin(server: Server) -> None:
-    """Stop the server once the process that started it has closed its standard input, or died."""
+def _stop_after(server: Server, until: Callable[[], None]) -> None:
+    until()
+    server.stop()
+
+
+def stdin_ended() -> None:
+    """Wait until the process that started this one has closed its standard input, or died."""
     with contextlib.suppress(OSError):
         # Not by sys.stdin, whose lock the interpreter would wait for at its end.
         while os.read(0, 4096):
             pass
-    server.stop()
 
 
 class Server(uvicorn.Server):
@@ -153,6 +183,8 @@ class Server(uvicorn.Server):
         app: Application,
         on_listening: Callable[[], None],
         on_stopping: Callable[[], None] = lambda: None,
+        *,
+        is_worker: bool = False,
     ) -> None:
         config.app = app
         config.http = cast(type[asyncio.Protocol], partial(Protocol, telemetry=app.telemetry))
@@ -162,6 +194,7 @@ class Server(uvicorn.Server):
             app.telemetry.log_request = AccessLog(FORMS[app.settings.log_format])
         self._on_listening = on_listening
         self._on_stopping = on_stopping
+        self._is_worker = is_worker
         self._is_signalled = False
         self._watching: asyncio.Task[None] | None = None
 
@@ -211,10 +244,15 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop, or end the process at once where a signal comes again."""
-        if self._is_signalled:
+        if self._is_signalled and not self._is_worker:
             leave(128 + sig)
         self._is_signalled = True
         self.stop()
+
+
+def listener_of(settings: Settings, listen_fd: int | None) -> socket.socket:
+    """Return the socket that listens already, or a new one. Raises InvalidSettings."""
+    return listen(settings) if listen_fd is None else inherited(listen_fd)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -6,6 +6,7 @@ these descriptions, and tests compare them.
 
 from __future__ import annotations
 
+import sys
 from typing import Literal
 
 from fake_apimart_storage import is_text
@@ -62,6 +63,12 @@ class Settings(BaseSettings):
             "Where clocks, rules, journals and the like are: memory://, or redis://HOST:PORT/0 "
             "for servers that are one fake."
         ),
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that serve, with a state and a storage that they can share.",
     )
     fsync: bool = Field(
         default=False,
@@ -214,6 +221,21 @@ class Settings(BaseSettings):
         if value != "memory://" and info.data.get("storage") == "memory://":
             storage = variable_of("storage")
             raise ValueError(f"needs a storage that servers can share: {storage}=s3://BUCKET")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _check_workers(cls, value: int, info: ValidationInfo) -> int:
+        if value == 1:
+            return value
+        if sys.platform == "win32":
+            raise ValueError("this system has no signals by which several could be stopped")
+        if info.data.get("state") == "memory://":
+            raise ValueError(
+                "workers would not share memory://: "
+                f"needs {variable_of('state')}=redis://HOST:PORT/0"
+                f" and {variable_of('storage')}=dir:PATH or s3://BUCKET"
+            )
         return value
 
     @field_validator("delivery")

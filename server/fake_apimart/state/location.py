@@ -29,7 +29,7 @@ def in_memory(storage: Storage, clock: Clock) -> SharedState:
 async def state_at(location: str, storage: Storage, clock: Clock) -> AsyncIterator[SharedState]:
     """Yield the state at a location, for a server on `storage`.
 
-    Raises StateError where it cannot be reached, Shortage where the library is missing.
+    Raises StateError where it cannot be reached, ModuleNotFoundError where the library is missing.
     """
     if location == MEMORY:
         yield in_memory(storage, clock)

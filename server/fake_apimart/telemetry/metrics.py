@@ -33,13 +33,11 @@ from fake_apimart.telemetry.metrics_table import (
     NO_STATUS,
     PREFIX,
     REQUEST_BUCKETS,
+    SHARED_FOLDER,
     TABLE,
     Kind,
     Metric,
 )
-
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The library's own variable for what several processes share."""
 
 MOST_UNCOUNTED = 500
 """How many requests wait to be counted together, which then takes a third of a millisecond."""

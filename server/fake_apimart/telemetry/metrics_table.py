@@ -8,6 +8,9 @@ from enum import Enum
 
 PREFIX = "fake_apimart_"
 
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own variable for what several processes share."""
+
 NO_OPERATION = "none"
 """The label of requests that no operation of the table is for."""
 NO_STATUS = "none"

@@ -22,11 +22,12 @@ _LISTENING = b"listening on "
 _COMMAND = ("-P", "-m", "fake_apimart", "serve")
 _FLAGS = (
     *("--host", "127.0.0.1", "--storage", "memory://"),
+    *("--state", "memory://", "--workers", "1"),
     *("--control", "--no-access-log", "--until-stdin-ends"),
 )
 _SET_BY_FLAGS = (
     *("HOST", "PORT", "STORAGE", "PUBLIC_URL", "CONTROL", "ACCESS_LOG", "DELIVERY"),
-    *("PUBLIC_HOSTS", "TRUSTED_PROXIES"),
+    *("PUBLIC_HOSTS", "TRUSTED_PROXIES", "STATE", "WORKERS"),
 )
 
 
@@ -34,8 +35,8 @@ class Server:
     """The fake APIMart at `url`, or a child process that `start` starts if that is None.
 
     The child has its own clock, which is not affected if a test mocks that of this process. It ends
-    when this process ends for whatever reason. It stores everything in memory, and reads those
-    `FAKE_APIMART_…` variables that affect its answers.
+    when this process ends for whatever reason. It is one process that keeps everything in memory,
+    and reads those `FAKE_APIMART_…` variables that affect its answers.
 
     `flags` are further ones for the command, and win over those that are always given;
     `environment` stands in place of this process's.
