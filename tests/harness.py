@@ -21,7 +21,8 @@ from fake_apimart.cases import contents
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.http.protocol import Protocol
-from fake_apimart.server import Server, listen, url_of, uvicorn_config
+from fake_apimart.listening import listen, url_of
+from fake_apimart.server import Server, uvicorn_config
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.settings.settings import Settings
 from fake_apimart_storage import Storage

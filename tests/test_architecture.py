@@ -96,8 +96,8 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
 
 # `request_id` and `access_log` only format a given time. `readiness` waits for the command. S3
 # needs the machine's real time, whatever a test's clock says. `incoming` measures how long disk
-# writes really take. `testing.clock` accepts a datetime from a test. What runs cases is no part of
-# a server, and takes the time that servers take.
+# writes really take, `workers` how long processes take to stop. `testing.clock` accepts a datetime
+# from a test. What runs cases is no part of a server, and takes the time that servers take.
 IMPORTERS = {
     "time": {
         "fake_apimart.client.connection",
@@ -110,6 +110,7 @@ IMPORTERS = {
         "fake_apimart.verify.run_case",
         "fake_apimart.verify.wire",
         "fake_apimart.verify_command",
+        "fake_apimart.workers",
         "fake_apimart_storage.incoming",
         "fake_apimart_storage.s3.bucket",
         "fake_apimart_storage.s3.connection.patience",

@@ -39,7 +39,7 @@ IDS = {
     *("uploads_create", "generations_create", "tasks_get", "tasks_get_page", "tasks_batch"),
     *("files_get", "files_get_head", "files_get_image_name", "files_get_head_image_name"),
     *("models_list", "models_get", "models_schema", "models_schema_v1_model_schema", "models_docs"),
-    "health",
+    *("health", "ready"),
     *("balance_get", "balance_get_balance", "balance_get_v1_user_balance"),
     "balance_get_user_balance",
     *("control_get_world", "control_change_world", "control_remove_world"),
@@ -118,7 +118,7 @@ def test_operation_says_in_a_sentence_what_it_does(name: str) -> None:
     assert summary[-1] == "."
 
 
-@pytest.mark.parametrize("name", [name for name in VENDORS if name != "health"])
+@pytest.mark.parametrize("name", [name for name in VENDORS if name not in ("health", "ready")])
 def test_operation_names_its_sources(name: str) -> None:
     description = CALLS[name]["description"]
     assert any(f"({source}" in description for source in SOURCES)

@@ -3,8 +3,8 @@
 An upgrade of uvicorn that changes one of them fails here first. In that case, read uvicorn's
 release notes about the part that the test names. Then fix `fake_apimart/http/protocol.py` and
 `connection.py`, the only modules that use uvicorn's internals, or `fake_apimart/server.py`, the
-only one that uses its Config and Server. Then raise the version range of `uvicorn` in
-pyproject.toml.
+only one that uses its Config and Server, or `workers.py` beside it, which extends its supervisor.
+Then raise the version range of `uvicorn` in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from fake_apimart.server import uvicorn_config
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import HANDLED_SIGNALS, ServerState
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from tests.harness import DEADLINE_SECONDS
 
@@ -177,3 +178,23 @@ def test_lifespan_off_asks_the_application_for_nothing() -> None:
     lifespan = made.lifespan_class(made)
     asyncio.run(lifespan.startup())
     assert (lifespan.should_exit, lifespan.state, scopes) == (False, {}, [])
+
+
+def test_supervisor_has_the_parts_that_ours_replaces() -> None:
+    for kind, names in {
+        Multiprocess: "init_processes terminate_all join_all restart_all keep_subprocess_alive run "
+        "handle_signals handle_ttin",
+        Process: "target pong always_pong is_alive terminate kill start exitcode pid",
+    }.items():
+        missing = [name for name in names.split() if not hasattr(kind, name)]
+        assert not missing, f"{kind.__name__} has no {missing} any more: see workers.py"
+    assert list(inspect.signature(Process).parameters) == ["config", "sockets"]
+    assert list(inspect.signature(Multiprocess).parameters) == ["config", "sockets"]
+
+
+def test_supervisor_ends_pings_with_its_own_end_of_the_pipe() -> None:
+    process = Process(config(), [])
+    process.parent_conn.close()
+    with pytest.raises(EOFError):
+        process.always_pong()
+    process.child_conn.close()

@@ -21,6 +21,7 @@ from fake_apimart.gateway.dispatch import Dispatch
 from fake_apimart.gateway.gateway import Gateway
 from fake_apimart.gateway.routes import OperationRoute
 from fake_apimart.observability.access_log import LoggedRequests
+from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.log_form import FORMS
 from fake_apimart.openapi.document import describe
 from fake_apimart.service.documentation import DOCUMENTATION
@@ -35,6 +36,14 @@ from fake_apimart.state.shared import SharedState
 from fake_apimart.telemetry.collectors import running
 from fake_apimart.telemetry.telemetry import Telemetry
 from fake_apimart.worlds.state.failure import StateError
+
+OTHERS = (
+    "another server uses %s: files and tasks are the same for both, but rules, journals, waits for "
+    "requests, rates, and what is from now on set of clocks and settings, reset, polled or spent "
+    "is not; with %s=redis://HOST:PORT/0 all is"
+)
+
+logger = logger_of(__name__)
 
 
 def create_app(
@@ -139,6 +148,8 @@ class Application(FastAPI):
             shared = await stack.enter_async_context(
                 _opened_state(self.settings, storage, self._clock)
             )
+            if storage.has_others and not shared.state.is_shared:
+                logger.warning(OTHERS, storage.location, variable_of("state"))
             service = Service(self.settings, storage, shared, self._randomness, self.telemetry)
             self._dispatch.running = await stack.enter_async_context(service.run())
             self.service = service

@@ -1,4 +1,4 @@
-"""A readiness check of a running server, for container health checks and scripts."""
+"""Asks a running server whether it is ready, for container health checks and scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from fake_apimart.gateway import health
 
-_TIMEOUT_SECONDS = 2.0
+_TIMEOUT_SECONDS = 2 * health.CHECK_SECONDS
 _RETRY_INTERVAL_SECONDS = 0.1
 
 
@@ -24,7 +24,7 @@ def wait_until_ready(url: str, seconds: float) -> str | None:
 def _probe(url: str) -> str | None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)
     try:
-        connection.request("GET", health.PATH)
+        connection.request("GET", health.READY_PATH)
         answer = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException) as error:
         return f"{url} does not answer: {error}"
@@ -32,6 +32,13 @@ def _probe(url: str) -> str | None:
         return f"{url} is some other server"
     finally:
         connection.close()
-    if not isinstance(answer, dict) or answer.get("status") != "ok" or "storage" not in answer:
-        return f"{url} is some other server"
-    return None
+    return _problem_in(answer, url)
+
+
+def _problem_in(answer: object, url: str) -> str | None:
+    if isinstance(answer, dict) and isinstance(missing := answer.get("missing"), dict):
+        if answer.get("status") == health.READY:
+            return None
+        if answer.get("status") == health.UNAVAILABLE and missing:
+            return "; ".join(f"{name}: {problem}" for name, problem in missing.items())
+    return f"{url} is some other server"

@@ -22,15 +22,14 @@ from types import FrameType
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from fake_apimart.listening import listener_of, url_of
 from fake_apimart.observability.log import logger_of
 from fake_apimart.server import (
     STOP_SECONDS,
     leave,
-    listener_of,
     logging_to_the_end,
     run_on,
     stdin_ended,
-    url_of,
     uvicorn_config,
 )
 from fake_apimart.settings.reading import InvalidSettings

@@ -101,11 +101,24 @@ class DirectoryStorage(Storage):
             await asyncio.get_running_loop().run_in_executor(self.incoming.pool, self._prepare)
         except OSError as error:
             raise StorageError(f"cannot use {self.root}: {_cause(error)}") from error
+        self.has_others = self.incoming.has_others
 
     def _prepare(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         with folder_at(self._root, [OBJECTS], create=True, sync=True):
             self.incoming.open()
+
+    async def check(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self.incoming.pool, self._look)
+        except (OSError, RuntimeError) as error:
+            # A RuntimeError of the pool, which is closed.
+            raise StorageError(f"cannot use {self.root}: {_cause(error)}") from error
+
+    def _look(self) -> None:
+        with folder_at(self._root, [OBJECTS]):
+            pass
 
     async def close(self) -> None:
         await self.incoming.writers.close()

@@ -3,12 +3,14 @@
 PATH/incoming has one folder for each server that uses PATH. A server holds a file lock in its
 folder while it runs, and the operating system releases it however the server ends. A folder whose
 lock is free is therefore left from a crash, and is swept at the next start of any server. A server
-whose folder or lock is removed while it runs claims another folder.
+whose folder or lock is removed while it runs claims another folder. Some network file systems have
+no locks: nothing is swept there, and servers do not notice each other.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import os
@@ -44,6 +46,8 @@ SLOW_COOLDOWN_SECONDS = 10
 _FOLDER = "incoming"
 _START_LOCK = "incoming.lock"
 _LOCK = "lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems say that have no locks."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +63,7 @@ class _Claim(NamedTuple):
     """A folder of this server's own, with the lock in it and what identifies that file."""
 
     folder: Folder
-    lock: FileLock
+    lock: FileLock | None
     inode: int | None
 
     @property
@@ -71,11 +75,13 @@ class _Claim(NamedTuple):
 class Incoming:
     """This server's folder below `root`/incoming, and the threads that read and write files.
 
-    `large_writers` counts the writers that use the threads.
+    `large_writers` counts the writers that use the threads. `has_others` says whether other servers
+    used the root when this one began.
     """
 
     def __init__(self, root: Path) -> None:
         self.large_writers = 0
+        self.has_others = False
         self.pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="storage")
         self.writers = OpenWriters()
         self._root = root
@@ -83,6 +89,7 @@ class Incoming:
         self._claiming = threading.Lock()
         self._numbers = itertools.count()
         self._slow_until = 0.0
+        self._has_locks = True
 
     @property
     def is_quick(self) -> bool:
@@ -107,8 +114,9 @@ class Incoming:
     def open(self) -> None:
         """Sweep what crashes left, and claim a folder. Raises OSError."""
         with self._starting(LOCK_SECONDS):
-            for folder in (self._root / _FOLDER).iterdir():
-                _sweep(folder)
+            if self._has_locks:
+                for folder in (self._root / _FOLDER).iterdir():
+                    self.has_others |= _is_used_after_sweep(folder)
             self._claim = self._new_claim()
 
     @contextlib.contextmanager
@@ -120,18 +128,45 @@ class Incoming:
         # Not created by the lock: where the root is gone, so are the user's files.
         with folder_at(str(self._root), [_FOLDER], create=True):
             pass
-        with FileLock(self._root / _START_LOCK, timeout=lock_seconds):
+        lock = self._locked(str(self._root / _START_LOCK), lock_seconds)
+        try:
             yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _locked(self, path: str, seconds: float) -> FileLock | None:
+        """Return a lock that is held, or None where there are no locks. Raises OSError."""
+        # A thread may release what another has acquired.
+        lock = FileLock(path, thread_local=False)
+        try:
+            lock.acquire(timeout=seconds)
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+                raise
+            if self._has_locks:
+                self._has_locks = False
+                logger.warning(
+                    "%s has no file locks: what crashes leave in %s stays there, and servers that "
+                    "share it do not notice each other",
+                    self._root,
+                    _FOLDER,
+                )
+            return None
+        return lock
 
     def _new_claim(self) -> _Claim:
         with folder_at(str(self._root), [_FOLDER]) as incoming:
-            names = map(str, itertools.count())
-            name = next(name for name in names if not incoming.has(name))
-            incoming.create(name)
+            for name in map(str, itertools.count()):
+                # Without locks another server may come before.
+                with contextlib.suppress(FileExistsError):
+                    if not incoming.has(name):
+                        incoming.create(name)
+                        break
             folder = incoming.below(name)
-        # A thread may close what another has opened.
-        lock = FileLock(f"{folder.path}{os.sep}{_LOCK}", thread_local=False)
-        lock.acquire(timeout=LOCK_SECONDS)
+        lock = self._locked(f"{folder.path}{os.sep}{_LOCK}", LOCK_SECONDS)
+        if not folder.has(_LOCK):
+            os.close(folder.create_file(_LOCK))
         return _Claim(folder, lock, folder.inode(_LOCK))
 
     def close(self) -> None:
@@ -139,7 +174,8 @@ class Incoming:
         self.pool.shutdown()
         claim, self._claim = self._claim, None
         if claim is not None:
-            claim.lock.release(force=True)
+            if claim.lock is not None:
+                claim.lock.release(force=True)
             with contextlib.suppress(OSError):
                 shutil.rmtree(claim.folder.path)
             claim.folder.close()
@@ -160,24 +196,29 @@ class Incoming:
                 lost = self._claim
                 with self._starting(RECLAIM_SECONDS):
                     self._claim = self._new_claim()
-                lost.lock.release(force=True)
+                if lost.lock is not None:
+                    lost.lock.release(force=True)
                 logger.warning("claimed another folder for uploads: the one before was removed")
             return self._claim.folder
 
 
-def _sweep(folder: Path) -> None:
-    """Remove the folder of a server that no longer runs; what is none of ours stays."""
+def _is_used_after_sweep(folder: Path) -> bool:
+    """Remove the folder of a server that no longer runs; return whether it does run.
+
+    What is none of ours stays.
+    """
     if not folder.name.isdecimal() or folder.is_symlink() or not folder.is_dir():
-        return
+        return False
     try:
         lock = FileLock(folder / _LOCK, timeout=0)
         with lock:
             left = [path.name for path in folder.iterdir() if path.name != _LOCK]
         shutil.rmtree(folder)
     except Timeout:
-        return
+        return True
     except OSError as error:
         logger.warning("cannot sweep %s: %s", folder, error.strerror or error)
-        return
+        return False
     if left:
         logger.info("swept %d unfinished upload(s) that a crash left", len(left))
+    return False

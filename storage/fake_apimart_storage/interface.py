@@ -8,6 +8,7 @@ bytes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from abc import ABC, abstractmethod
@@ -28,6 +29,9 @@ MAX_NOTED = 1000
 
 SWEEP_BATCH = 250
 """How many objects are described, and then deleted, in one step of a search for expired ones."""
+
+CHECKED_KEY = "check"
+"""A key that no object has, to see whether the store says so."""
 
 KeyTest = Callable[[str], bool]
 """Whether a key is one of those that its caller makes."""
@@ -142,6 +146,9 @@ class Storage(ABC):
     sweep_pause = 0.0
     """Seconds between two batches of the search for expired objects."""
 
+    has_others: bool = False
+    """Whether other servers are known to have used the store when this one opened it."""
+
     def __init__(self) -> None:
         self._noted: set[str] = set()
 
@@ -164,6 +171,11 @@ class Storage(ABC):
         stores that delete by themselves. What a crash left under keys that are not `is_own` is
         another program's, and stays.
         """
+
+    async def check(self) -> None:
+        """Raise StorageError where the store cannot be reached now."""
+        with contextlib.suppress(ObjectNotFound):
+            await (await self.get(CHECKED_KEY, with_bytes=False)).close()
 
     @abstractmethod
     async def close(self) -> None:

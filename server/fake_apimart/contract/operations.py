@@ -154,6 +154,7 @@ OPERATIONS = (
         world=KEY,
     ),
     Operation(name="health", methods=("GET",), paths=("/_fake/health",), faults=()),
+    Operation(name="ready", methods=("GET",), paths=("/_fake/ready",), faults=()),
 )
 
 BY_NAME = {each.name: each for each in OPERATIONS}

@@ -64,7 +64,7 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 def is_served(method: str, path: str) -> bool:
     """Return whether a request is for the control API or a page of ours, not for the vendor's."""
     if path.startswith(PREFIX):
-        return path != health.PATH
+        return path not in (health.PATH, health.READY_PATH)
     return path in pages.PUBLIC_PATHS and method in ("GET", "HEAD")
 
 

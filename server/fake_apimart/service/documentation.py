@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fake_apimart.contract.documentation import TEXT, Answer, Documentation, record
 from fake_apimart.files import documentation as files
+from fake_apimart.gateway.health import READY, UNAVAILABLE
 from fake_apimart.generation import catalogue_documentation as catalogue
 from fake_apimart.generation import documentation as generation
 from fake_apimart.tasks import documentation as tasks
@@ -31,6 +34,43 @@ HEALTH = Documentation(
     ),
 )
 
+_READINESS = record(
+    "Readiness",
+    {
+        "status": {"type": "string", "enum": [READY, UNAVAILABLE]},
+        "version": TEXT,
+        "missing": {
+            "type": "object",
+            "additionalProperties": TEXT,
+            "description": "Of `storage`, `state` and `server`, those that cannot work, and why.",
+        },
+    },
+)
+
+
+def _readiness(status: int, meaning: str, missing: Mapping[str, str]) -> Answer:
+    said = UNAVAILABLE if missing else READY
+    content = {"status": said, "version": __version__, "missing": missing}
+    return Answer(status, meaning, _READINESS, {said: content})
+
+
+READINESS = Documentation(
+    tag="health",
+    summary="Tell whether the server can work.",
+    description=(
+        "For load balancers and readiness probes: asks the storage, and what servers share. "
+        "It needs no key, and is there with `FAKE_APIMART_CONTROL=off`."
+    ),
+    answers=(
+        _readiness(200, "All that it needs answers.", {}),
+        _readiness(
+            503,
+            "Something that it needs does not answer, or it is about to end.",
+            {"state": "redis://127.0.0.1:6379/0 did not answer within 1 s"},
+        ),
+    ),
+)
+
 DOCUMENTATION: dict[str, Documentation] = {
     **uploads.DOCUMENTATION,
     **files.DOCUMENTATION,
@@ -38,6 +78,7 @@ DOCUMENTATION: dict[str, Documentation] = {
     **catalogue.DOCUMENTATION,
     **tasks.DOCUMENTATION,
     "health": HEALTH,
+    "ready": READINESS,
 }
 
 TAGS = {
@@ -47,6 +88,6 @@ TAGS = {
     "tasks": "How tasks stand, and what came of them.",
     "models": "Which models there are, and what they take.",
     "balance": "What a key has to spend.",
-    "health": "Whether the server is there.",
+    "health": "Whether the server is there, and can work.",
 }
 """The groups of operations, in the order in which the page shows them."""

@@ -100,7 +100,7 @@ class Service:
             settings, storage, clock, randomness, state, self.index, self._decoders
         )
         self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
-        self._health = Health(storage)
+        self._health = Health(storage, state, self.stopping)
         self._catalogue = Catalogue(settings)
         self._balance = Balance(self.accounts)
         self._generations = Generations(
@@ -130,6 +130,7 @@ class Service:
             "models.docs": self._catalogue.docs,
             "balance.get": self._balance.get,
             "health": self._health.get,
+            "ready": self._health.ready,
         }
 
     @contextlib.asynccontextmanager

@@ -102,6 +102,7 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
         self._storage = storage
         self._observer = observer
         self.location = storage.location
+        self.has_others = storage.has_others
 
     def note_damage(self, key: str, problem: str) -> None:
         self._storage.note_damage(key, problem)
@@ -110,6 +111,10 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
         self, lifetimes: Mapping[str, int] | None = None, is_own: KeyTest = any_key
     ) -> None:
         await self._storage.open(lifetimes, is_own)
+
+    async def check(self) -> None:
+        with _Call(self._observer, "check"):
+            await self._storage.check()
 
     async def close(self) -> None:
         await self._storage.close()

@@ -41,6 +41,9 @@ class MemoryState(State):
         """Names of worlds whose stored state is still to be deleted; the server's stands for all.
         """
 
+    async def check(self) -> None:
+        """Do nothing: memory is always there."""
+
     async def close(self) -> None:
         await self._saved.close()
 

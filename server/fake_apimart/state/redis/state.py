@@ -63,6 +63,9 @@ class RedisState(State):
         """Of this server, for what it holds."""
         self._ticking = asyncio.create_task(self._tick())
 
+    async def check(self) -> None:
+        await self._connection.call(self._connection.redis.ping())
+
     async def close(self) -> None:
         self._ticking.cancel()
         await asyncio.wait([self._ticking])

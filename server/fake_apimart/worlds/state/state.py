@@ -39,6 +39,10 @@ class State(ABC):
         """End what goes on in the background."""
 
     @abstractmethod
+    async def check(self) -> None:
+        """Return where all is well. Raises StateError."""
+
+    @abstractmethod
     def create(self, name: str, clock: Clock, base: WorldSettings | World) -> World:
         """Return a world as it is known at first: not yet up to date."""
 
