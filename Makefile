@@ -34,7 +34,7 @@ LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
 coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
-  verify wheel-test docker-test openapi-test fuzz audit licences sbom constraints clean
+  verify wheel-test docker-test openapi-test fuzz audit licences manifests sbom constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -109,6 +109,11 @@ audit: $(VENV)/installed-dev
 licences: $(PLAIN)/installed
 	$(TOOL) --from pip-licenses==5.5.5 pip-licenses --python $(PLAIN)/bin/python --from=mixed \
 	  --partial-match --allow-only='$(LICENCES)'
+
+# The examples for Kubernetes, by the schemas of the oldest version that takes them, and of a new one.
+manifests: $(VENV)/installed-dev
+	$(TOOL) kubernetes-validate==1.37.0 --strict --quiet -k 1.30.0 examples/kubernetes/*.yml
+	$(TOOL) kubernetes-validate==1.37.0 --strict --quiet examples/kubernetes/*.yml
 
 # The same packages as a bill of materials, CycloneDX.
 sbom: $(PLAIN)/installed

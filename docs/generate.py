@@ -209,7 +209,8 @@ the header `X-Fake-Callback` are rejected too: the server's own callbacks carry 
 creates a task chooses where these go. Unknown fields,
 unknown names and invalid combinations are rejected immediately, with a message that lists what is
 valid. Errors have the format of the upload API: `{"error": {"message", "type"}}`.
-`FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`, and `/docs` with its document.
+`FAKE_APIMART_CONTROL=off` removes everything except `/_fake/health`, `/_fake/ready`, and `/docs`
+with its document.
 For scripts, the command `fake-apimart reset` calls `POST /_fake/reset`; with `--key` it resets one
 world.
 

@@ -20,6 +20,7 @@ from tests.go_programs import MINIO, VERSITYGW, GoProgram
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path.name for path in ROOT.glob("*compose*.yml"))
 STARTED = [*compose.STORE_FILES]
+SCALE = "compose.scale.yml"
 BESIDE = [compose.REDIRECT, compose.STORE_PORTS]
 BASE = "compose.server.yml"
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
@@ -44,7 +45,7 @@ def server(file: str) -> dict[str, Any]:
 
 
 def test_each_file_is_known_here() -> None:
-    assert set(FILES) == {*STARTED, *BESIDE, BASE}
+    assert set(FILES) == {*STARTED, *BESIDE, BASE, SCALE}
 
 
 @pytest.mark.parametrize("file", STARTED)
@@ -99,6 +100,35 @@ def test_file_beside_others_is_about_services_that_each_has(file: str) -> None:
     for started in STARTED:
         assert services(file).keys() <= services(started).keys()
     assert all("image" not in service for service in services(file).values())
+
+
+def test_three_servers_share_a_state_and_a_store_behind_a_proxy() -> None:
+    found = services(SCALE)
+    scaled = server(SCALE)
+    assert scaled["deploy"]["replicas"] == 3
+    assert scaled["environment"]["FAKE_APIMART_STATE"] == "redis://valkey:6379/0"
+    assert "ports" not in scaled
+    waits = {name: {"condition": "service_healthy"} for name in ("s3", "valkey")}
+    assert scaled["depends_on"] == waits
+    assert found["proxy"]["ports"] == ["127.0.0.1:${FAKE_APIMART_PORT:-8080}:8080"]
+    assert found["s3"]["extends"] == {"file": STARTED[0], "service": "s3"}
+    assert all("healthcheck" in found[name] for name in ("proxy", "valkey"))
+
+
+def test_proxy_has_the_example_and_asks_the_service_by_its_name() -> None:
+    (volume,) = services(SCALE)["proxy"]["volumes"]
+    path, target, mode = volume.split(":")
+    site = (ROOT / path).read_text("utf-8")
+    assert (target, mode) == ("/etc/nginx/conf.d/default.conf", "ro")
+    assert "server fake-apimart:8080 resolve" in site
+    assert "listen 8080;" in site
+
+
+def test_every_volume_of_the_scaled_file_is_declared() -> None:
+    found = yaml.safe_load((ROOT / SCALE).read_text("utf-8"))
+    (store,) = services(STARTED[0])["s3"]["volumes"]
+    (state,) = found["services"]["valkey"]["volumes"]
+    assert {store.partition(":")[0], state.partition(":")[0]} == set(found["volumes"])
 
 
 def test_redirects_lead_to_the_port_that_is_published_for_them() -> None:

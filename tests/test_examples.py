@@ -27,6 +27,10 @@ MANIFESTS = {
         (EXAMPLES / "kubernetes" / "fake-apimart.yml").read_text("utf-8")
     )
 }
+REPLICAS = {
+    each["kind"]: each
+    for each in yaml.safe_load_all((EXAMPLES / "kubernetes" / "replicas.yml").read_text("utf-8"))
+}
 SCRAPES = yaml.safe_load((EXAMPLES / "prometheus" / "prometheus.yml").read_text("utf-8"))
 POD: dict[str, Any] = MANIFESTS["Deployment"]["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
@@ -109,6 +113,35 @@ def test_container_has_no_rights_that_it_does_not_need() -> None:
     }
     volumes = {each["name"] for each in POD["volumes"]}
     assert {each["name"] for each in CONTAINER["volumeMounts"]} == volumes
+
+
+def test_replicas_have_a_state_and_a_storage_that_they_share() -> None:
+    configured = REPLICAS["ConfigMap"]["data"]
+    settings = settings_of({k: v for k, v in configured.items() if k.startswith(PREFIX)})
+    assert settings.storage.startswith("s3://")
+    assert settings.state == "redis://valkey:6379/0"
+    assert REPLICAS["Deployment"]["spec"]["replicas"] == 3
+
+
+def test_replicas_are_run_as_the_one_server_is() -> None:
+    pod = REPLICAS["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    for name in ("securityContext", "startupProbe", "livenessProbe", "ports", "resources", "image"):
+        assert container[name] == CONTAINER[name]
+    assert container["readinessProbe"]["httpGet"] == CONTAINER["readinessProbe"]["httpGet"]
+    assert pod["securityContext"].items() < POD["securityContext"].items()
+    assert pod["enableServiceLinks"] is False
+    waits = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > waits + STOP_SECONDS + 1
+    (reference,) = container["envFrom"]
+    assert reference["configMapRef"]["name"] == REPLICAS["ConfigMap"]["metadata"]["name"]
+
+
+def test_replicas_belong_to_their_service() -> None:
+    labels = REPLICAS["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert REPLICAS["Deployment"]["spec"]["selector"]["matchLabels"] == labels
+    assert REPLICAS["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    assert REPLICAS["Service"] == MANIFESTS["Service"]
 
 
 def test_manifests_belong_together() -> None:

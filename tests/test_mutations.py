@@ -52,7 +52,9 @@ def _wait_for_no_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def target_of(url: str, dialect: str) -> ForeignServer:
-    found = Found(Place.of(url), is_fake=True, has_control=True, dialect=dialect, skew=0.0)
+    found = Found(
+        Place.of(url), is_fake=True, has_control=True, dialect=dialect, is_direct=True, skew=0.0
+    )
     return ForeignServer(found, Means(has_control=True, scheme="http", dialect=dialect), None)
 
 

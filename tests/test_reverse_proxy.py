@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,43 +12,21 @@ import httpx
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import AUTHORIZED, PNG, answers, wait_until
-from tests.stores import free_port
+from tests.harness import AUTHORIZED, PNG, ServerThread
+from tests.nginx import LISTEN, needs_nginx, nginx
 
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 PAGE = Path(__file__).parents[1] / "docs" / "servers.md"
 STOCK = "location / { proxy_pass http://127.0.0.1:8080; }"
 REFUSING = STOCK + " location /_fake/ { return 403; }"
 PUBLIC = "http://fake.example"
 
-pytestmark = [
-    pytest.mark.subprocess,
-    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
-]
+pytestmark = needs_nginx
 
 
-@contextlib.contextmanager
-def nginx(folder: Path, locations: str, port: int) -> Iterator[str]:
-    """Run nginx in front of the server at `port`; yield its URL."""
-    temporary = "".join(
-        f"{each}_temp_path {folder}/{each};\n"
-        for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    own_port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors;\n"
-        f"events {{}}\nhttp {{ access_log off;\n{temporary}"
-        f"server {{ listen 127.0.0.1:{own_port};\n{locations.replace(':8080', f':{port}')}\n}} }}\n"
-    )
-    assert NGINX is not None
-    url = f"http://127.0.0.1:{own_port}"
-    with subprocess.Popen([NGINX, "-c", str(config), "-p", str(folder)]) as process:
-        try:
-            wait_until(lambda: answers(url), "nginx listens")
-            yield url
-        finally:
-            process.terminate()
+def in_front_of(server: ServerThread, locations: str, folder: Path) -> AbstractContextManager[str]:
+    """Run nginx with some locations in front of a server; it has the URL."""
+    here = locations.replace(":8080", f":{server.address[1]}")
+    return nginx(folder, f"server {{ {LISTEN}\n{here}\n}}")
 
 
 def documented_locations() -> str:
@@ -74,7 +48,7 @@ def test_whole_server_needs_the_token_behind_a_stock_nginx(
     settings: dict[str, Any], start_server: StartServer, tmp_path: Path
 ) -> None:
     server = start_server(admin_token="token", **settings)
-    with nginx(tmp_path, STOCK, server.address[1]) as url, httpx.Client(base_url=url) as client:
+    with in_front_of(server, STOCK, tmp_path) as url, httpx.Client(base_url=url) as client:
         assert client.post("/_fake/reset", json={}).status_code == 403
         assert client.get("/_fake/requests").status_code == 403
         told = {"X-Fake-Admin-Token": "token"}
@@ -90,7 +64,7 @@ def test_no_spelling_passes_a_proxy_that_refuses_the_control_api(
     path: str, start_server: StartServer, tmp_path: Path
 ) -> None:
     server = start_server()
-    with nginx(tmp_path, REFUSING, server.address[1]) as url:
+    with in_front_of(server, REFUSING, tmp_path) as url:
         assert httpx.get(url + path).status_code == 403
 
 
@@ -105,7 +79,7 @@ def test_documented_example_serves_below_its_prefix(
     }
     headers = {**AUTHORIZED, **spoofed, "Host": "fake.example"}
     with (
-        nginx(tmp_path, documented_locations(), server.address[1]) as url,
+        in_front_of(server, documented_locations(), tmp_path) as url,
         httpx.Client(base_url=f"{url}/fake", headers=headers) as client,
     ):
         file = client.post("/v1/uploads/images", files={"file": ("a.png", PNG)}).json()["url"]

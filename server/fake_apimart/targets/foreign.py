@@ -24,6 +24,8 @@ _MAX_WAIT_SECONDS = 60.0
 _TRIES = 3
 _OK = 200
 _NOT_FOUND = 404
+_FOREIGN = frozenset({"server", "via", "connection"})
+"""Headers that no fake answers with here, but proxies add."""
 
 
 class Found(NamedTuple):
@@ -33,6 +35,8 @@ class Found(NamedTuple):
     is_fake: bool
     has_control: bool
     dialect: str
+    is_direct: bool
+    """Whether nobody in between, such as a proxy, adds headers to a fake's answers."""
     skew: float
     """By how much its clock is ahead of ours, in seconds."""
 
@@ -51,7 +55,8 @@ def find(url: str) -> Found:
     if not is_fake and not route.body.startswith(b"{"):
         raise NoAnswer(f"{place.base} answers {route.status}, and not in the form of the API")
     dialect = "live" if route.status == _NOT_FOUND else "page"
-    return Found(place, is_fake, has_control, dialect, _skew(route))
+    is_direct = is_fake and _FOREIGN.isdisjoint(name for name, _ in health.headers)
+    return Found(place, is_fake, has_control, dialect, is_direct, _skew(route))
 
 
 class ForeignServer:
@@ -63,7 +68,7 @@ class ForeignServer:
             place=found.place,
             key=_keys(found, api_key),
             has_control=found.has_control,
-            is_exact=found.is_fake,
+            is_exact=found.is_direct,
             seconds=_FAKE_SECONDS if found.has_control else _SERVICE_SECONDS,
             pace=None if found.has_control else ServicePace(),
             poll_seconds=0.02 if found.has_control else _POLL_SECONDS,
