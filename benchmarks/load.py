@@ -128,9 +128,14 @@ def of_bare(load: Load, port: int, connection: int) -> bytes:
 
 def once(sent: bytes, port: int) -> bytes:
     """Send one request on a new connection; return the head and a short body of the response."""
-    with socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS) as sock:
+    with connected(port) as sock:
         sock.sendall(sent)
         return read_response(sock, bytearray(65536))
+
+
+def connected(port: int) -> socket.socket:
+    """Return a new connection to a server of this machine."""
+    return socket.create_connection(("127.0.0.1", port), timeout=STALLED_SECONDS)
 
 
 def read_response(sock: socket.socket, buffer: bytearray) -> bytes:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -51,11 +51,17 @@ def touch_memory() -> None:
     shutil.rmtree(folder)
 
 
+def cpu_seconds_of(pid: int) -> float:
+    """Return the CPU seconds that a process has used so far, in user and kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 class RunningServer:
     """A server of COMMANDS that runs until `stop`; its log goes to a file, as a service's would.
 
     It stores in memory, or below `disk`. `prepare` may fill its data folder before the start.
-    `start_seconds` is the time until it listened.
+    `flags` are further ones of its command. `start_seconds` is the time until it listened.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class RunningServer:
         name: str,
         disk: Path | None = None,
         prepare: Callable[[Path], None] = lambda folder: None,
+        flags: Sequence[str] = (),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=disk)) if disk else scratch_folder()
         module, *arguments = (part.format(folder=self.folder / "data") for part in COMMANDS[name])
@@ -71,7 +78,9 @@ class RunningServer:
         started = time.perf_counter()
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=log
+                [sys.executable, "-m", module, *arguments, *flags],
+                stdout=subprocess.PIPE,
+                stderr=log,
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline().decode()
@@ -84,8 +93,7 @@ class RunningServer:
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that the process has used so far, in user and kernel mode."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds_of(self.pid)
 
     def memory(self, field: str) -> int:
         """Return a field of /proc/PID/status, such as VmRSS or VmHWM, in bytes."""

@@ -33,6 +33,11 @@ class RedisServer:
         """The URL of its first database."""
         return f"redis://127.0.0.1:{self._port}/0"
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, on the same port each time, and wait until it answers."""
         flags = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--databases", "1"]

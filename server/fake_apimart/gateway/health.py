@@ -14,7 +14,8 @@ from fake_apimart.common.texts import one_line
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.version import __version__
-from fake_apimart.worlds.state import State, StateError
+from fake_apimart.worlds.state.failure import StateError
+from fake_apimart.worlds.state.state import State
 
 PATH = "/_fake/health"
 READY_PATH = "/_fake/ready"
