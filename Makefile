@@ -50,6 +50,7 @@ test-fast: $(VENV)/installed-dev
 test-lowest: $(LOWEST)/installed
 	$(LOWEST)/bin/python $(PYTEST) -m "not subprocess" $(LOWEST_TESTS:%=tests/test_%.py) $(ARGS)
 	$(LOWEST)/bin/python -m pytest tests/test_cli.py tests/test_storage.py -k "$(LOWEST_OTHERS)"
+	$(LOWEST)/bin/python -m pytest tests/test_shared_state.py
 
 # With the newest version of everything, also of what pyproject.toml keeps below a version.
 test-latest: $(VENV)/installed-dev

@@ -122,7 +122,7 @@ def lines(load: Load, measured: dict[str, list[Sample]]) -> list[str]:
 
 def _line(load: str, name: str, samples: list[Sample], alone: list[Sample]) -> str:
     def median(field: str) -> float:
-        return statistics.median(getattr(each, field) for each in samples)
+        return float(statistics.median(getattr(each, field) for each in samples))
 
     ratios = [mine.rate / its.rate for mine, its in zip(samples, alone, strict=True)]
     spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
