@@ -303,7 +303,8 @@ CONTROL_TAIL = """
   download uses that world's clock and rules and is recorded in its journal, whatever key is sent.
   Requests without a key, and requests for unknown files, belong to the whole server.
 - The clock and settings of a world are in the storage, next to its files and tasks, and survive a
-  restart. Rules and journal are in memory.
+  restart. Rules and journal are in memory. With `FAKE_APIMART_STATE=redis://…` all of
+  that is in Redis, for any number of servers ([scaling.md](scaling.md)).
 - A server keeps at most {worlds:,} worlds in memory, {entries:,} requests of each, and in total
   {megabytes} MiB of requests. Beyond that, the data that was unused longest is evicted first; an
   evicted world loses its rules and journal.

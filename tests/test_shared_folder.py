@@ -41,13 +41,13 @@ def test_second_server_on_a_folder_says_what_will_differ(tmp_path: Path) -> None
 
 
 @pytest.mark.subprocess
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
-def test_server_that_has_ended_is_none(sig: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_server_that_has_ended_is_none(name: str, tmp_path: Path) -> None:
     flags = ("--storage", f"dir:{tmp_path}")
     for _ in range(2):
         with ServerProcess(*flags) as server:
             assert upload_url(server.url)
-            log = server.end(sig)[1]
+            log = server.end(signal.Signals[name])[1]
         assert WARNING not in log
 
 
