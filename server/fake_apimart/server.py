@@ -27,6 +27,7 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.log_form import FORMS
 from fake_apimart.settings.settings import Settings
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FINISHING_SECONDS = 5.0
 """How long requests that are under way when the server is told to stop may go on."""
 PARTING_SECONDS = 0.5
@@ -83,10 +84,13 @@ def run_on(
 
     Raises InvalidSettings.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         # Where uvicorn has its own: before and after it serves, when nothing is under way. A first
         # process of a container that has none never hears of the signal.
         signal.signal(number, lambda number, frame: leave())
+    if is_worker:
+        # Its supervisor has held them back until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     raise_limit()
     keep_large_blocks_apart()
     config = uvicorn_config(log_format=settings.log_format, most_connections=most_connections())
@@ -149,7 +153,7 @@ async def serve(
         await server.serve([listener])
         if is_worker:
             # As long as it serves, the server itself sees to it.
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
 
 

@@ -26,12 +26,14 @@ from fake_apimart.listening import listener_of, url_of
 from fake_apimart.observability.log import logger_of
 from fake_apimart.server import (
     STOP_SECONDS,
+    STOP_SIGNALS,
     leave,
     logging_to_the_end,
     run_on,
     stdin_ended,
     uvicorn_config,
 )
+from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings
 from fake_apimart.settings.settings import Settings
 from fake_apimart.telemetry.collectors import forget_process
@@ -41,7 +43,7 @@ LOOK_SECONDS = 0.1
 """How often the supervisor looks whether it has something to do."""
 RESTART_SECONDS = 1.0
 """The pause between two workers that take the same one's place: a start costs a second of work."""
-LATE_SECONDS = 0.5
+LATE_SECONDS = 0.2
 """How much longer than a worker gives itself its end is waited for, before it is killed."""
 
 logger = logger_of(__name__)
@@ -72,12 +74,20 @@ def run(
 
 @contextlib.contextmanager
 def _metrics_added_up(settings: Settings) -> Iterator[None]:
-    """Give the workers a folder for their metrics, unless the user has, so that each tells all."""
+    """Give the workers a folder for their metrics, unless the user has, so that each tells all.
+
+    Raises InvalidSettings where there can be none.
+    """
     if not (settings.metrics and settings.control) or SHARED_FOLDER in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="fake-apimart-", ignore_cleanup_errors=True) as folder:
-        os.environ[SHARED_FOLDER] = folder
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="fake-apimart-", ignore_cleanup_errors=True)
+    except OSError as error:
+        off = f"{variable_of('metrics')}=off"
+        raise InvalidSettings(f"workers count requests in a folder ({error}), or {off}") from None
+    with folder as path:
+        os.environ[SHARED_FOLDER] = path
         try:
             yield
         finally:
@@ -147,7 +157,7 @@ class Supervisor(Multiprocess):
         config.workers = settings.workers
         super().__init__(config, [listener])
         # Those that have no handler here keep their meaning.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._note_signal)
         self._on_listening = on_listening
         self._begin = partial(Worker, settings=settings)
@@ -201,7 +211,12 @@ class Supervisor(Multiprocess):
 
     def _started(self) -> Worker:
         worker = self._begin(self.config, self.sockets)
-        worker.start()
+        # A process that is still importing would answer Ctrl+C with a traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            worker.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return worker
 
     def join_all(self) -> None:
