@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fake_apimart.contract.documentation import TEXT, Answer, Documentation, record
 from fake_apimart.files import documentation as files
-from fake_apimart.gateway.health import READY, UNAVAILABLE
+from fake_apimart.gateway.health import CHECK_SECONDS, READY, UNAVAILABLE
 from fake_apimart.generation import catalogue_documentation as catalogue
 from fake_apimart.generation import documentation as generation
 from fake_apimart.tasks import documentation as tasks
@@ -66,7 +66,7 @@ READINESS = Documentation(
         _readiness(
             503,
             "Something that it needs does not answer, or it is about to end.",
-            {"state": "redis://127.0.0.1:6379/0 did not answer within 1 s"},
+            {"state": f"no answer within {CHECK_SECONDS:g} s"},
         ),
     ),
 )
