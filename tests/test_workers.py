@@ -393,3 +393,17 @@ def test_fixture_is_one_process_in_memory_whatever_the_environment_says() -> Non
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "200\n"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_missing_library_is_named_with_what_installs_it(workers: str, tmp_path: Path) -> None:
+    missing = tmp_path / "redis.py"
+    missing.write_text("raise ModuleNotFoundError('No module named redis', name='redis')\n")
+    flags = ("--port", "0", "--workers", workers, "--state", "redis://127.0.0.1:9/0")
+    path = {"PYTHONPATH": str(tmp_path)}
+    refused = run_command("serve", *flags, "--storage", f"dir:{tmp_path}/data", **path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "fake-apimart: FAKE_APIMART_STATE: no module redis: "
+        "install it by pip install 'fake-apimart[redis]'\n"
+    )
