@@ -99,17 +99,9 @@ class Service:
         self._uploads = Uploads(
             settings, storage, clock, randomness, state, self.index, self._decoders
         )
-        self._files = Files(storage, self.worlds, self._admission, clock, settings.delivery)
-        self._health = Health(storage, state, self.stopping)
-        self._catalogue = Catalogue(settings)
-        self._balance = Balance(self.accounts)
+        planner = Planner(settings, randomness, references)
         self._generations = Generations(
-            settings,
-            bodies,
-            ledger,
-            idempotency,
-            Planner(settings, randomness, references),
-            self.callbacks,
+            settings, bodies, ledger, idempotency, planner, self.callbacks
         )
 
     def _note_poll(self, task: Task, world: World) -> None:
@@ -117,20 +109,25 @@ class Service:
 
     def _handlers(self) -> dict[str, Handler]:
         """Return what answers each operation."""
+        files = Files(
+            self.storage, self.worlds, self._admission, self._clock, self.settings.delivery
+        )
+        health = Health(self.storage, self._state, self.stopping)
+        catalogue = Catalogue(self.settings)
         return {
             "uploads.create": self._uploads.create,
-            "files.get": self._files.get,
+            "files.get": files.get,
             "generations.create": self._generations.create,
             "tasks.get": self.tasks.get,
             "tasks.get:page": self.tasks.get_generation,
             "tasks.batch": self.tasks.batch,
-            "models.list": self._catalogue.models,
-            "models.get": self._catalogue.model,
-            "models.schema": self._catalogue.schema,
-            "models.docs": self._catalogue.docs,
-            "balance.get": self._balance.get,
-            "health": self._health.get,
-            "ready": self._health.ready,
+            "models.list": catalogue.models,
+            "models.get": catalogue.model,
+            "models.schema": catalogue.schema,
+            "models.docs": catalogue.docs,
+            "balance.get": Balance(self.accounts).get,
+            "health": health.get,
+            "ready": health.ready,
         }
 
     @contextlib.asynccontextmanager
