@@ -27,7 +27,6 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.server import (
     STOP_SECONDS,
     STOP_SIGNALS,
-    leave,
     logging_to_the_end,
     run_on,
     stdin_ended,
@@ -169,7 +168,7 @@ class Supervisor(Multiprocess):
         if self._stop_by is not None:
             for worker in self.processes:
                 worker.process.kill()
-            leave(128 + number)
+            raise SystemExit(128 + number)
         self.stop()
 
     def stop_after(self, wait: Callable[[], None]) -> None:
