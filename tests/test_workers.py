@@ -197,7 +197,8 @@ def test_second_signal_ends_all_at_once(
         began = time.monotonic()
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(DEADLINE_SECONDS) == 128 + signal.SIGINT
-    assert time.monotonic() - began < 2
+    # A worker alone would go on for five.
+    assert time.monotonic() - began < 4
     wait_until(lambda: not any(map(is_alive, workers)), "the workers end")
     assert list(folder.iterdir()) == []
 

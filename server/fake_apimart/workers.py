@@ -27,6 +27,7 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.server import (
     STOP_SECONDS,
     STOP_SIGNALS,
+    leave,
     logging_to_the_end,
     run_on,
     stdin_ended,
@@ -60,15 +61,28 @@ def run(
     `announce` is called once, when all of them accept connections. Raises InvalidSettings where
     the address cannot be used, or the first workers cannot start.
     """
-    with (
-        logging_to_the_end(settings),
-        listener_of(settings, listen_fd) as listener,
-        _metrics_added_up(settings),
-    ):
-        supervisor = Supervisor(settings, listener, lambda: announce(url_of(listener)))
-        if until_stdin_ends:
-            threading.Thread(target=supervisor.stop_after, args=(stdin_ended,), daemon=True).start()
-        supervisor.run()
+    try:
+        with (
+            logging_to_the_end(settings),
+            listener_of(settings, listen_fd) as listener,
+            _metrics_added_up(settings),
+        ):
+            supervisor = Supervisor(settings, listener, lambda: announce(url_of(listener)))
+            if until_stdin_ends:
+                waiting = threading.Thread(target=supervisor.stop_after, args=(stdin_ended,))
+                waiting.daemon = True
+                waiting.start()
+            supervisor.run()
+    except _CutShort as cut_short:
+        leave(cut_short.status)
+
+
+class _CutShort(BaseException):
+    """Raised where a signal comes again; the process ends at once with `status`."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 @contextlib.contextmanager
@@ -168,7 +182,7 @@ class Supervisor(Multiprocess):
         if self._stop_by is not None:
             for worker in self.processes:
                 worker.process.kill()
-            raise SystemExit(128 + number)
+            raise _CutShort(128 + number)
         self.stop()
 
     def stop_after(self, wait: Callable[[], None]) -> None:
