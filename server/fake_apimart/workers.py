@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from multiprocessing import Pipe
+from multiprocessing import Pipe, resource_tracker
 from types import FrameType
 
 from uvicorn.config import STARTUP_FAILURE, Config
@@ -224,6 +224,8 @@ class Supervisor(Multiprocess):
 
     def _started(self) -> Worker:
         worker = self._begin(self.config, self.sockets)
+        # The first process of all starts it, and then lets signals through again.
+        resource_tracker.ensure_running()
         # A process that is still importing would answer Ctrl+C with a traceback.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
