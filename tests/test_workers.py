@@ -36,7 +36,7 @@ pytestmark = [
 ]
 
 WORKERS = 2
-STOP_SECONDS = 8.0
+STOP_SECONDS = 16.0
 
 Start = Callable[..., ServerProcess]
 
