@@ -306,10 +306,11 @@ def test_rules_stand_beside_a_foreign_one_in_a_real_store(
     for days in (3, 3, 9, 9):
         start(store, f"s3://{bucket}/x", {**LIFETIMES, "image/": days * DAY})
     rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    found = [(each["ID"], each["Filter"], each["Expiration"]["Days"]) for each in rules]
-    assert found == [
-        ("foreign", {"Prefix": "logs/"}, 30),
-        ("fake-apimart:x/image/", {"Prefix": "x/image/"}, 10),
-        ("fake-apimart:x/task/", {"Prefix": "x/task/"}, 31),
-    ]
+    found = {each["ID"]: (each["Filter"], each["Expiration"]["Days"]) for each in rules}
+    # Some stores return them in an order of their own.
+    assert found == {
+        "foreign": ({"Prefix": "logs/"}, 30),
+        "fake-apimart:x/image/": ({"Prefix": "x/image/"}, 10),
+        "fake-apimart:x/task/": ({"Prefix": "x/task/"}, 31),
+    }
     assert len(writes) == 2
