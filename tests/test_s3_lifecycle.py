@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import itertools
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -71,6 +72,16 @@ def test_rule_of_others_stays_to_the_byte(name: str) -> None:
     assert without_ours(changed) == data
     assert len(changed) > len(data)
     assert merged(changed, OURS).document == changed
+
+
+@pytest.mark.parametrize("others", [[], [FOREIGN["old style"]]])
+def test_nothing_is_written_where_the_store_returns_rules_in_another_order(
+    others: list[str],
+) -> None:
+    texts = [rule.to_xml("") for rule in OURS] + others
+    for order in itertools.permutations(texts):
+        data = document(*order)
+        assert merged(data, OURS).document == data
 
 
 SPACES = st.text(" \n\t", max_size=3)

@@ -151,6 +151,8 @@ REGIONS: list[tuple[dict[str, bytes], str]] = [
     ),
     ({"GetBucketLocation": xml("LocationConstraint", "eu-central-1")}, "eu-central-1"),
     ({"GetBucketLocation": xml("LocationConstraint", "EU")}, "eu-west-1"),
+    # Ceph says so where its zone group has this name, and takes any region.
+    ({"GetBucketLocation": xml("LocationConstraint", "default")}, "default"),
     ({"GetBucketLocation": error("403 Forbidden", "AccessDenied")}, "us-east-1"),
     ({"GetBucketLocation": error("501 Not Implemented", "NotImplemented")}, "us-east-1"),
     ({"GetBucketLocation": answer(b"<html>")}, "us-east-1"),

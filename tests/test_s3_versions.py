@@ -73,6 +73,33 @@ def test_deleted_object_of_a_locked_bucket_is_gone_and_its_versions_stay(
     assert len({each for each in caplog.messages if "old versions stay" in each}) <= 1
 
 
+def test_mark_of_a_deletion_that_a_store_keeps_is_asked_for_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SeaweedFS answers 204 where the mark of a suspended bucket is deleted, and keeps it."""
+    monkeypatch.setattr(logging.getLogger("fake_apimart_storage"), "propagate", True)
+    mark = "<DeleteMarker><Key>p/image/a</Key><VersionId>null</VersionId></DeleteMarker>"
+
+    async def main() -> None:
+        async with opened("s3://bucket/p") as storage:
+            await put(storage, info(), b"content")
+            await storage.delete("image/a")
+            await storage.delete("image/a")
+            with pytest.raises(ObjectNotFound):
+                await storage.get("image/a")
+            assert await keys(storage) == []
+
+    with StubStore() as store, environment(store.env):
+        store.said = {
+            "GetBucketVersioning": xml("VersioningConfiguration", "<Status>Suspended</Status>"),
+            "ListObjectVersions": xml("ListVersionsResult", mark),
+        }
+        asyncio.run(main())
+    deleted = [each for each in store.requests if each.operation == "DeleteObject"]
+    assert [each.query.get("versionId") for each in deleted] == [None, "null"] * 2
+    assert caplog.messages == []
+
+
 class Locked(StubStore):
     """A bucket with locks, which takes no object without its MD5, as Amazon's."""
 
