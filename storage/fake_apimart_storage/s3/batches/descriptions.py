@@ -35,9 +35,9 @@ async def describe(store: Store, keys: Sequence[str], at_once: int) -> AsyncGene
 
 async def _described(store: Store, key: str) -> Listed | None:
     """Return the description of an object, or None where there is none. Raises StorageError."""
-    target: Any = store.target(key)
+    target = store.target(key)
     try:
-        head: Any = await store.batch_calls(store.client.head_object, **target)
+        head: Any = await store.batch_calls(store.reads.head, key=target["Key"])
     except ObjectNotFound:
         return None
     except StorageError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from fake_apimart_storage.s3.connection.calls import Calls
+from fake_apimart_storage.s3.connection.reads import Reads
 from fake_apimart_storage.s3.versions import Keeping
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Store(Protocol):
     """The part of S3Storage that is used here."""
 
     client: S3Client
+    reads: Reads
     batch_calls: Calls
     keeping: Keeping
 
