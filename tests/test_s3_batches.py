@@ -181,7 +181,7 @@ def test_object_that_the_store_refuses_to_delete_is_a_failure_and_keeps_no_other
 
     async def main() -> None:
         async with opened() as storage:
-            with pytest.raises(StorageError, match=r"cannot delete .*image/00003: AccessDenied"):
+            with pytest.raises(StorageError, match=r"cannot delete .*image/00003: access denied"):
                 await storage.delete_many(fill(keeping, 3 * MAX_KEYS))
 
     asyncio.run(main())
@@ -408,6 +408,16 @@ def test_start_says_how_to_keep_files_that_an_earlier_version_put_at_the_root(
     assert list(keeping.objects) == ["world/server"]
 
 
+def test_start_finds_files_of_an_earlier_version_behind_pictures_of_others(
+    keeping: KeepingStore, log: pytest.LogCaptureFixture
+) -> None:
+    keeping.objects |= {f"image/0{number}-photo": Kept(b"x", {}) for number in range(20)}
+    keeping.objects["image/8204542137718-c1f557db-a.jpg"] = described()
+    start("s3://bucket", lambda key: "photo" not in key)
+    (line,) = warnings_of(log)
+    assert "s3://bucket/. " in line
+
+
 def test_start_takes_away_the_rules_of_an_earlier_version_at_the_root(
     keeping: KeepingStore, log: pytest.LogCaptureFixture
 ) -> None:
@@ -437,6 +447,9 @@ OTHER_ROOTS: dict[str, Callable[[KeepingStore], None]] = {
     "empty": lambda keeping: None,
     "pictures of others": lambda keeping: keeping.objects.update(
         {"image/a": Kept(b"x", {}), "image/photo.png": Kept(b"x", {})}
+    ),
+    "a page of them": lambda keeping: keeping.objects.update(
+        {f"image/{number}": Kept(b"x", {}) for number in range(1200)}
     ),
     "other names": lambda keeping: keeping.objects.update({"image/photo": described()}),
     "in use already": lambda keeping: keeping.objects.update(

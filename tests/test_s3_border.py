@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart_storage import ObjectNotFound, StorageError
-from fake_apimart_storage.s3.connection.failure import failures_of_the_store
+from fake_apimart_storage.s3.connection.failure import cause_of, failures_of_the_store
 from fake_apimart_storage.s3.storage import S3Storage
 
 from tests.conftest import StartServer
@@ -219,7 +220,7 @@ WORDS = [
     ),
     (error("403 Forbidden", "AccessDenied", "Access Denied."), "access denied (AccessDenied)"),
     (error("403 Forbidden", "AccessDenied"), "access denied (AccessDenied)"),
-    (error("400 Bad Request", "Odd", "its own words"), "Odd: its own words"),
+    (error("400 Bad Request", "Odd", "its own words"), "its own words (Odd)"),
     (error("400 Bad Request", "Odd"), "Odd"),
 ]
 
@@ -278,6 +279,57 @@ def test_traceback_is_in_the_log_at_the_level_of_debugging(
     caplog.clear()
 
 
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
+def test_redirect_that_names_no_region_is_followed_nowhere(status: str, stub: StubStore) -> None:
+    async def body() -> None:
+        storage = S3Storage("bucket", "")
+        await storage.open()
+        stub.requests.clear()
+        elsewhere = answer(b"", "Location: http://me:pw@there/login?token=x", status=status)
+        stub.said = dict.fromkeys(OPERATIONS, elsewhere)
+        for operation, call in CALLS.items():
+            failure = await outcome(call(storage))
+            assert failure == f"the store redirects to http://there/login ({status[:3]})", operation
+        # A large upload asks again for what may be left of it.
+        assert len(stub.requests) < 4 * len(CALLS)
+        stub.said = {}
+        await storage.close()
+        stub.said = dict.fromkeys(OPERATIONS, elsewhere)
+        assert "the store redirects" in await outcome(S3Storage("bucket", "").open())
+
+    asyncio.run(body())
+
+
+def test_page_in_place_of_a_description_is_a_failure_and_no_damage(stub: StubStore) -> None:
+    async def main() -> None:
+        storage = S3Storage("bucket", "")
+        await storage.open({"image/": 0})
+        await put(storage, info(), b"x")
+        stub.said["HeadObject"] = answer(b"", "Content-Type: text/html", 'ETag: "page"')
+        with pytest.raises(StorageError, match="none of S3's"):
+            await storage.delete_expired(0)
+        assert list(stub.objects) == [info().key]
+        await storage.close()
+
+    asyncio.run(main())
+
+
+CODES = ["InvalidTokenId", "CredentialsNotSupported", "MissingAuthenticationToken", "InvalidSecret"]
+
+
+@pytest.mark.parametrize("code", [*CODES, "", "AccessDenied", "ExpiredToken"])
+@pytest.mark.parametrize("message", ["It has no use here.", ""])
+def test_log_does_not_take_the_store_s_code_for_the_name_of_a_secret(
+    code: str, message: str
+) -> None:
+    metadata = {"HTTPStatusCode": 403}
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
+    cause = cause_of(ClientError(response, "PutObject"))
+    assert redacted_text(cause) == cause
+    assert code in cause
+    assert code == "ExpiredToken" or message in cause
+
+
 PROGRAMS = {
     "missing": "/nowhere/at/all",
     "failing": f"{sys.executable} -c 'import sys; sys.exit(3)'",
@@ -303,7 +355,9 @@ def test_program_that_gives_no_credentials_is_told_of_at_the_start(
 ) -> None:
     config = tmp_path / "config"
     config.write_text(f"[default]\ncredential_process = {PROGRAMS[name]}\n")
-    assert asyncio.run(outcome(_with_config(config)))
+    failure = asyncio.run(outcome(_with_config(config)))
+    assert failure
+    assert "the store" not in failure
 
 
 CONFIGS = [

@@ -286,7 +286,7 @@ def test_refusal_of_rules_is_only_a_warning(
 ) -> None:
     keeping.refuses = lambda asked: (501, "NotImplemented") if "lifecycle" in asked.query else None
     start(keeping.store, "s3://bucket/x")
-    assert "only this server deletes old files: NotImplemented" in log.text
+    assert "only this server deletes old files: no (NotImplemented)" in log.text
 
 
 @pytest.mark.parametrize("kind", ["moto", "minio"])

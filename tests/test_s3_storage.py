@@ -183,7 +183,7 @@ REFUSED = [
     ({"AWS_ENDPOINT_URL_S3": "http://user:pa@wr0ng@127.0.0.1:9"}, "Could not connect"),
     ({"AWS_ENDPOINT_URL_S3": "http://user:pa/wr0ng@127.0.0.1:9"}, "not a valid URI"),
     ({"AWS_ENDPOINT_URL_S3": "nonsense"}, "Invalid endpoint: nonsense"),
-    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no credentials"),
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there are no credentials"),
     ({"AWS_PROFILE": "nobody"}, "could not be found"),
 ]
 
@@ -199,8 +199,16 @@ def test_start_is_refused_in_one_line_without_the_secret(
     assert "wr0ng" not in str(refusal.value)
 
 
-def test_command_says_what_is_wrong_and_ends_with_status_2(minio_store: Store) -> None:
-    with environment({**minio_store.env, "AWS_SECRET_ACCESS_KEY": "wr0ng"}):
+SAID = {
+    "wr0ng": "{endpoint}: the secret key is wrong (AWS_SECRET_ACCESS_KEY) (SignatureDoesNotMatch)",
+    "": "there are no credentials, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+}
+
+
+@pytest.mark.parametrize("secret", SAID)
+def test_command_says_what_is_wrong_and_ends_with_status_2(secret: str, minio_store: Store) -> None:
+    keys = {"AWS_SECRET_ACCESS_KEY": secret, **({} if secret else {"AWS_ACCESS_KEY_ID": ""})}
+    with environment({**minio_store.env, **keys}):
         result = subprocess.run(
             [sys.executable, "-m", "fake_apimart", "serve", "--storage", "s3://bucket"],
             capture_output=True,
@@ -209,10 +217,8 @@ def test_command_says_what_is_wrong_and_ends_with_status_2(minio_store: Store) -
             check=False,
         )
     assert result.returncode == 2
-    assert result.stderr == (
-        f"fake-apimart: FAKE_APIMART_STORAGE=s3://bucket: {minio_store.endpoint}: "
-        "the secret key is wrong (AWS_SECRET_ACCESS_KEY) (SignatureDoesNotMatch)\n"
-    )
+    said = SAID[secret].format(endpoint=minio_store.endpoint)
+    assert result.stderr == f"fake-apimart: FAKE_APIMART_STORAGE=s3://bucket: {said}\n"
 
 
 def test_region_is_read_from_either_name_where_the_store_says_none(bucket: str) -> None:

@@ -62,7 +62,10 @@ def _s3(rest: str, options: Options) -> Storage:
     try:
         check_key(place.prefix or place.bucket)
     except InvalidKey:
-        raise InvalidLocation("the prefix must be printable ASCII without spaces") from None
+        raise InvalidLocation(
+            "the prefix must be names of printable ASCII without spaces and backslashes, with one "
+            "slash between two, and none of them `.` or `..`"
+        ) from None
     from fake_apimart_storage.s3.connection.client import Access
     from fake_apimart_storage.s3.storage import S3Storage
 

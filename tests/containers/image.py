@@ -13,7 +13,7 @@ from tests.generating import upload
 from tests.harness import JPEG
 from tests.stores import free_port
 
-MOST_BYTES_ABOVE_BASE = 130 * 1000 * 1000
+MOST_BYTES_ABOVE_BASE = 135 * 1000 * 1000
 LEFT_OVER = ("~/.cache", "/install", "/src", "/wheel", "/usr/bin/gcc", "/usr/bin/cc")
 STRICT = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
 
@@ -27,7 +27,7 @@ def check() -> None:
 
 
 def check_size() -> None:
-    """Check that the image adds at most 130 MB to its base, and has no compiler or cache in it."""
+    """Check that the image adds at most 135 MB to its base, and has no compiler or cache in it."""
     ours, base = (int(docker("image", "inspect", "-f", "{{.Size}}", it)) for it in (IMAGE, BASE))
     sys.stdout.write(f"{(ours - base) / 1e6:.0f} MB above the base image\n")
     assert ours - base <= MOST_BYTES_ABOVE_BASE

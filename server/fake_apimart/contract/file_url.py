@@ -16,7 +16,7 @@ from fake_apimart.go.url import path_escape
 
 KEY_PREFIX = "image/"
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-OWN_KEY = re.compile(rf"{KEY_PREFIX}[0-9]{{1,16}}-(?:{_UUID}|[0-9a-f]{{8}})-.+")
+OWN_KEY = re.compile(rf"{KEY_PREFIX}[0-9]{{1,16}}-(?:{_UUID}|[0-9a-f]{{8}})-[^/]+")
 """The keys that `new_key` makes."""
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 # In a URL or a directory these names would have another meaning (assumed).

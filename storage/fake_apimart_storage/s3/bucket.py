@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -28,7 +29,7 @@ ABANDONED_SECONDS = 86_400
 """Age from which the server of a multipart upload is presumed dead."""
 
 LOOKED_AT = 5
-"""How many keys below each prefix are looked at for objects of an earlier version."""
+"""How many keys of our form are looked at below each prefix for objects of an earlier version."""
 EARLIER_LAYOUT = (
     "an earlier version kept its files at the root of the bucket %s, where this server does not "
     "look: they lie below %s now; the storage s3://%s/. goes on with the files at the root"
@@ -128,9 +129,10 @@ def has_objects_at_root(client: S3Client, bucket: str, layout: Layout) -> bool:
     try:
         with failures_of_the_store():
             for prefix in layout.lifetimes:
-                page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=LOOKED_AT)
-                keys = [each["Key"] for each in page.get("Contents", ())]
-                if any(_is_described(client, bucket, key) for key in keys if layout.is_own(key)):
+                # Files of others may stand before ours, so that the first keys may all be theirs.
+                page = client.list_objects_v2(Bucket=bucket, Prefix=prefix)
+                keys = filter(layout.is_own, (each["Key"] for each in page.get("Contents", ())))
+                if any(_is_described(client, bucket, key) for key in islice(keys, LOOKED_AT)):
                     return True
     except (ObjectNotFound, StorageError) as error:
         # Who may read below our prefix alone has no such objects.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ from fake_apimart_storage.batches import Attempts, in_parallel
 from fake_apimart_storage.interface import ObjectNotFound, StorageError
 from fake_apimart_storage.s3.batches.digest import content_md5
 from fake_apimart_storage.s3.batches.store import BATCH_THREADS, Store
-from fake_apimart_storage.s3.connection.failure import MAX_MESSAGE_CHARACTERS
+from fake_apimart_storage.s3.connection.failure import cause_in
 
 MAX_KEYS = 250
 """How many objects are deleted in one call. S3 takes 1000, for which slow stores need too long."""
@@ -86,7 +86,7 @@ class Deletion:
         gone |= {key for key, each in failed.items() if each.get("Code") in _GONE}
         with attempts:
             for key in failed.keys() - gone:
-                raise StorageError(_problem(key, failed[key]))
+                raise StorageError(f"cannot delete {key}: {cause_in(failed[key])}")
         return [key for name, key in stored.items() if name not in gone | failed.keys()]
 
     async def _delete_one(self, key: str) -> None:
@@ -100,8 +100,3 @@ def _is_refusal(cause: BaseException | None) -> bool:
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return status in _REFUSALS
     return isinstance(cause, ResponseParserError)
-
-
-def _problem(key: str, error: Mapping[str, Any]) -> str:
-    message = " ".join(str(error.get("Message") or "").split())[:MAX_MESSAGE_CHARACTERS]
-    return f"cannot delete {key}: {error.get('Code')}: {message}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -13,7 +15,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 
 from fake_apimart_storage.interface import StorageError
-from fake_apimart_storage.s3.connection.answers import check_answer
+from fake_apimart_storage.s3.connection.answers import check_answer, check_redirect
 from fake_apimart_storage.s3.connection.failure import failures_of_the_store, without_user_info
 from fake_apimart_storage.s3.connection.patience import PATIENCE_SECONDS
 from fake_apimart_storage.s3.connection.sessions import send_bodies_by, session
@@ -31,6 +33,7 @@ ATTEMPTS = 2
 UNKNOWN_LIFE_SECONDS = 900
 """For how long temporary credentials are trusted that do not say when they end."""
 DEFAULT_REGION = "us-east-1"
+_UNUSABLE = "the AWS configuration cannot be used"
 
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
@@ -61,7 +64,7 @@ class Connection:
     def __init__(self, connections: int, access: Access) -> None:
         self._access = access
         self._connections = connections
-        with failures_of_the_store():
+        with failures_of_the_store(_UNUSABLE):
             self._core = Session()
             self._session = boto3.Session(
                 region_name=os.environ.get("AWS_REGION") or None, botocore_session=self._core
@@ -69,7 +72,7 @@ class Connection:
             credentials = self._session.get_credentials()
             if credentials is None:
                 raise StorageError(
-                    "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                    "there are no credentials, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
                     "or AWS_PROFILE"
                 )
             self.credentials = credentials
@@ -78,10 +81,11 @@ class Connection:
 
     def use_region(self, region: str) -> None:
         """Sign for `region` from now on, with clients of its own. Raises StorageError."""
-        with failures_of_the_store():
+        with failures_of_the_store(_UNUSABLE):
             self.region = region
             self.client = self._client(None)
             self.client.meta.events.register("after-call.s3", check_answer)
+            self.client.meta.events.register_first("needs-retry.s3", check_redirect)
             # While other uploads get on, one of them may be at a stand for longer.
             seconds = self._access.patience * BODY_SHARE
             send_bodies_by(self.client, self.session(seconds, seconds))
@@ -145,6 +149,16 @@ class Connection:
         elif self.credentials.token:
             return min(seconds, UNKNOWN_LIFE_SECONDS)
         return seconds
+
+
+@contextlib.contextmanager
+def heard(client: S3Client, event: str, handler: Callable[..., None]) -> Iterator[None]:
+    """Call a handler of one of botocore's events during the block."""
+    client.meta.events.register(event, handler)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, handler)
 
 
 def is_amazon(endpoint: str) -> bool:

@@ -20,7 +20,7 @@ from fake_apimart_storage.interface import ObjectNotFound, StorageError
 # The messages of boto3 contain the endpoint, whose user info may hold a password.
 _USERINFO = re.compile(r"//\S*@")
 
-MAX_MESSAGE_CHARACTERS = 500
+_MAX_MESSAGE_CHARACTERS = 500
 """How much is shown of a message, which may quote the store's whole answer."""
 
 _MISSING = ("NoSuchKey", "NoSuchUpload")
@@ -46,14 +46,18 @@ _CAUSES = {
 _GENERAL = ("AccessDenied",)
 """Codes whose explanation says so little that the store's own words follow it."""
 
+_FAILED_CALL = "the call of the store failed"
+"""What is said of an exception that is neither the store's answer nor one of boto3's own."""
+
 logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def failures_of_the_store() -> Iterator[None]:
+def failures_of_the_store(unexpected: str = _FAILED_CALL) -> Iterator[None]:
     """Raise what fails inside as StorageError, or as ObjectNotFound where the store says so.
 
-    The message is one line; the traceback is in the log at the level of debugging alone.
+    The message is one line, which begins with `unexpected` where the exception alone would not say
+    what it is about. The traceback is in the log at the level of debugging alone.
     """
     try:
         yield
@@ -63,7 +67,7 @@ def failures_of_the_store() -> Iterator[None]:
         logger.debug("the store failed", exc_info=True)
         if code_of(error) in _MISSING:
             raise ObjectNotFound(_line(error)) from error
-        raise StorageError(cause_of(error)) from error
+        raise StorageError(cause_of(error, unexpected)) from error
 
 
 def without_user_info(text: str) -> str:
@@ -85,26 +89,38 @@ def was_refused(error: BaseException) -> bool:
     return 400 <= status < 500
 
 
-def cause_of(error: BaseException) -> str:
+def cause_of(error: BaseException, unexpected: str = _FAILED_CALL) -> str:
     """Return the cause of a failure in one line."""
     if isinstance(error, TimeoutError):
         return "the store did not answer in time"
     if isinstance(error, ClientError):
-        return _cause_of_answer(error)
-    if isinstance(error, BotoCoreError | OSError) and not isinstance(error, ResponseParserError):
+        return cause_in(_error_of(error)) or _status_line(error)
+    if isinstance(error, ResponseParserError):
+        return f"the store's answer cannot be read: {_line(error)}"
+    if isinstance(error, BotoCoreError | OSError):
         return _line(error)
-    return f"the store's answer cannot be read: {_line(error)}"
+    return f"{unexpected}: {_line(error)}"
 
 
-def _cause_of_answer(error: ClientError) -> str:
-    code = code_of(error)
-    message = _shown(_error_of(error).get("Message"))
+def cause_in(said: Mapping[str, Any]) -> str:
+    """Return the cause that code and message of an error of S3's state, empty if both are.
+
+    The code is at the end, since logs would take one such as `CredentialsNotSupported: ` for the
+    name of a secret, and hide what follows.
+    """
+    code, message = _shown(said.get("Code")), _shown(said.get("Message"))
     cause = _CAUSES.get(code)
     if cause is None:
-        return ": ".join(filter(None, (code, message))) or _line(error)
+        return f"{message} ({code})" if code and message else code or message
     if code in _GENERAL and message and message.rstrip(".").lower() != cause:
         return f"{cause}: {message} ({code})"
     return f"{cause} ({code})"
+
+
+def _status_line(error: ClientError) -> str:
+    metadata = error.response.get("ResponseMetadata") if isinstance(error.response, dict) else None
+    status = metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None
+    return _line(error) if status is None else f"the store answers {status}, and says no more"
 
 
 def _error_of(error: BaseException) -> Mapping[str, Any]:
@@ -125,7 +141,7 @@ def _line(error: BaseException) -> str:
 
 def _shown(said: object) -> str:
     """Return what the store or boto3 said in one line of text, cut, and without user info."""
-    text = " ".join(str(said or "").split())[:MAX_MESSAGE_CHARACTERS]
+    text = " ".join(str(said or "").split())[:_MAX_MESSAGE_CHARACTERS]
     printable = "".join(each if each.isprintable() else "\ufffd" for each in text)
     return without_user_info(printable)
 

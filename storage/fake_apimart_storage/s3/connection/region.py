@@ -11,10 +11,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fake_apimart_storage.interface import ObjectNotFound, StorageError
-from fake_apimart_storage.s3.connection.client import DEFAULT_REGION, Connection
+from fake_apimart_storage.s3.connection.answers import REGION_HEADER
+from fake_apimart_storage.s3.connection.client import DEFAULT_REGION, Connection, heard
 from fake_apimart_storage.s3.connection.failure import failures_of_the_store
 
-_HEADER = "x-amz-bucket-region"
 _SENDING = "before-send.s3.ListObjectsV2"
 _OLD_NAMES = {"EU": "eu-west-1"}
 
@@ -47,7 +47,7 @@ def _said_by_head(connection: Connection, bucket: str) -> str | None:
         except ClientError as error:
             answer = error.response
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
-        region: str | None = headers.get(_HEADER)
+        region: str | None = headers.get(REGION_HEADER)
         return region or None
 
 
@@ -73,11 +73,8 @@ def _takes(connection: Connection, bucket: str, prefix: str, region: str) -> boo
 
     try:
         connection.use_region(region)
-        events = connection.client.meta.events
-        events.register(_SENDING, note)
-        with failures_of_the_store():
+        with failures_of_the_store(), heard(connection.client, _SENDING, note):
             connection.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        events.unregister(_SENDING, note)
     except (ObjectNotFound, StorageError):
         return False
     return all(f"/{region}/" in each for each in signed)

@@ -6,15 +6,15 @@ place of what boto3 has serialized, by events that botocore documents.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from fake_apimart_storage.interface import ObjectNotFound, StorageError
 from fake_apimart_storage.s3.batches.digest import content_md5
+from fake_apimart_storage.s3.connection.client import heard
 from fake_apimart_storage.s3.connection.failure import code_of, failures_of_the_store
 from fake_apimart_storage.s3.lifecycle.document import EMPTY, UnusableDocument
 from fake_apimart_storage.s3.lifecycle.merging import merged
@@ -81,7 +81,7 @@ def _read(client: S3Client, bucket: str) -> _Stored:
         found.append(_Stored(response_dict["body"], headers.get(_TRANSITION_HEADER, "")))
 
     try:
-        with _heard(client, _READ_EVENT, take):
+        with heard(client, _READ_EVENT, take):
             client.get_bucket_lifecycle_configuration(Bucket=bucket)
     except ClientError as error:
         if code_of(error) != "NoSuchLifecycleConfiguration":
@@ -99,17 +99,7 @@ def _write(client: S3Client, bucket: str, stored: _Stored) -> None:
         if stored.transition:
             params["headers"][_TRANSITION_HEADER] = stored.transition
 
-    with _heard(client, _WRITE_EVENT, put):
+    with heard(client, _WRITE_EVENT, put):
         client.put_bucket_lifecycle_configuration(
             Bucket=bucket, LifecycleConfiguration={"Rules": []}
         )
-
-
-@contextlib.contextmanager
-def _heard(client: S3Client, event: str, handler: Callable[..., None]) -> Iterator[None]:
-    """Call a handler of one of botocore's events during the block."""
-    client.meta.events.register(event, handler)
-    try:
-        yield
-    finally:
-        client.meta.events.unregister(event, handler)
