@@ -389,6 +389,29 @@ async def _with_config(config: Path) -> None:
         await S3Storage("bucket", "").open()
 
 
+def _serve() -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fake_apimart", "serve", "--port", "0"]
+    return subprocess.run(
+        [*command, "--storage", "s3://bucket"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.subprocess
+def test_command_ends_with_status_2_where_objects_may_be_listed_but_not_read(
+    stub: StubStore,
+) -> None:
+    stub.said = {"GetObject": error("403 Forbidden", "AccessDenied", "no reader")}
+    result = _serve()
+    assert result.returncode == 2
+    assert result.stderr == (
+        "fake-apimart: FAKE_APIMART_STORAGE=s3://bucket: access denied: no reader (AccessDenied)\n"
+    )
+
+
 @pytest.mark.subprocess
 def test_command_ends_with_status_2_where_the_program_for_credentials_is_missing(
     stub: StubStore, tmp_path: Path
@@ -397,13 +420,7 @@ def test_command_ends_with_status_2_where_the_program_for_credentials_is_missing
     config.write_text("[default]\ncredential_process = /nowhere/at/all\n")
     empty = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     with environment({**empty, "AWS_CONFIG_FILE": str(config), "AWS_EC2_METADATA_DISABLED": "1"}):
-        result = subprocess.run(
-            [sys.executable, "-m", "fake_apimart", "serve", "--storage", "s3://bucket/."],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        result = _serve()
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "/nowhere/at/all" in result.stderr

@@ -382,6 +382,9 @@ def test_location_is_normalized(location: str, normalized: str) -> None:
         "s3://bucket/a b",
         "s3://bucket/a/../b",
         "s3://bucket?region=x",
+        "s3://bucket/a//b",
+        "s3://bucket/a\\b",
+        "s3://bucket/" + "p" * 801,
     ],
 )
 def test_invalid_location_is_refused(location: str) -> None:

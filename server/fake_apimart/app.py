@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fake_apimart_storage import Storage, StorageError, storage_at
@@ -151,7 +151,8 @@ class Application(FastAPI):
             if storage.has_others and not shared.state.is_shared:
                 logger.warning(OTHERS, storage.location, variable_of("state"))
             service = Service(self.settings, storage, shared, self._randomness, self.telemetry)
-            self._dispatch.running = await stack.enter_async_context(service.run())
+            with _failures_of_the_start(self.settings):
+                self._dispatch.running = await stack.enter_async_context(service.run())
             self.service = service
             try:
                 yield
@@ -170,6 +171,18 @@ def storage_of(settings: Settings) -> Storage:
     )
 
 
+@contextlib.contextmanager
+def _failures_of_the_start(settings: Settings) -> Iterator[None]:
+    """Raise InvalidSettings, in one line, where the storage or the state fails in the block."""
+    try:
+        yield
+    except StateError as error:
+        raise InvalidSettings(f"{variable_of('state')}: {error}") from None
+    except StorageError as error:
+        where, problem = redacted_text(settings.storage), redacted_text(str(error))
+        raise InvalidSettings(f"{variable_of('storage')}={where}: {problem}") from None
+
+
 @contextlib.asynccontextmanager
 async def _opened_state(
     settings: Settings, storage: Storage, clock: Clock
@@ -177,9 +190,8 @@ async def _opened_state(
     """Open the state that the settings name. Raises InvalidSettings."""
     async with contextlib.AsyncExitStack() as stack:
         try:
-            shared = await stack.enter_async_context(state_at(settings.state, storage, clock))
-        except StateError as error:
-            raise InvalidSettings(f"{variable_of('state')}: {error}") from None
+            with _failures_of_the_start(settings):
+                shared = await stack.enter_async_context(state_at(settings.state, storage, clock))
         except ModuleNotFoundError as error:
             raise InvalidSettings(
                 f"{variable_of('state')}: no module {error.name}: "
@@ -192,12 +204,8 @@ async def _opened_state(
 async def _opened(settings: Settings) -> AsyncIterator[Storage]:
     """Open the storage that the settings name. Raises InvalidSettings."""
     storage = storage_of(settings)
-    try:
+    with _failures_of_the_start(settings):
         await storage.open(lifetimes(settings.url_ttl_seconds), is_own)
-    except StorageError as error:
-        where = redacted_text(settings.storage)
-        problem = redacted_text(str(error))
-        raise InvalidSettings(f"{variable_of('storage')}={where}: {problem}") from None
     try:
         yield storage
     finally:

@@ -15,6 +15,9 @@ S3_PREFIX = "fake-apimart"
 S3_ROOT = "."
 """What stands for the root of the bucket in place of a prefix."""
 
+MAX_PREFIX_LENGTH = 800
+"""S3 takes keys of 1024 bytes, and the longest ones have some 200 behind the prefix."""
+
 _S3 = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -66,6 +69,8 @@ def _s3(rest: str, options: Options) -> Storage:
             "the prefix must be names of printable ASCII without spaces and backslashes, with one "
             "slash between two, and none of them `.` or `..`"
         ) from None
+    if len(place.prefix) > MAX_PREFIX_LENGTH:
+        raise InvalidLocation(f"the prefix has more than {MAX_PREFIX_LENGTH} characters")
     from fake_apimart_storage.s3.connection.client import Access
     from fake_apimart_storage.s3.storage import S3Storage
 
