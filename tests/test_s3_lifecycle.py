@@ -148,6 +148,7 @@ UNUSABLE = {
     "a list": b"<ListBucketResult><Name>b</Name></ListBucketResult>",
     "not in UTF-8": document(FOREIGN["older versions"]).decode().encode("utf-16"),
     "Latin-1": b'<?xml version="1.0" encoding="ISO-8859-1"?><LifecycleConfiguration/>',
+    "elements that lie deep": document(f"{'<a>' * 5000}{'</a>' * 5000}"),
     "a document type": b"<!DOCTYPE x [<!ENTITY r '<Rule/>'>]><LifecycleConfiguration/>",
     "too many rules": document(*["<Rule/>"] * (MAX_RULES - 1)),
     "our name for another thing": document(

@@ -51,11 +51,11 @@ MAX_PRESIGNED_SECONDS = 7 * 86_400
 ROOT = "."
 """What stands in a location for an empty prefix."""
 
-_OPERATIONS = {"GET": "get_object", "HEAD": "head_object"}
 SWEEP_THREADS = 8
 """How many objects are described at the same time in the search for expired ones."""
 SWEEP_PAUSE_SECONDS = 0.25
 """Pause after each batch of that search, in which requests have the processor to themselves."""
+_OPERATIONS = {"GET": "get_object", "HEAD": "head_object"}
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class S3Storage(PresigningStorage):
         self._prefix = prefix
         self._is_default = is_default
         self._lifetimes: Mapping[str, int] = {}
-        self._keeps_versions = False
+        self._has_told_of_versions = False
         self._deletion = Deletion(self)
         self._closing = asyncio.Event()
         self._cleanups: set[asyncio.Task[None]] = set()
@@ -165,9 +165,9 @@ class S3Storage(PresigningStorage):
             )
         except (ObjectNotFound, StorageError) as error:
             # The object itself is gone; what is locked stays as long as the bucket wants it.
-            if not self._keeps_versions:
+            if not self._has_told_of_versions:
                 logger.warning("old versions stay in the bucket %s: %s", self._bucket, error)
-            self._keeps_versions = True
+            self._has_told_of_versions = True
 
     async def presigned_url(self, key: str, method: str, seconds: int) -> str:
         validity = max(1, min(seconds, MAX_PRESIGNED_SECONDS))

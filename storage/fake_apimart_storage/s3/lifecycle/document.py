@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     r"""|<(?P<end>/)?(?P<name>[^\s<>/!?"'=]+)(?:[^<>"']|"[^"<]*"|'[^'<]*')*?(?P<close>/?>)""",
     re.DOTALL,
 )
+_MAX_DEPTH = 100
+"""How deep elements lie at most; what is deeper ends the parser's own recursion."""
 _MAX_SHOWN = 100
 
 
@@ -143,6 +145,8 @@ def _outline_of(text: str) -> _Outline:
                 children.append(_Span(start, tag.end(), tag["name"]))
         if not is_end and not is_empty:
             depth += 1
+        if depth > _MAX_DEPTH:
+            raise UnusableDocument(f"its elements are more than {_MAX_DEPTH} deep")
     raise UnusableDocument("its root has no end")
 
 
