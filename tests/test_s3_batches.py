@@ -230,6 +230,24 @@ def test_young_objects_are_not_read_in_the_search_for_expired_ones(keeping: Keep
     assert keeping.counted("HEAD") == 1
 
 
+def test_search_at_the_root_lists_nothing_but_what_lies_below_our_prefixes(
+    keeping: KeepingStore,
+) -> None:
+    keeping.objects |= {f"photos/{number}": Kept(b"x", {}) for number in range(5000)}
+    keeping.objects["image/old"] = described(0.0)
+
+    async def main() -> None:
+        storage = storage_at("s3://bucket/.")
+        await storage.open({"image/": 100, "task/": 100})
+        keeping.asked.clear()
+        assert await storage.delete_expired(1000) == 1
+        await storage.close()
+
+    asyncio.run(main())
+    prefixes = [each.query["prefix"] for each in keeping.asked if "list-type" in each.query]
+    assert prefixes == ["image/", "task/"]
+
+
 def test_object_that_cannot_be_read_keeps_no_other_from_being_deleted(
     keeping: KeepingStore,
 ) -> None:

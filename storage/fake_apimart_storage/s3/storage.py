@@ -196,10 +196,12 @@ class S3Storage(PresigningStorage):
         return describe(self, keys, BATCH_THREADS)
 
     async def _old_keys(self, now: float) -> AsyncIterator[str]:
-        async for page in self._pages(""):
-            for found in page:
-                if self._may_have_expired(found, now):
-                    yield found.key
+        # At the root of a bucket one list would be of all that others have in it.
+        for prefix in [""] if self._prefix else self._lifetimes or [""]:
+            async for page in self._pages(prefix):
+                for found in page:
+                    if self._may_have_expired(found, now):
+                        yield found.key
 
     def _may_have_expired(self, found: FoundKey, now: float) -> bool:
         if found.written is None:
