@@ -61,7 +61,10 @@ def _directory(rest: str, options: Options) -> Storage:
 def _s3(rest: str, options: Options) -> Storage:
     place = _s3_place(rest)
     if not _BUCKET.fullmatch(place.bucket):
-        raise InvalidLocation("expected s3://BUCKET or s3://BUCKET/PREFIX, and nothing else in it")
+        raise InvalidLocation(
+            "expected s3://BUCKET or s3://BUCKET/PREFIX, and nothing else in it, where BUCKET has "
+            "3 to 63 of the characters a-z, 0-9, `.` and `-`"
+        )
     try:
         check_key(place.prefix or place.bucket)
     except InvalidKey:
