@@ -226,7 +226,7 @@ SOME_BYTES = [
 
 @pytest.fixture
 def large_file(stub: StubStore, start_server: StartServer) -> str:
-    server = start_server(storage="s3://bucket/.")
+    server = start_server(storage="s3://bucket")
     url = file_url(server.url, PNG)
     # The stub keeps no parts.
     (key,) = stub.objects
@@ -274,7 +274,7 @@ def test_condition_that_holds_gets_the_whole_of_a_large_file_once(
 
 
 def test_plain_get_is_one_request(stub: StubStore, start_server: StartServer) -> None:
-    server = start_server(storage="s3://bucket/.")
+    server = start_server(storage="s3://bucket")
     url = file_url(server.url, PNG)
     stub.requests.clear()
     assert httpx.get(url).content == PNG
