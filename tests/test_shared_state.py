@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 import redis
 from fake_apimart.state.redis.connection import PREFIX
 from fake_apimart.state.redis.rules import RedisReservation
+from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.world import World
-from fake_apimart_storage import ObjectInfo
+from fake_apimart_storage import ObjectInfo, Storage
 
+from tests.redis_server import RedisServer
 from tests.shared_states import Server, on_servers, task_of
 
 Run = Callable[[Callable[[Server, Server, Server], Awaitable[None]]], None]
@@ -122,13 +125,36 @@ def test_reset_is_seen_by_the_next_request_on_each(run: Run, is_all: bool) -> No
     run(test)
 
 
+def test_request_under_way_keeps_what_it_has_stored_where_redis_loses_what_it_knew(
+    run: Run, client: redis.Redis
+) -> None:
+    async def test(first: Server, *_: Server) -> None:
+        await first.state.end(await first.worlds.replace_all())
+        await first.seen()
+        world, _reservation = await first.enter()
+        await store(first.storage, "image/x")
+        client.flushall()
+        await first.state.discard_if_gone(world, first.storage, "image/x")
+        entry = Entry("uploads.create", "POST", "/")
+        await first.worlds.record(world, entry, 200)
+        assert [key async for key in first.storage.keys("")] == ["image/x"]
+        found = await first.state.journals.entries(await first.seen(), lambda entry: True)
+        assert [each.id for each in found] == [entry.id]
+
+    run(test)
+
+
+async def store(storage: Storage, key: str) -> None:
+    writer = storage.writer(ObjectInfo(key, "image/png", 0, 1))
+    await writer.write([b"x"])
+    await writer.commit()
+
+
 def test_request_under_way_leaves_nothing_in_a_world_that_another_server_resets(run: Run) -> None:
     async def test(first: Server, second: Server, _: Server) -> None:
         world, _ = await first.enter()
         await second.worlds.replace(await second.seen())
-        writer = first.storage.writer(ObjectInfo("image/x", "image/png", 0, 1))
-        await writer.write([b"x"])
-        await writer.commit()
+        await store(first.storage, "image/x")
         await first.state.discard_if_gone(world, first.storage, "image/x")
         await first.state.settle(world)
         assert [key async for key in first.storage.keys("")] == []
@@ -175,6 +201,61 @@ def test_who_waits_is_woken_by_a_reset_on_another_server(run: Run) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("is_all", [False, True])
+def test_reset_of_everything_wakes_who_waits_on_each(run: Run, is_all: bool) -> None:
+    async def test(*servers: Server) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            worlds = [each.worlds.server if is_all else await each.seen() for each in servers]
+            watches = []
+            for each, world in zip(servers, worlds, strict=True):
+                place = None if is_all else world
+                watching = each.state.journals.watching(place, None, lambda entry: True)
+                watches.append(await stack.enter_async_context(watching))
+            for watch in watches:
+                watch.expect(2)
+            await servers[0].state.end(await servers[0].worlds.replace_all())
+            async with asyncio.timeout(5):
+                for watch in watches:
+                    await watch.changed.wait()
+            assert all(world.gone for world in worlds)
+
+    run(test)
+
+
+def test_late_news_of_a_reset_are_about_the_world_that_was_replaced_alone(run: Run) -> None:
+    async def test(first: Server, second: Server, _: Server) -> None:
+        old = await second.seen()
+        async with second.state.journals.watching(None, None, lambda entry: True) as watch:
+            replaced = await first.worlds.replace(await first.seen())
+            new = await second.seen()
+            watch.expect(1)
+            await first.state.end(replaced)
+            async with asyncio.timeout(5):
+                await watch.changed.wait()
+        assert (old.gone, new.gone) == (True, False)
+
+    run(test)
+
+
+def test_wait_that_begins_when_the_last_one_ends_hears_of_entries(run: Run) -> None:
+    async def test(first: Server, second: Server, _: Server) -> None:
+        async def wait_shortly() -> None:
+            async with first.state.journals.watching(None, None, lambda entry: True):
+                pass
+
+        for number in range(60):
+            ending = asyncio.create_task(wait_shortly())
+            await asyncio.sleep(number % 10 / 2000)
+            async with first.state.journals.watching(None, None, lambda entry: True) as watch:
+                await ending
+                watch.expect(1)
+                await second.record()
+                async with asyncio.timeout(5):
+                    await watch.changed.wait()
+
+    run(test)
+
+
 def test_balance_and_polls_are_one(run: Run) -> None:
     async def test(*servers: Server) -> None:
         tasks = []
@@ -204,6 +285,8 @@ def test_balance_is_that_of_the_stored_tasks_where_redis_has_lost_it(
             world, _ = await first.enter()
             await first.ledger.store(task_of(world, number), world)
             await first.record()
+        client.flushall()
+        assert await first.ledger.committed((await first.enter())[0]) == 3
         client.flushall()
         assert await second.ledger.spent(await second.seen()) == 3
         assert await first.ledger.spent(await first.seen()) == 3
@@ -246,6 +329,22 @@ def test_lock_excludes_other_servers_and_is_free_where_its_holder_has_died(
         client.set(f"{PREFIX}lock:drawing", "of a server that has died", px=50)
         async with asyncio.timeout(5), second.locks.holding("drawing"):
             pass
+
+    run(test)
+
+
+@pytest.mark.parametrize("is_all", [False, True])
+def test_places_are_free_after_they_are_vacated_or_all_is_reset(run: Run, is_all: bool) -> None:
+    async def test(first: Server, second: Server, _: Server) -> None:
+        assert await first.locks.occupy("callbacks", "a", 1, 60)
+        assert not await second.locks.occupy("callbacks", "b", 1, 60)
+        if is_all:
+            await second.state.end(await second.worlds.replace_all())
+        else:
+            await second.locks.vacate("callbacks")
+        assert await second.locks.occupy("callbacks", "b", 1, 60)
+        await second.locks.vacate("callbacks", "a")
+        assert not await first.locks.occupy("callbacks", "a", 1, 60)
 
     run(test)
 
@@ -358,3 +457,54 @@ def test_world_that_gives_way_to_others_keeps_the_rules_of_its_key_s_name(
         assert (await server.enter(key))[1].rule.name == "invalid_key"
 
     run(test)
+
+
+def test_connections_that_redis_has_closed_meanwhile_are_not_used(
+    redis_server: RedisServer,
+) -> None:
+    async def test(server: Server) -> None:
+        await asyncio.gather(*(server.seen(f"key-{number}") for number in range(20)))
+        redis_server.stop()
+        redis_server.start()
+        await asyncio.sleep(0.05)
+        await asyncio.gather(*(server.seen(f"key-{number}") for number in range(20)))
+
+    asyncio.run(on_servers(redis_server.url, 1, test))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda client: client.config_set("maxmemory", "1"),
+        lambda client: client.replicaof("127.0.0.1", "1"),
+    ],
+    ids=["full", "replica"],
+)
+def test_redis_that_cannot_be_written_to_is_missing(
+    redis_server: RedisServer, spoil: Callable[[redis.Redis], Any]
+) -> None:
+    async def test(server: Server) -> None:
+        await server.state.check()
+        with redis.Redis.from_url(redis_server.url) as client:
+            spoil(client)
+        with pytest.raises(StateError):
+            await server.state.check()
+
+    asyncio.run(on_servers(redis_server.url, 1, test))
+
+
+def test_upload_whose_record_fails_is_not_there(redis_server: RedisServer) -> None:
+    async def test(server: Server) -> None:
+        world, _ = await server.enter()
+        await store(server.storage, "image/x")
+        await server.state.discard_if_gone(world, server.storage, "image/x")
+        entry = Entry("uploads.create", "POST", "/")
+        entry.file_key = "image/x"
+        redis_server.stop()
+        with pytest.raises(StateError):
+            await server.worlds.record(world, entry, 200)
+        assert [key async for key in server.storage.keys("")] == []
+        redis_server.start()
+        await server.record()
+
+    asyncio.run(on_servers(redis_server.url, 1, test))

@@ -36,5 +36,5 @@ async def state_at(location: str, storage: Storage, clock: Clock) -> AsyncIterat
         return
     with loading("redis"):
         from fake_apimart.state.redis.opening import in_redis
-    async with in_redis(location, clock) as shared:
+    async with in_redis(location, storage, clock) as shared:
         yield shared

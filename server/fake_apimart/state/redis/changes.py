@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fake_apimart_storage import Storage
+from fake_apimart_storage import Storage, StorageError
 
 from fake_apimart.go.json import marshal
+from fake_apimart.observability.log import logger_of
+
+logger = logger_of(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -37,8 +40,21 @@ class Changes:
         self.charged = taken.charged + self.charged
         self.written = taken.written + self.written
 
+    async def discard(self) -> None:
+        """Delete what was just written. What cannot be deleted is left to its expiry."""
+        for storage, key in self.written:
+            await discard(storage, key)
+
     def to_json(self) -> bytes:
         """Return what Redis is told; nothing where there is nothing."""
         if not self.fired and not self.charged:
             return b""
         return marshal({"fired": self.fired, "charged": self.charged})
+
+
+async def discard(storage: Storage, key: str) -> None:
+    """Delete what a request has just written, as far as the storage does that."""
+    try:
+        await storage.delete(key)
+    except StorageError as error:
+        logger.warning("%s is left to its expiry: %s", key, error)

@@ -61,6 +61,8 @@ class Connection:
             timeout=CALL_SECONDS,
             socket_timeout=CALL_SECONDS,
             socket_connect_timeout=CALL_SECONDS,
+            # With 3, connections that Redis has closed meanwhile are used again (redis-py 8).
+            protocol=2,
             # A call that was sent may have been carried out: it is never sent twice.
             retry=Retry(NoBackoff(), 0),
         )

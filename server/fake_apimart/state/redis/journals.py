@@ -7,12 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from fake_apimart_storage import Storage
+
 from fake_apimart.contract import file_url
 from fake_apimart.go.json import marshal
+from fake_apimart.state.redis.changes import discard
 from fake_apimart.state.redis.connection import READ_AT_ONCE, Connection, names_of_worlds
 from fake_apimart.state.redis.listener import Listener
 from fake_apimart.worlds.entry import Entry, Includes, Journaled
 from fake_apimart.worlds.pool import Pool
+from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.state.journals import Journals, JournalSize
 from fake_apimart.worlds.watches import Watch
 from fake_apimart.worlds.world import SERVER, World
@@ -50,10 +54,18 @@ class StoredEntry:
 
 
 class RedisJournals(Journals):
-    """The journals that Redis has; `tell` records an entry."""
+    """The journals that Redis has; `tell` records an entry, and `storage` has the uploads."""
 
-    def __init__(self, connection: Connection, pool: Pool, listener: Listener, tell: Tell) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        storage: Storage,
+        pool: Pool,
+        listener: Listener,
+        tell: Tell,
+    ) -> None:
         self._run = connection.run
+        self._storage = storage
         self._pool = pool
         self._listener = listener
         self._tell = tell
@@ -62,7 +74,13 @@ class RedisJournals(Journals):
         entry.measure()
         text = marshal(entry.to_json())
         status = "" if entry.status is None else entry.status
-        entry.id = await self._tell(world, entry.id or "", entry.operation or "", status, text)
+        try:
+            entry.id = await self._tell(world, entry.id or "", entry.operation or "", status, text)
+        except StateError:
+            # Its answer says that nothing was stored.
+            if entry.operation == "uploads.create" and entry.file_key:
+                await discard(self._storage, entry.file_key)
+            raise
 
     async def entries(self, world: World | None, includes: Includes) -> list[Journaled]:
         names = (

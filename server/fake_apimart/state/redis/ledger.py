@@ -26,31 +26,35 @@ class RedisLedger(Ledger):
     async def store(self, task: Task, world: World) -> None:
         """Store a task; Redis is told of its cost with the entry of the request."""
         known = _known(world)
-        if not known.is_loaded:
-            await self._spent(known)
+        if known.committed is None:
+            await self._sums(known)
         await self._tasks.put(task, world)
         if task.failure is None:
             known.changes.charged.append(_charge(task))
 
     async def committed(self, world: World) -> float:
+        """Return it; the tasks are added up where Redis has not done so, or has forgotten it."""
         known = _known(world)
+        if known.committed is None:
+            _, known.committed = await self._sums(known)
         return known.committed + sum(cost for _, cost, _, _ in known.changes.charged)
 
     async def spent(self, world: World) -> float:
-        return await self._spent(_known(world))
+        spent, _ = await self._sums(_known(world))
+        return spent
 
-    async def _spent(self, world: RedisWorld) -> float:
-        """Return what is spent, after adding up the tasks of the storage where nobody has."""
+    async def _sums(self, world: RedisWorld) -> tuple[float, float]:
+        """Return what is spent and what is committed, by the storage where Redis does not know."""
         now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
-        spent = await self._run("spent", world.name, world.token, now_ms)
-        if spent is None:
+        sums = await self._run("spent", world.name, world.token, now_ms)
+        if sums is None:
             charges = [
                 _charge(task) async for task in self._tasks.all_of(world) if task.failure is None
             ]
             await self._run("load_account", world.name, world.token, marshal(charges))
-            spent = await self._run("spent", world.name, world.token, now_ms)
-        world.is_loaded = True
-        return float(spent or 0)
+            sums = await self._run("spent", world.name, world.token, now_ms)
+        spent, committed = map(float, sums or (0, 0))
+        return spent, committed
 
     async def polls(self, task: Task) -> Polls:
         return await self._polls(task, "", "", 0) if task.polls else Polls()

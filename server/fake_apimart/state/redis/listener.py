@@ -13,6 +13,7 @@ from fake_apimart.state.redis.connection import PREFIX, Connection
 from fake_apimart.worlds.entry import Includes
 from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.watches import Watch, Watches
+from fake_apimart.worlds.world import SERVER
 
 CHANNEL = f"{PREFIX}journal"
 RETRY_SECONDS = 0.5
@@ -32,7 +33,7 @@ class PublishedEntry(NamedTuple):
 class Listener:
     """Shows what is published to who waits for it; `note_gone` is told of worlds that are gone."""
 
-    def __init__(self, connection: Connection, note_gone: Callable[[str], None]) -> None:
+    def __init__(self, connection: Connection, note_gone: Callable[[str, str], None]) -> None:
         self._connection = connection
         self._note_gone = note_gone
         self._watches = Watches()
@@ -41,10 +42,11 @@ class Listener:
 
     async def close(self) -> None:
         """Listen no more."""
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
-            self._listening = None
+        # Who comes while this one ends begins to listen anew.
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+            await asyncio.wait([listening])
 
     @contextlib.asynccontextmanager
     async def watching(
@@ -82,11 +84,14 @@ class Listener:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _show(self, text: bytes) -> None:
-        """Show an entry, which is published as its world, id, operation and status."""
-        world, *entry = json.loads(text)
-        if not entry:
-            self._note_gone(world)
-            self._watches.wake(world)
+        """Show an entry, which is published as its world, id, operation and status.
+
+        Of a world that was begun anew its name and its token are published.
+        """
+        world, *news = json.loads(text)
+        if len(news) == 1:
+            self._note_gone(world, *news)
+            self._watches.wake(None if world == SERVER else world)
             return
-        entry_id, operation, status = entry
+        entry_id, operation, status = news
         self._watches.show(world, PublishedEntry(entry_id, operation or None, status or None))

@@ -60,10 +60,7 @@ class RedisLocks(Locks):
         return bool(await self._connection.run("occupy", name, holder, places, milliseconds))
 
     async def vacate(self, name: str, holder: str | None = None) -> None:
-        key, redis = f"{PREFIX}places:{name}", self._connection.redis
-        await self._connection.call(
-            redis.delete(key) if holder is None else redis.zrem(key, holder)
-        )
+        await self._connection.run("vacate", name, holder or "")
 
     async def claim(self, name: str, seconds: float) -> bool:
         key = f"{PREFIX}claim:{name}"

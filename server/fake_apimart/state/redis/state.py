@@ -13,9 +13,8 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.rates import parse_rate
-from fake_apimart.state.redis.changes import Changes
 from fake_apimart.state.redis.clock import RedisClock
-from fake_apimart.state.redis.connection import Connection
+from fake_apimart.state.redis.connection import PREFIX, Connection
 from fake_apimart.state.redis.journals import RedisJournals
 from fake_apimart.state.redis.listener import Listener
 from fake_apimart.state.redis.rule_text import rule_of
@@ -38,6 +37,8 @@ SYNCHRONIZE_SECONDS = 30.0
 """How often the clock is set right."""
 RESETTING_MILLISECONDS = 60_000
 """How long a world counts as being reset, whatever becomes of who resets it."""
+CHECK_MILLISECONDS = 1000
+"""How long stays what is written to see whether Redis can be written to."""
 MAX_CHANGES = 100
 """How often a change is tried again that another server has come before."""
 
@@ -49,11 +50,11 @@ class RedisState(State):
 
     is_shared = True
 
-    def __init__(self, connection: Connection, clock: RedisClock) -> None:
+    def __init__(self, connection: Connection, storage: Storage, clock: RedisClock) -> None:
         super().__init__()
         self._listener = Listener(connection, self._note_gone)
         self.rules = RedisRules(connection, self.pool)
-        self.journals = RedisJournals(connection, self.pool, self._listener, self.tell)
+        self.journals = RedisJournals(connection, storage, self.pool, self._listener, self.tell)
         self._connection = connection
         self._run = connection.run
         self._clock = clock
@@ -64,7 +65,9 @@ class RedisState(State):
         self._ticking = asyncio.create_task(self._tick())
 
     async def check(self) -> None:
-        await self._connection.call(self._connection.redis.ping())
+        """Return where Redis can be written to: one that is full, or a replica, still answers."""
+        redis = self._connection.redis
+        await self._connection.call(redis.set(f"{PREFIX}check", 1, px=CHECK_MILLISECONDS))
 
     async def close(self) -> None:
         self._ticking.cancel()
@@ -100,11 +103,15 @@ class RedisState(State):
             if known(world).changes:
                 await self.settle(world)
 
-    def _note_gone(self, name: str) -> None:
-        """Note that a world was begun anew, which the next call would tell too."""
-        world = self.pool.find(name)
-        if world is not None and name != SERVER:
-            world.gone = True
+    def _note_gone(self, name: str, token: str) -> None:
+        """Note that the world of a token was begun anew, which the next call would tell too.
+
+        The server's own stands for all.
+        """
+        worlds = (self.pool.server, *self.pool) if name == SERVER else (self.pool.find(name),)
+        for world in worlds:
+            if world is not None and _is_of(known(world), token, is_all=name == SERVER):
+                world.gone = True
 
     def create(self, name: str, clock: Clock, base: WorldSettings | World) -> RedisWorld:
         return RedisWorld(name, clock, base)
@@ -133,7 +140,7 @@ class RedisState(State):
         here.token, server.token = answer[0].decode(), answer[1].decode()
         here.read(answer[2])
         server.read(answer[3])
-        here.committed = float(answer[4] or 0)
+        here.committed = None if answer[4] is None else float(answer[4])
         here.is_being_reset = bool(answer[5])
         return self._reserved(here, reservation, *answer[6]) if len(answer) > 6 else None
 
@@ -202,7 +209,7 @@ class RedisState(State):
             raise
         if recorded is None:
             world.gone = True
-            await _discard(changes)
+            await changes.discard()
         return int(recorded or 0)
 
     # Resets
@@ -246,15 +253,16 @@ def _foremost(worlds: Sequence[World]) -> World:
     return next((world for world in worlds if world.name == SERVER), worlds[0])
 
 
+def _is_of(world: RedisWorld, token: str, *, is_all: bool) -> bool:
+    """Return whether a world had this token, or its epoch where the news is about all worlds."""
+    if is_all:
+        return world.token.partition(".")[0] == token.partition(".")[0]
+    return world.token == token
+
+
 def _next(world: RedisWorld) -> str:
     """Return the token of the world that has replaced one."""
     epoch, generation = map(int, world.token.split("."))
     if world.name == SERVER:
         return f"{epoch + 1}.{generation}"
     return f"{epoch}.{generation + 1}"
-
-
-async def _discard(changes: Changes) -> None:
-    """Delete what requests have just written into a world that is gone."""
-    for storage, key in changes.written:
-        await storage.delete(key)

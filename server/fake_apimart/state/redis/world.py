@@ -23,16 +23,15 @@ class RedisWorld(World):
 
     `token` names it among those of its name that there were, and is empty until Redis has said it.
     `in_redis` is what Redis had of clock and settings. `committed` is what its tasks cost if all
-    complete. `changes` is what Redis is not told yet.
+    complete, None where Redis has not added them up. `changes` is what Redis is not told yet.
     """
 
-    __slots__ = ("changes", "committed", "in_redis", "is_loaded", "permanent", "token")
+    __slots__ = ("changes", "committed", "in_redis", "permanent", "token")
 
     def __init__(self, name: str, clock: Clock, base: WorldSettings | World) -> None:
         super().__init__(name, clock, base)
         self.token = ""
-        self.committed = 0.0
-        self.is_loaded = False
+        self.committed: float | None = None
         self.changes = Changes()
         self.in_redis: Fields = (None, None, None)
         self.permanent = b"[]"

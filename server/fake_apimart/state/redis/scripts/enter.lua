@@ -2,7 +2,8 @@
 -- Arguments: the world's name; the tokens that the server knows of it and of its own world, or '';
 -- the operation, or '' where no rule is wanted; 1 where the request is refused; an id for the
 -- reservation; the rules that the key's name implies, as JSON.
--- Returns both tokens; the state of both worlds; what is committed; and the rule's owner, id, body.
+-- Returns both tokens; the state of both worlds; what is committed, as text, nil where the tasks were
+-- never added up; 1 where no results may be kept; and the rule's owner, id, body.
 
 local name, token, server_token = ARGV[1], ARGV[2], ARGV[3]
 local operation, is_refused, reservation, permanent = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -14,7 +15,12 @@ if (token ~= '' and token ~= current) or (server_token ~= '' and server_token ~=
 end
 
 local function state_of(place)
-  return redis.call('HMGET', place .. 'world', 'offset', 'frozen', 'settings', 'has_tasks')
+  return redis.call('HMGET', place .. 'world', 'offset', 'frozen', 'settings')
+end
+
+local function committed_of(place)
+  local account = redis.call('HMGET', place .. 'account', 'loaded', 'committed')
+  return account[1] and (account[2] or '0')
 end
 
 local place, server_place = place_of(name), place_of(SERVER)
@@ -25,7 +31,7 @@ add_permanent(place, permanent)
 local resets = redis.call('GET', base .. 'resetting') or redis.call('GET', place .. 'resetting')
 local answer = {
   current, server_current, state_of(place), state_of(server_place),
-  redis.call('HGET', place .. 'account', 'committed') or '', resets and 1 or 0,
+  committed_of(place), resets and 1 or 0,
 }
 if operation ~= '' then
   local owner, id = name, nil

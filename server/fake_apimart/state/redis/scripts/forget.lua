@@ -34,4 +34,4 @@ else
   drop(name, old_generation)
   forget_sums(name)
 end
-redis.call('PUBLISH', prefix .. 'journal', cjson.encode({name}))
+redis.call('PUBLISH', prefix .. 'journal', cjson.encode({name, ARGV[2]}))

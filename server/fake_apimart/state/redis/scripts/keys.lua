@@ -5,6 +5,7 @@
 -- PREFIX EPOCH:worlds             names of worlds by their last use, in microseconds
 -- PREFIX EPOCH:NAME:generation    counts the resets of one world
 -- PREFIX EPOCH:NAME:GENERATION:…  what belongs to a world, which a reset leaves behind
+-- PREFIX EPOCH:places:NAME        who has places of that name, by the ends in microseconds
 -- A token is EPOCH.GENERATION: what a server knew of a world when it last asked.
 
 local prefix = KEYS[1]
@@ -35,6 +36,17 @@ end
 
 local function token_of(name)
   return epoch .. '.' .. generation_of(name)
+end
+
+-- Whether a world was begun anew since it had a token. Where Redis has lost what it knew, it counts
+-- from the beginning again, and the world is still the same.
+local function is_gone(name, token)
+  local old_epoch, old_generation = string.match(token, '(%d+)%.(%d+)')
+  local ahead = tonumber(epoch) - tonumber(old_epoch)
+  if ahead == 0 then
+    ahead = tonumber(generation_of(name)) - tonumber(old_generation)
+  end
+  return ahead > 0
 end
 
 -- The beginning of the keys of a world as it is now.

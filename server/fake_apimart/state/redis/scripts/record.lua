@@ -15,7 +15,7 @@ for _, fired in ipairs(decoded.fired) do
     release(place_of(fired[1]), fired[3], fired[4], 1)
   end
 end
-if token ~= '' and token ~= token_of(name) then
+if token ~= '' and is_gone(name, token) then
   return nil
 end
 local place = touch(name, now)
