@@ -380,9 +380,22 @@ def test_keys_begin_with_name_and_version_and_those_of_a_world_expire(
     run(test)
     keys = [str(key) for key in client.keys("*")]
     assert all(key.startswith("fake-apimart:1:") for key in keys)
-    of_worlds = [key for key in keys if key.count(":") > 3]
-    assert len(of_worlds) > 8
-    assert [key for key in of_worlds if client.pttl(key) <= 0] == []
+    assert len(keys) > 12
+    stay = {key.removeprefix(PREFIX) for key in keys if client.pttl(key) <= 0}
+    assert stay <= {"epoch", "rule-id", "entry-id"}
+
+
+def test_world_that_nobody_has_used_for_a_month_is_counted_no_more(
+    run: Run, client: redis.Redis
+) -> None:
+    async def test(first: Server, *_: Server) -> None:
+        await first.record("old")
+        [name] = client.zrange(f"{PREFIX}0:worlds", 0, -1)
+        client.zincrby(f"{PREFIX}0:worlds", -31 * 86_400 * 1_000_000, str(name))
+        await first.record("new")
+        assert await first.state.count() == 1
+
+    run(test)
 
 
 @pytest.mark.parametrize(

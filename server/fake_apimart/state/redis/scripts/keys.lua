@@ -78,11 +78,14 @@ local function touch(name, now)
       keep(place .. part)
     end
     keep(base .. name .. ':generation')
+    keep(base .. 'rule-bytes')
+    redis.call('ZREMRANGEBYSCORE', base .. 'worlds', '-inf', whole(now - LIFE_MS * 1000))
   end
   if name == SERVER then
     return place
   end
   redis.call('ZADD', base .. 'worlds', whole(now), name)
+  keep(base .. 'worlds')
   if redis.call('ZCARD', base .. 'worlds') > MAX_WORLDS then
     local idle = redis.call('ZPOPMIN', base .. 'worlds')[1]
     local there = place_of(idle)

@@ -41,7 +41,10 @@ end
 
 local function grow(world, bytes)
   redis.call('HINCRBY', base .. 'journal-bytes', world, whole(bytes))
-  return redis.call('INCRBY', base .. 'journal-total', whole(bytes))
+  local total = redis.call('INCRBY', base .. 'journal-total', whole(bytes))
+  keep(base .. 'journal-bytes')
+  keep(base .. 'journal-total')
+  return total
 end
 
 if id == '' then
