@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import redis
-from fake_apimart.state.redis.connection import PREFIX
+from fake_apimart.state.redis.connection import PREFIX, Connection, names_of_worlds
 from fake_apimart.state.redis.rules import RedisReservation
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Rule
@@ -170,6 +170,22 @@ def test_journal_is_one_and_in_order(run: Run) -> None:
         for each in servers:
             found = await each.state.journals.entries(await each.seen(), lambda entry: True)
             assert [entry.id for entry in found] == recorded
+
+    run(test)
+
+
+def test_worlds_are_all_named_though_some_are_used_meanwhile(run: Run, redis_url: str) -> None:
+    async def test(first: Server, *_: Server) -> None:
+        for number in range(250):
+            await first.enter(f"key-{number}")
+        names = []
+        async with contextlib.aclosing(Connection(redis_url)) as connection:
+            async for name in names_of_worlds(connection.run):
+                names.append(name)
+                if len(names) == 50:
+                    for number in range(20):
+                        await first.enter(f"key-{number}")
+        assert len(names) == len(set(names)) == 250
 
     run(test)
 

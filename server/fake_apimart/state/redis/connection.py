@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -127,11 +126,14 @@ class Connection:
 
 async def names_of_worlds(run: Callable[..., Awaitable[Any]]) -> AsyncIterator[str]:
     """Yield the names of all worlds but the server's own. Raises StateError."""
-    for start in itertools.count(0, READ_AT_ONCE):
-        batch = await run("worlds", start, start + READ_AT_ONCE - 1)
-        for name in batch:
-            yield name.decode()
-        if len(batch) < READ_AT_ONCE:
+    cursor, seen = b"0", set[bytes]()
+    while True:
+        cursor, names = await run("worlds", cursor, READ_AT_ONCE)
+        for name in dict.fromkeys(names):
+            if name not in seen:
+                yield name.decode()
+        seen.update(names)
+        if cursor == b"0":
             return
 
 

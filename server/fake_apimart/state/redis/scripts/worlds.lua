@@ -1,3 +1,9 @@
--- Return the names of worlds. Argument: the first that is wanted, and the last, by number.
+-- Return where to go on, 0 at the end, and the next names of worlds; some may come twice, but none is
+-- missing that is there all the time, whatever is used meanwhile. Arguments: where to go on, 0 at
+-- first; about how many.
 
-return redis.call('ZRANGE', base .. 'worlds', ARGV[1], ARGV[2])
+local scanned, names = redis.call('ZSCAN', base .. 'worlds', ARGV[1], 'COUNT', ARGV[2]), {}
+for number = 1, #scanned[2], 2 do
+  table.insert(names, scanned[2][number])
+end
+return {scanned[1], names}
