@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fake_apimart.go.json import marshal
 from fake_apimart.state.redis.connection import Connection
-from fake_apimart.state.redis.world import RedisWorld
+from fake_apimart.state.redis.world import RedisWorld, known
 from fake_apimart.tasks.ledger import Ledger
 from fake_apimart.tasks.state import Polls
 from fake_apimart.tasks.store import TaskStore
@@ -25,27 +25,27 @@ class RedisLedger(Ledger):
 
     async def store(self, task: Task, world: World) -> None:
         """Store a task; Redis is told of its cost with the entry of the request."""
-        known = _known(world)
-        if known.committed is None:
-            await self._sums(known)
+        here = known(world)
+        if here.committed is None:
+            await self._sums(here)
         await self._tasks.put(task, world)
         if task.failure is None:
-            known.changes.charged.append(_charge(task))
+            here.changes.charged.append(_charge(task))
 
     async def committed(self, world: World) -> float:
         """Return it; the tasks are added up where Redis has not done so, or has forgotten it."""
-        known = _known(world)
-        if known.committed is None:
-            _, known.committed = await self._sums(known)
-        return known.committed + sum(cost for _, cost, _, _ in known.changes.charged)
+        here = known(world)
+        if here.committed is None:
+            _, here.committed = await self._sums(here)
+        return here.committed + sum(cost for _, cost, _, _ in here.changes.charged)
 
     async def spent(self, world: World) -> float:
-        spent, _ = await self._sums(_known(world))
+        spent, _ = await self._sums(known(world))
         return spent
 
     async def _sums(self, world: RedisWorld) -> tuple[float, float]:
         """Return what is spent and what is committed, by the storage where Redis does not know."""
-        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
+        now_ms = _now_ms(world)
         sums = await self._run("spent", world.name, world.token, now_ms)
         if sums is None:
             charges = [
@@ -62,8 +62,7 @@ class RedisLedger(Ledger):
     async def count_poll(self, task: Task, world: World) -> Polls:
         if not task.polls:
             return Polls()
-        now_ms = world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
-        return await self._polls(task, _known(world).token, task.polls, now_ms)
+        return await self._polls(task, known(world).token, task.polls, _now_ms(world))
 
     async def _polls(self, task: Task, token: str, needed: int | str, now_ms: int) -> Polls:
         arguments = (task.world, token, task.id, needed, now_ms)
@@ -71,11 +70,10 @@ class RedisLedger(Ledger):
         return Polls(int(so_far), int(reached) if reached else None)
 
 
-def _known(world: World) -> RedisWorld:
-    assert isinstance(world, RedisWorld)
-    return world
-
-
 def _charge(task: Task) -> Charge:
     """Return what Redis is told of the cost of a task."""
     return task.id, task.cost, task.earliest_end_ms, int(task.polls > 0)
+
+
+def _now_ms(world: World) -> int:
+    return world.clock.time_ns() // _NANOSECONDS_PER_MILLISECOND
