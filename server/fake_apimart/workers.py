@@ -42,7 +42,7 @@ from fake_apimart.telemetry.metrics_table import SHARED_FOLDER
 LOOK_SECONDS = 0.1
 """How often the supervisor looks whether it has something to do."""
 RESTART_SECONDS = 1.0
-"""The pause between two workers that take the same one's place: a start costs a second of work."""
+"""The pause between two workers that take the place of others: a start costs a second of work."""
 LATE_SECONDS = 0.2
 """How much longer than a worker gives itself its end is waited for, before it is killed."""
 
@@ -115,18 +115,20 @@ class Worker(Process):
         self._settings = settings
         self._reports, self._reporting = Pipe(duplex=False)
         self._serves = False
+        self._problem = ""
 
     @property
     def has_begun(self) -> bool:
         """Whether it has accepted connections. Raises InvalidSettings where it never will."""
         ended = not self.process.is_alive()
         if not self._serves and self._reports.poll():
-            problem: str = self._reports.recv()
-            if problem:
-                raise InvalidSettings(problem)
-            self._serves = True
-        if ended and not self._serves:
-            raise InvalidSettings(f"a worker ended with status {self.exitcode} before it served")
+            # What is reported comes once, but is asked for again until another takes its place.
+            self._problem = self._reports.recv()
+            self._serves = not self._problem
+        if ended and not self._serves and not self._problem:
+            self._problem = f"a worker ended with status {self.exitcode} before it served"
+        if self._problem:
+            raise InvalidSettings(self._problem)
         return self._serves
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
