@@ -12,6 +12,7 @@ import pytest
 import redis
 from fake_apimart.state.redis.connection import PREFIX, Connection, names_of_worlds
 from fake_apimart.state.redis.rules import RedisReservation
+from fake_apimart.state.redis.world import RedisWorld
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.state.failure import StateError
@@ -537,3 +538,14 @@ def test_upload_whose_record_fails_is_not_there(redis_server: RedisServer) -> No
         await server.record()
 
     asyncio.run(on_servers(redis_server.url, 1, test))
+
+
+def test_answer_that_was_overtaken_changes_nothing(run: Run) -> None:
+    async def test(server: Server, *_: Server) -> None:
+        world = await server.seen()
+        assert isinstance(world, RedisWorld)
+        world.read((b"5", None, b'{"balance": 2}'), 2**62)
+        world.read((b"7", None, None), 2**61)
+        assert (world.clock.state.offset_ns, world.overrides) == (5, {"balance": 2})
+
+    run(test)

@@ -137,12 +137,13 @@ class RedisState(State):
         if len(answer) == 2:
             world.gone, server.gone = True, server.token not in ("", answer[1].decode())
             return None
-        here.token, server.token = answer[0].decode(), answer[1].decode()
-        here.read(answer[2])
-        server.read(answer[3])
-        here.committed = None if answer[4] is None else float(answer[4])
-        here.is_being_reset = bool(answer[5])
-        return self._reserved(here, reservation, *answer[6]) if len(answer) > 6 else None
+        token, server_token, time_us, fields, server_fields, committed, resets, *rule = answer
+        here.token, server.token = token.decode(), server_token.decode()
+        here.read(fields, time_us)
+        server.read(server_fields, time_us)
+        here.committed = None if committed is None else float(committed)
+        here.is_being_reset = bool(resets)
+        return self._reserved(here, reservation, *rule[0]) if rule else None
 
     def _reserved(
         self, world: RedisWorld, reservation: str, owner: bytes, rule_id: Any, body: bytes
@@ -158,8 +159,8 @@ class RedisState(State):
             before = [each or b"" for each in here.in_redis]
             after = _applied(here, apply)
             changed = await self._run("change", world.name, here.token, *before, *after)
-            if changed == 1:
-                here.read(after)
+            if changed:
+                here.read(after, changed)
                 return
             await self.refresh(world)
             if world.gone:

@@ -26,7 +26,7 @@ class RedisWorld(World):
     complete, None where Redis has not added them up. `changes` is what Redis is not told yet.
     """
 
-    __slots__ = ("changes", "committed", "in_redis", "permanent", "token")
+    __slots__ = ("_read_us", "changes", "committed", "in_redis", "permanent", "token")
 
     def __init__(self, name: str, clock: Clock, base: WorldSettings | World) -> None:
         super().__init__(name, clock, base)
@@ -34,14 +34,21 @@ class RedisWorld(World):
         self.committed: float | None = None
         self.changes = Changes()
         self.in_redis: Fields = (None, None, None)
+        self._read_us = 0
         self.permanent = b"[]"
 
     def apply_magic(self, magic: Magic) -> None:
         super().apply_magic(magic)
         self.permanent = permanent(self.permanent_rules())
 
-    def read(self, fields: Fields) -> None:
-        """Take over what Redis has of clock and settings."""
+    def read(self, fields: Fields, time_us: int) -> None:
+        """Take over what Redis had of clock and settings at a time of its own, in microseconds.
+
+        Answers may overtake each other: what is older than what is known is passed over.
+        """
+        if time_us < self._read_us:
+            return
+        self._read_us = time_us
         self.in_redis = offset, frozen, settings = fields[:3]
         self.clock.state = ClockState(int(offset) if offset else 0, int(frozen) if frozen else None)
         self.overrides = check_overrides(json.loads(settings)) if settings else {}

@@ -1,12 +1,13 @@
 -- Change the state of a world. Arguments: its name and token; offset, frozen and settings as they
 -- were, and as they are to be; each '' where there is none.
--- Returns 1; 0 where another server has changed it meanwhile; nil where the world is gone.
+-- Returns the time; 0 where another server has changed it meanwhile; nil where the world is gone.
 
 local name, token = ARGV[1], ARGV[2]
 if token ~= token_of(name) then
   return nil
 end
-local place = touch(name, now_us())
+local now = now_us()
+local place = touch(name, now)
 local fields = {'offset', 'frozen', 'settings'}
 for number, field in ipairs(fields) do
   if (redis.call('HGET', place .. 'world', field) or '') ~= ARGV[2 + number] then
@@ -22,4 +23,4 @@ for number, field in ipairs(fields) do
   end
 end
 keep(place .. 'world')
-return 1
+return now

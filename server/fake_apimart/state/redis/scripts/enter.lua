@@ -2,8 +2,8 @@
 -- Arguments: the world's name; the tokens that the server knows of it and of its own world, or '';
 -- the operation, or '' where no rule is wanted; 1 where the request is refused; an id for the
 -- reservation; the rules that the key's name implies, as JSON.
--- Returns both tokens; the state of both worlds; what is committed, as text, nil where the tasks were
--- never added up; 1 where no results may be kept; and the rule's owner, id, body.
+-- Returns both tokens; the time; the state of both worlds; what is committed, as text, nil where the
+-- tasks were never added up; 1 where no results may be kept; and the rule's owner, id, body.
 
 local name, token, server_token = ARGV[1], ARGV[2], ARGV[3]
 local operation, is_refused, reservation, permanent = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -30,7 +30,7 @@ end
 add_permanent(place, permanent)
 local resets = redis.call('GET', base .. 'resetting') or redis.call('GET', place .. 'resetting')
 local answer = {
-  current, server_current, state_of(place), state_of(server_place),
+  current, server_current, now, state_of(place), state_of(server_place),
   committed_of(place), resets and 1 or 0,
 }
 if operation ~= '' then
@@ -44,7 +44,7 @@ if operation ~= '' then
   end
   if id then
     local there = owner == SERVER and server_place or place
-    answer[7] = {owner, id, redis.call('HGET', there .. 'rules', id .. ':body')}
+    answer[8] = {owner, id, redis.call('HGET', there .. 'rules', id .. ':body')}
   end
 end
 return answer
