@@ -287,7 +287,7 @@ def test_replacement_that_cannot_start_is_tried_again(
             tried.update(workers_of(server))
             return len(tried) > 3 * WORKERS
 
-        wait_until(are_many, "workers are started again and again")
+        wait_until(are_many, "workers are started again and again", 3 * DEADLINE_SECONDS)
         redis_server.start()
         models = f"{server.url}/v1/models"
         assert httpx.get(models, headers=AUTHORIZED, timeout=DEADLINE_SECONDS).status_code == 200

@@ -23,7 +23,7 @@ from fake_apimart_storage import ObjectInfo, Storage
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
 
 from tests.conftest import StartServer
-from tests.harness import JPEG, PNG, ServerProcess
+from tests.harness import AUTHORIZED, JPEG, PNG, ServerProcess
 from tests.worlds import authorized, balance, create, created, poll, upload, upload_url
 
 
@@ -493,3 +493,23 @@ def test_server_without_control_keeps_no_journal_and_knows_no_magic(
         assert answer.status_code == 404
         assert answer.json()["error"]["message"] == f"Invalid URL ({method} /_fake/{path})"
     assert httpx.get(f"{server.url}/_fake/health").status_code == 200
+
+
+class HurryingClock:
+    """A clock on which a tenth of a second passes between two looks, as on a busy machine."""
+
+    def __init__(self) -> None:
+        self._now = 1_800_000_000_000_000_000
+
+    def time_ns(self) -> int:
+        self._now += 100_000_000
+        return self._now
+
+
+def test_clock_that_is_set_and_frozen_at_once_stands_at_that_instant(
+    start_server: StartServer,
+) -> None:
+    server = start_server(clock=HurryingClock())
+    call = {"at": 1_743_436_800, "freeze": True}
+    answer = httpx.post(f"{server.url}/_fake/clock", json=call, headers=AUTHORIZED)
+    assert answer.json() == {"now": 1_743_436_800, "frozen": True}

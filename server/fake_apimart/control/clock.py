@@ -104,12 +104,13 @@ def _apply(change: ClockChange, world: World) -> None:
     clock = world.clock
     if change.reset:
         clock.state = ClockState()
+    if change.freeze is True and not clock.is_frozen:
+        # Before it is set, since it would run on until it stands still.
+        clock.freeze()
     if change.at is not None:
         clock.set(round(change.at * _NANOSECONDS_PER_SECOND))
     if change.advance is not None:
         clock.advance(round(change.advance * _NANOSECONDS_PER_SECOND))
-    if change.freeze is True and not clock.is_frozen:
-        clock.freeze()
     if change.freeze is False and clock.is_frozen:
         clock.resume()
     if not 0 <= clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
