@@ -115,7 +115,7 @@ def running_stub() -> Iterator[StubStore]:
 def stub(running_stub: StubStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubStore]:
     monkeypatch.setattr("fake_apimart_storage.s3.connection.client.ATTEMPTS", 1)
     monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.CLEANUP_DELAYS", (0.0,))
-    monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.SETTLE_SECONDS", (0.0,))
     running_stub.said.clear()
     running_stub.objects.clear()
     with environment(running_stub.env):

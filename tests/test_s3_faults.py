@@ -129,7 +129,7 @@ def test_call_of_a_store_that_answers_nonsense_fails_as_a_storage_does(
 ) -> None:
     monkeypatch.setattr("fake_apimart_storage.s3.connection.client.ATTEMPTS", 1)
     monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.CLEANUP_DELAYS", (0.0,))
-    monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.SETTLE_SECONDS", (0.0,))
 
     async def body() -> None:
         storage = S3Storage("bucket", "")

@@ -323,7 +323,7 @@ def test_parts_are_listed_where_the_answer_with_the_id_was_lost(
     stub: StubStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.CLEANUP_DELAYS", (0.0,))
-    monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("fake_apimart_storage.s3.transfer.writer.SETTLE_SECONDS", (0.0,))
 
     async def upload(said: bytes) -> list[str]:
         async with opened("s3://bucket/.") as storage:

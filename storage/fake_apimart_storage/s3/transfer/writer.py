@@ -28,8 +28,8 @@ from fake_apimart_storage.s3.versions import Keeping
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SETTLE_SECONDS = 1.0
-"""How long the store may still act on a call that got no response."""
+SETTLE_SECONDS = (1.0, 4.0)
+"""The pauses before each further look at what the store makes of calls that got no response."""
 
 CLEANUP_DELAYS = (0.0, 2.0, 10.0)
 """Seconds before each attempt to clean up."""
@@ -210,9 +210,11 @@ class S3Writer(Writer):
         outcomes = await asyncio.gather(*map(asyncio.wrap_future, running), return_exceptions=True)
         await self._clean_up()
         if any(isinstance(each, BaseException) for each in outcomes):
-            # The store may still act on a call that got no response.
-            await asyncio.sleep(SETTLE_SECONDS)
-            await self._clean_up()
+            for pause in SETTLE_SECONDS:
+                is_closing = not await self._store.pause(pause)
+                await self._clean_up()
+                if is_closing:
+                    return
 
     async def _clean_up(self) -> None:
         for delay in CLEANUP_DELAYS:
