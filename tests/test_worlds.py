@@ -513,3 +513,13 @@ def test_clock_that_is_set_and_frozen_at_once_stands_at_that_instant(
     call = {"at": 1_743_436_800, "freeze": True}
     answer = httpx.post(f"{server.url}/_fake/clock", json=call, headers=AUTHORIZED)
     assert answer.json() == {"now": 1_743_436_800, "frozen": True}
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 250, 251, 333, 749, 998, 999])
+def test_clock_stands_at_an_instant_to_the_millisecond(
+    milliseconds: int, world: FakeAPIMart
+) -> None:
+    world.clock.freeze()
+    world.clock.at(1_743_436_800 + milliseconds / 1000)
+    digits = upload_url(world).rpartition("/")[2].partition("-")[0]
+    assert digits.endswith(f"{999 - milliseconds:03}")

@@ -24,6 +24,7 @@ LATEST_SECONDS = 9_000_000_000
 """The latest time in Unix seconds; beyond it the digits of file URLs would run out."""
 MAX_DURATION_CHARACTERS = 100
 """The longest text that is read as a duration."""
+_MICROSECONDS_PER_SECOND = 1_000_000
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -108,13 +109,18 @@ def _apply(change: ClockChange, world: World) -> None:
         # Before it is set, since it would run on until it stands still.
         clock.freeze()
     if change.at is not None:
-        clock.set(round(change.at * _NANOSECONDS_PER_SECOND))
+        clock.set(_nanoseconds(change.at))
     if change.advance is not None:
-        clock.advance(round(change.advance * _NANOSECONDS_PER_SECOND))
+        clock.advance(_nanoseconds(change.advance))
     if change.freeze is False and clock.is_frozen:
         clock.resume()
     if not 0 <= clock.time_ns() <= LATEST_SECONDS * _NANOSECONDS_PER_SECOND:
         raise refusals.invalid_call(f"the clock ends at {LATEST_SECONDS} Unix seconds")
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Return seconds in nanoseconds: of an instant, a float has whole microseconds alone."""
+    return round(seconds * _MICROSECONDS_PER_SECOND) * 1000
 
 
 def _answer(world: World) -> Response:
