@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ALLOWED = 0.05
-"""The last third of the samples may have a median so much above that of the second."""
+"""The last third of the samples may have a median so much above those before."""
 MIN_SAMPLES = 9
 
 
@@ -24,8 +24,9 @@ class Growth:
 
     @property
     def is_too_much(self) -> bool:
-        _, second, last = self.thirds
-        return last - second > max(ALLOWED * second, self.noise)
+        # What was higher before and has come back is no growth.
+        *before, last = self.thirds
+        return last - max(before) > max(ALLOWED * max(before), self.noise)
 
 
 def growth_of(name: str, samples: Sequence[float], noise: float = 0.0) -> Growth:
