@@ -262,9 +262,13 @@ def test_request_asks_redis_twice(
     world.pace(seconds=0)
     url, task_id = upload_url(world), created(world)
     call(world, url, task_id)
-    before = calls_of(replicas.redis)
-    call(world, url, task_id)
-    asked = calls_of(replicas.redis) - before
+    counts = []
+    for _ in range(5):
+        before = calls_of(replicas.redis)
+        call(world, url, task_id)
+        counts.append(calls_of(replicas.redis) - before)
+    # Servers also ask by themselves, once a second, about worlds whose callbacks wait.
+    asked = min(counts)
     # What is spent is added up by Redis, too.
     assert asked == (3 if operation == "balance.get" else 2)
 

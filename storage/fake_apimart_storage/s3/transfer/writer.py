@@ -209,7 +209,7 @@ class S3Writer(Writer):
         running = [each.future for each in self._jobs if not each.future.cancel()]
         outcomes = await asyncio.gather(*map(asyncio.wrap_future, running), return_exceptions=True)
         await self._clean_up()
-        if any(isinstance(each, BaseException) for each in outcomes):
+        if any(isinstance(each, BaseException) or _was_repeated(each) for each in outcomes):
             for pause in SETTLE_SECONDS:
                 is_closing = not await self._store.pause(pause)
                 await self._clean_up()
@@ -230,14 +230,16 @@ class S3Writer(Writer):
                 return
 
     async def _abort_uploads(self) -> None:
-        """Abort the upload by its id, or all of the key where the answer with the id was lost."""
+        """Abort the upload by its id, or all of the key where an answer with an id was lost."""
         if self._creating is None or self._creating.future.cancelled():
             return
         failure = self._creating.future.exception()
         if failure is None:
-            await self._abort_upload(field_of(self._creating.future.result(), "UploadId"))
-            return
-        if was_refused(failure):
+            answer = self._creating.future.result()
+            await self._abort_upload(field_of(answer, "UploadId"))
+            if not _was_repeated(answer):
+                return
+        elif was_refused(failure):
             return
         store, target = self._store, self._target
         bucket, key = target["Bucket"], target["Key"]
@@ -259,6 +261,13 @@ class S3Writer(Writer):
                 is_own = to_metadata(stored.info) == to_metadata(self._info)
             if is_own:
                 await self._store.delete(self._info.key)
+
+
+def _was_repeated(answer: Any) -> bool:
+    """Return whether a call was sent again: the store may have carried out both."""
+    return isinstance(answer, dict) and bool(
+        answer.get("ResponseMetadata", {}).get("RetryAttempts")
+    )
 
 
 def _with_md5(function: Callable[..., Any]) -> Callable[..., Any]:
