@@ -52,7 +52,6 @@ def permanent(rules: tuple[Rule, ...]) -> bytes:
                 "times": "",
                 "after": 0,
                 "body": body_of(rule).decode(),
-                "bytes": 0,
             }
             for rule in rules
         ]

@@ -23,4 +23,4 @@ if sum > tonumber(ARGV[9]) then
 end
 redis.call('HINCRBY', held, name, bytes)
 keep(held)
-return add_rule(place, {operation = ARGV[3], times = ARGV[4], after = ARGV[5], body = ARGV[6], bytes = bytes})
+return add_rule(place, {operation = ARGV[3], times = ARGV[4], after = ARGV[5], body = ARGV[6]})
