@@ -3,10 +3,11 @@ ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS wheel
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY clients/python clients/python
 COPY server server
 COPY storage storage
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel ./clients/python .
 
 FROM ${PYTHON_IMAGE} AS install
 WORKDIR /install
@@ -14,7 +15,7 @@ COPY constraints.txt .
 COPY --from=wheel /wheel .
 RUN python -m venv --without-pip /opt/fake-apimart \
  && pip --python /opt/fake-apimart/bin/python install --no-cache-dir -c constraints.txt \
-      "$(echo ./*.whl)[redis]" \
+      ./fake_apimart_testing-*.whl "$(echo ./fake_apimart-*.whl)[redis]" \
  && mkdir /data
 
 FROM ${PYTHON_IMAGE}

@@ -11,6 +11,7 @@ WORKERS ?= 5
 NEEDLESS := schemathesis pook respx rerunfailures socket anyio
 PYTEST = -m pytest $(NEEDLESS:%=-p no:%) -n $(WORKERS) --dist worksteal
 UV := $(BIN)/python -m uv
+PROJECTS := pyproject.toml hatch_build.py clients/python/pyproject.toml
 # Where it is set, each of the hundreds of processes of a test run compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -56,7 +57,7 @@ test-lowest: $(LOWEST)/installed
 test-latest: $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(LATEST)
 	echo uvicorn > $(LATEST)/overrides.txt
-	$(UV) pip install --python $(LATEST) --overrides $(LATEST)/overrides.txt -e '.[dev]'
+	$(UV) pip install --python $(LATEST) --overrides $(LATEST)/overrides.txt -e clients/python -e '.[dev]'
 	$(LATEST)/bin/python $(PYTEST) $(ARGS)
 
 # All tests, half as long again, and what of the code they reach.
@@ -69,7 +70,7 @@ coverage: $(VENV)/installed-dev
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	PYTHONPATH=server:storage $(BIN)/lint-imports --no-logo
+	PYTHONPATH=server:storage:clients/python $(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/mypy -p benchmarks
 	$(BIN)/mypy -p soak
@@ -145,26 +146,26 @@ $(VENV)/bin/python:
 	  { echo "$(PYTHON) is older than Python 3.11: name a newer one, as in make run PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+$(VENV)/installed: $(VENV)/bin/python $(PROJECTS) constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev]'
 	@touch $@
 
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[fuzz]'
 	@touch $@
 
-$(PLAIN)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
+$(PLAIN)/installed: $(PROJECTS) constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(PLAIN)
-	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e '.[redis]'
+	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e clients/python -e '.[redis]'
 	@touch $@
 
 # What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv
 # keeps to the versions in the file that it writes.
-$(LOWEST)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
+$(LOWEST)/installed: $(PROJECTS) constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	printf '%s\n' $(LOWEST_TOOLS) > $(LOWEST)/tools.txt
 	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct --extra redis pyproject.toml \
@@ -172,5 +173,5 @@ $(LOWEST)/installed: pyproject.toml constraints.txt | $(VENV)/installed-dev
 	cp constraints.txt $(LOWEST)/all.txt
 	$(LOWEST_COMPILE) $(LOWEST)/oldest.txt $(LOWEST)/tools.txt -o $(LOWEST)/all.txt
 	$(UV) pip install --quiet --python $(LOWEST) -r $(LOWEST)/all.txt
-	$(UV) pip install --quiet --python $(LOWEST) --no-deps -e .
+	$(UV) pip install --quiet --python $(LOWEST) --no-deps -e clients/python -e .
 	@touch $@

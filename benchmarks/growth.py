@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.object_file import trailer
+from fake_apimart_testing import FakeAPIMart
 
 from benchmarks import load as loads
 from benchmarks.servers import RunningServer, touch_memory

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from fake_apimart.testing import FakeAPIMart, Server
+from fake_apimart_testing import FakeAPIMart, Server
 
 from benchmarks.load import read_response
 from benchmarks.servers import RunningServer
@@ -61,9 +61,10 @@ def main() -> None:
 def measure(rounds: int) -> FixtureFigure:
     """Measure what the fixture costs a test run."""
     return FixtureFigure(
-        statistics.median(_import("fake_apimart.testing", "") for _ in range(rounds)),
+        statistics.median(_import("fake_apimart_testing", "") for _ in range(rounds)),
         statistics.median(
-            _import("fake_apimart.pytest_plugin", "import pytest, typing; ") for _ in range(rounds)
+            _import("fake_apimart_testing.pytest_plugin", "import pytest, typing; ")
+            for _ in range(rounds)
         ),
         statistics.median(_start() for _ in range(rounds)),
         *_calls(),

@@ -22,8 +22,8 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.settings.names import PREFIX
 from fake_apimart.settings.settings import Settings
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import Storage
+from fake_apimart_testing import FakeAPIMart
 
 from tests import profiles, stores
 from tests import redis_server as redis_servers

@@ -17,8 +17,8 @@ from fake_apimart.observability.access_log import AccessLog
 from fake_apimart.observability.log_form import FORMS
 from fake_apimart.observability.request_record import RequestRecord
 from fake_apimart.settings.settings import Settings
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.world import name_of
+from fake_apimart_testing import FakeAPIMart
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st

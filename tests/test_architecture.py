@@ -15,14 +15,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "server" / "fake_apimart"
+TESTING = ROOT / "clients" / "python" / "fake_apimart_testing"
 DATA = PACKAGE / "contract" / "cases"
 SOURCES = sorted(
     path
-    for root in (ROOT / "server", ROOT / "storage")
+    for root in (ROOT / "server", ROOT / "storage", TESTING.parent)
     for path in root.rglob("*.py")
     if not path.is_relative_to(DATA)
 )
 ROOMS = sorted({path.parent for path in SOURCES})
+DESCRIBED = [each for each in ROOMS if each.parent == PACKAGE or each.is_relative_to(TESTING)]
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 60
 MAX_MODULES = 12
@@ -31,12 +33,12 @@ ROOM_LINES = range(3, 6)
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
-    return ".".join(parts).removesuffix(".__init__")
+    return room_name(path.with_suffix("")).removesuffix(".__init__")
 
 
 def room_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).parts[1:])
+    depth = 2 if path.is_relative_to(TESTING) else 1
+    return ".".join(path.relative_to(ROOT).parts[depth:])
 
 
 def modules_of(room: Path) -> list[Path]:
@@ -57,7 +59,7 @@ def test_room_has_at_most_a_dozen_modules(room: Path) -> None:
     assert 0 < len(modules_of(room)) <= MAX_MODULES
 
 
-@pytest.mark.parametrize("room", [each for each in ROOMS if each.parent == PACKAGE], ids=room_name)
+@pytest.mark.parametrize("room", DESCRIBED, ids=room_name)
 def test_room_describes_what_belongs_there(room: Path) -> None:
     assert len(docstring(room / "__init__.py").splitlines()) in ROOM_LINES
 
@@ -75,13 +77,12 @@ def test_architecture_page_lists_the_folders_and_modules() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     drawn = set(re.findall(r"^    ([a-z_0-9]+)/ ", page, re.MULTILINE))
     assert drawn == {room.name for room in ROOMS if room.parent == PACKAGE}
-    for room in (each for each in ROOMS if each.parent == PACKAGE):
-        described = re.search(
-            rf"^## `{room.name}/`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL
-        )
-        assert described, room.name
+    for room in DESCRIBED:
+        name = room.name if room.parent == PACKAGE else room.relative_to(TESTING.parent)
+        described = re.search(rf"^## `{name}/`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+        assert described, name
         named = set(re.findall(r"^\| `([a-z_0-9]+)` \|", described[1], re.MULTILINE))
-        assert named == {path.stem for path in modules_of(room)}, room.name
+        assert named == {path.stem for path in modules_of(room)}, name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_name)
@@ -96,8 +97,8 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
 
 # `request_id` and `access_log` only format a given time. `readiness` waits for the command. S3
 # needs the machine's real time, whatever a test's clock says. `incoming` measures how long disk
-# writes really take, `workers` how long processes take to stop. `testing.clock` accepts a datetime
-# from a test. What runs cases is no part of a server, and takes the time that servers take.
+# writes really take, `workers` how long processes take to stop. The clock of the test package
+# accepts a datetime. What runs cases is no part of a server, and takes the time that servers take.
 IMPORTERS = {
     "time": {
         "fake_apimart.client.connection",
@@ -122,7 +123,7 @@ IMPORTERS = {
     "secrets": {"fake_apimart.state.redis.state", "fake_apimart.targets.own_servers"},
     "datetime": {
         "fake_apimart.record_command",
-        "fake_apimart.testing.clock",
+        "fake_apimart_testing.clock",
         "fake_apimart.verify_command",
     },
 }

@@ -29,9 +29,9 @@ from fake_apimart.go.textproto import EOF
 from fake_apimart.go.url import MAX_PARAMETERS, TOO_MANY_PARAMETERS, parse_query, query_error
 from fake_apimart.pictures.references import MAX_URL_CHARACTERS
 from fake_apimart.tasks.task import TASK, Task
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.outcome import MARKED_CHARACTERS, MAX_MARKERS, Outcome, outcome_of
 from fake_apimart_storage import Chunk
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,8 +7,8 @@ import json
 import httpx
 import pytest
 from fake_apimart.callbacks.delivery import MARK
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage.memory import MemoryStorage
+from fake_apimart_testing import FakeAPIMart
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 

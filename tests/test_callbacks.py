@@ -20,7 +20,7 @@ import pytest
 from fake_apimart.callbacks import attempts, delivery, resolver, world_queue
 from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.observability.standard_error import LOGGING
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.generating import create

@@ -11,7 +11,7 @@ import pytest
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.files.byte_range import byte_range
 from fake_apimart.files.dates import parse_date
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
 

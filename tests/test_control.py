@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.common.addresses import is_loopback
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import FORM_TYPE, PNG, ServerThread, form

@@ -16,11 +16,11 @@ from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.service.own_keys import is_own
 from fake_apimart.settings.settings import Settings
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import DamagedObject, ObjectInfo, ObjectNotFound
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage
 from fake_apimart_storage.s3.metadata import from_metadata
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
 

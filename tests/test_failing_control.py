@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.state.memory import saved_states
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, PNG, ServerThread, wait_until

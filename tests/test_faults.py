@@ -18,8 +18,8 @@ import pytest
 import requests
 from fake_apimart.contract.operations import BY_NAME, JOURNALED
 from fake_apimart.http.socket_faults import SOCKET_FAULTS
-from fake_apimart.testing import ControlError, FakeAPIMart
 from fake_apimart.worlds.faults import ERRORS
+from fake_apimart_testing import ControlError, FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.generating import VERSION

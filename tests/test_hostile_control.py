@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fake_apimart.control.body import MAX_BODY_BYTES
 from fake_apimart.go.json import marshal
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

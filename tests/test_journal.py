@@ -13,7 +13,6 @@ import pytest
 from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.go.json import marshal
 from fake_apimart.state.memory.journal import Journal
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.entry import (
     BODY_BYTES,
     MAX_ENTRIES,
@@ -24,6 +23,7 @@ from fake_apimart.worlds.entry import (
 )
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import (

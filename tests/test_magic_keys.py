@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.magic_keys import FAILURE, NAMES, ORDINARY, SLOW_SECONDS, magic_of
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import ServerThread

@@ -13,9 +13,9 @@ from fake_apimart import create_app
 from fake_apimart.settings.settings import Settings
 from fake_apimart.telemetry.metrics import Metrics
 from fake_apimart.telemetry.metrics_table import TABLE, Kind
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import KeyTest, ObjectInfo, StorageError, any_key
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
+from fake_apimart_testing import FakeAPIMart
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st

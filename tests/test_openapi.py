@@ -19,8 +19,8 @@ from fake_apimart.generation.input_schema import input_schema
 from fake_apimart.generation.models import MODELS
 from fake_apimart.service.documentation import DOCUMENTATION, TAGS
 from fake_apimart.settings.settings import Settings
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.faults import errors_of
+from fake_apimart_testing import FakeAPIMart
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.conftest import StartServer

@@ -14,10 +14,10 @@ import pytest
 from fake_apimart.callbacks import attempts, callbacks, pending
 from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.tasks.results import Results
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.generating import create, poll, task_id_of

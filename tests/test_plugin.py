@@ -245,7 +245,7 @@ FORBIDDING = """
     import responses
     import respx
     import vcr
-    from fake_apimart.testing import FakeAPIMart
+    from fake_apimart_testing import FakeAPIMart
 
     @contextlib.contextmanager
     def without_sockets():
@@ -351,8 +351,8 @@ def test_run_without_the_fixture_starts_nothing(project: pytest.Pytester) -> Non
         import sys
 
         def test_it():
-            ours = {name for name in sys.modules if name.startswith("fake_apimart.")}
-            assert ours == {"fake_apimart.pytest_plugin"}
+            ours = {name for name in sys.modules if name.startswith("fake_apimart")}
+            assert ours == {"fake_apimart_testing", "fake_apimart_testing.pytest_plugin"}
         """
     )
     started = time.monotonic()

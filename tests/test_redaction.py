@@ -20,7 +20,7 @@ from fake_apimart.common.redaction import (
     redacted_webhook,
 )
 from fake_apimart.observability.log_form import FORMS
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 import pytest
 import redis
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 
 from tests.balancer import Balancer
 from tests.harness import AUTHORIZED, JPEG, ServerProcess, wait_until

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.testing import ControlError, FakeAPIMart
+from fake_apimart_testing import ControlError, FakeAPIMart
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from fake_apimart.settings.names import PREFIX as PREFIX_OF_VARIABLES
 from fake_apimart.settings.settings import Settings
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 
 from tests.asgi_servers import BLOCKS, OUTER, PAGE, PREFIX, Process, mounted_in_uvicorn
 from tests.harness import JPEG, PNG

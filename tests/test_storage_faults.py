@@ -16,12 +16,12 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.settings.settings import Settings
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart_storage import ObjectNotFound, Storage, StorageError
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.folders import Folder
 from fake_apimart_storage.memory import MemoryStorage
 from fake_apimart_storage.object_file import read_at
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import JPEG, ServerThread, connection, parse_head, read_to_end, upload_request

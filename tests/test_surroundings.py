@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fake_apimart.settings.reading import InvalidSettings, read_settings
-from fake_apimart.testing import ControlError, Server
+from fake_apimart_testing import ControlError, Server
 
 from tests.harness import ServerProcess
 

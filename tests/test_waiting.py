@@ -14,10 +14,10 @@ import httpx
 import pytest
 from fake_apimart.control.requests import EntryFilter
 from fake_apimart.state.memory.state import MemoryState
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.watches import Watches
 from fake_apimart.worlds.world import World
+from fake_apimart_testing import FakeAPIMart
 
 from tests.harness import ServerThread, connection, parse_head, read_answer, wait_until
 from tests.test_worlds import make_worlds

@@ -390,7 +390,7 @@ def test_fixture_is_one_process_in_memory_whatever_the_environment_says() -> Non
     }
     program = (
         "import httpx, os\n"
-        "from fake_apimart.testing.server import Server\n"
+        "from fake_apimart_testing.servers.server import Server\n"
         "with Server() as server:\n"
         "    print(httpx.get(server.url + '/_fake/health').status_code)\n"
     )

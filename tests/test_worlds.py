@@ -14,13 +14,13 @@ import pytest
 from fake_apimart.common.clock import SystemClock
 from fake_apimart.settings.settings import Settings
 from fake_apimart.state.memory.state import MemoryState
-from fake_apimart.testing import FakeAPIMart
 from fake_apimart.worlds import pool
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import name_of
 from fake_apimart_storage import ObjectInfo, Storage
 from fake_apimart_storage.memory import MemoryObject, MemoryStorage, MemoryWriter
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import AUTHORIZED, JPEG, PNG, ServerProcess

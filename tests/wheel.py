@@ -20,23 +20,25 @@ from tests.harness import AUTHORIZED, FORM_TYPE, JPEG, form
 
 ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {"fake_apimart", "fake_apimart_storage"}
+TESTING = ROOT / "clients" / "python"
+"""The project of the test package, on which the wheel depends."""
 
 
 def main() -> None:
     """Run all checks; exit with status 0 if they pass."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wheel = build(folder)
+        wheel, testing = build(folder / "server", ROOT), build(folder / "testing", TESTING)
         check_contents(wheel)
-        bin_folder = install(folder / "env", wheel)
+        bin_folder = install(folder / "env", testing, wheel)
         check_upload(bin_folder)
         check_cases(bin_folder)
         check_example(bin_folder, folder / "example")
     sys.stdout.write(f"{wheel.name} serves an upload, and the example's tests, from nothing else\n")
 
 
-def build(folder: Path) -> Path:
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+def build(folder: Path, project: Path) -> Path:
+    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(project)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     (wheel,) = folder.glob("*.whl")
     return wheel
@@ -57,12 +59,12 @@ def check_contents(wheel: Path) -> None:
         assert f"fake_apimart/openapi/swagger_ui/{name}" in names
 
 
-def install(env: Path, wheel: Path) -> Path:
+def install(env: Path, *wheels: Path) -> Path:
     venv.create(env, with_pip=True)
     bin_folder = env / ("Scripts" if sys.platform == "win32" else "bin")
     constraints = ROOT / "constraints.txt"
     pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "-c", str(constraints), str(wheel)], check=True)
+    subprocess.run([*pip, "-c", str(constraints), *map(str, wheels)], check=True)
     return bin_folder
 
 

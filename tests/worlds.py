@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 
 from tests.harness import JPEG
 

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "constraints.txt"
+TESTING = "fake-apimart-testing"
 OLDEST_PYTHON = "3.11"
 SYSTEMS = [
     {"python_version": python, "python_full_version": f"{python}.0", **system}
@@ -41,7 +42,7 @@ def resolved() -> list[Requirement]:
     """One version of each package for all systems, as far as there is one that fits them all."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev"]
     systems = ("--universal", "--fork-strategy", "fewest", "--python-version", OLDEST_PYTHON)
-    form = ("--quiet", "--no-header", "--no-annotate")
+    form = ("--quiet", "--no-header", "--no-annotate", "--no-emit-package", TESTING)
     ran = subprocess.run(  # noqa: S603
         [*command, *systems, *form], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pictures
 import pytest
 import requests
-from fake_apimart.testing import FakeAPIMart
+from fake_apimart_testing import FakeAPIMart
 
 # A PNG of one pixel.
 PNG = base64.b64decode(

@@ -9,12 +9,12 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fake_apimart_storage import Storage
+    from fake_apimart_testing.version import __version__
 
     from fake_apimart.app import Application
     from fake_apimart.common.clock import Clock
     from fake_apimart.common.randomness import Randomness
     from fake_apimart.settings.settings import Settings
-    from fake_apimart.version import __version__
 
 __all__ = ["Settings", "__version__", "create_app"]
 
@@ -40,7 +40,7 @@ def __getattr__(name: str) -> object:
 
         return Settings
     if name == "__version__":
-        from fake_apimart.version import __version__
+        from fake_apimart_testing.version import __version__
 
         return __version__
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from fake_apimart_storage import full_location
+from fake_apimart_testing.version import __version__
 
 from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.redaction import redacted_text
@@ -21,7 +22,6 @@ from fake_apimart.flags import Command, Commands, with_setting_flags
 from fake_apimart.settings.names import variable_of
 from fake_apimart.settings.reading import InvalidSettings, read_settings
 from fake_apimart.settings.settings import Settings
-from fake_apimart.version import __version__
 
 USAGE_ERROR = 2
 
@@ -124,7 +124,7 @@ def reset(
     """Let the server of this configuration forget everything, or one world's all."""
     settings = read_settings()
     url = _own_url(settings)
-    from fake_apimart.testing.control import Control, ControlError
+    from fake_apimart_testing.control import Control, ControlError
 
     try:
         Control(url, key, settings.admin_token).call("POST", "reset")

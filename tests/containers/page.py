@@ -14,8 +14,11 @@ from tests.stores import free_port
 
 PAGE = (ROOT / "docs" / "docker.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-FILES = ("Dockerfile", ".dockerignore", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
-FOLDERS = ("server", "storage")
+FILES = (
+    *("Dockerfile", ".dockerignore", "pyproject.toml", "hatch_build.py"),
+    *("constraints.txt", "README.md", "LICENSE"),
+)
+FOLDERS = ("clients/python", "server", "storage")
 
 ALONE = f"{PROJECT}-alone"
 """What containers and volumes are called here, so that none of a user's is touched."""

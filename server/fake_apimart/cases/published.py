@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from fake_apimart_testing.version import __version__
 from pydantic import BaseModel
 
 from fake_apimart.cases.reading import case_files, frames
 from fake_apimart.cases.source import SOURCES
 from fake_apimart.go.json import marshal
-from fake_apimart.version import __version__
 
 
 @cache

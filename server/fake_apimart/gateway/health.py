@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from fake_apimart_storage import Storage, StorageError
+from fake_apimart_testing.version import __version__
 from starlette.responses import Response
 
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.common.texts import one_line
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import Exchange
-from fake_apimart.version import __version__
 from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.state.state import State
 

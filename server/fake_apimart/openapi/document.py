@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_apimart_testing.version import __version__
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from fake_apimart.contract.api_key import QUERY
 from fake_apimart.service.documentation import TAGS
-from fake_apimart.version import __version__
 
 DESCRIPTION = """
 [APIMart](https://apimart.ai)'s API as this server emulates it. Behind each statement stands where

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fake_apimart_testing.version import __version__
+
 from fake_apimart.go.json import marshal
 from fake_apimart.reports.tally import in_all
 from fake_apimart.verify.results import Check, Result, State
-from fake_apimart.version import __version__
 
 
 def json_report(results: Sequence[Result], target: str, began_at: str, seconds: float) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fake_apimart_testing.version import __version__
+
 from fake_apimart.contract.documentation import TEXT, Answer, Documentation, record
 from fake_apimart.files import documentation as files
 from fake_apimart.gateway.health import CHECK_SECONDS, READY, UNAVAILABLE
@@ -11,7 +13,6 @@ from fake_apimart.generation import catalogue_documentation as catalogue
 from fake_apimart.generation import documentation as generation
 from fake_apimart.tasks import documentation as tasks
 from fake_apimart.uploads import documentation as uploads
-from fake_apimart.version import __version__
 
 HEALTH = Documentation(
     tag="health",

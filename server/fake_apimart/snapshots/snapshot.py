@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from fake_apimart_testing.version import __version__
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fake_apimart.cases.case import Case
 from fake_apimart.client.answer import Answer
 from fake_apimart.snapshots.redaction import Redactor
 from fake_apimart.verify.results import Received, Result
-from fake_apimart.version import __version__
 
 FORMAT = 1
 MAX_BODY_BYTES = 256 * 1024

@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from fake_apimart_storage import location_below
+from fake_apimart_testing.control import Control, ControlError
+from fake_apimart_testing.servers.server import Server
 
 from fake_apimart.cases.case import Case
 from fake_apimart.client.connection import Place
 from fake_apimart.settings.names import PREFIX, variable_of
 from fake_apimart.targets.target import Target
-from fake_apimart.testing.control import Control, ControlError
-from fake_apimart.testing.server import Server
 
 MEMORY = "memory://"
 _READ_SECONDS = 20.0

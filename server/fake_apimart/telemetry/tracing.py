@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import Token
 from typing import Any
 
+from fake_apimart_testing.version import __version__
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -30,7 +31,6 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.log_form import shown_path
 from fake_apimart.observability.request_record import RequestRecord
 from fake_apimart.observability.seldom import SeldomLine
-from fake_apimart.version import __version__
 
 SERVICE_NAME = "fake-apimart"
 CLOSE_SECONDS = 1.0

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from fake_apimart_testing.control import ControlError
+
 from fake_apimart.cases.case import Case, CaseFile
 from fake_apimart.cases.matching import Difference
 from fake_apimart.cases.source import Source
 from fake_apimart.client.receiver import Receiver
 from fake_apimart.common.randomness import Randomness
 from fake_apimart.targets.target import Target
-from fake_apimart.testing.control import ControlError
 from fake_apimart.verify.results import Check, Result
 from fake_apimart.verify.run_case import Run
 from fake_apimart.verify.wire import Wire

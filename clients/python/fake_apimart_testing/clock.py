@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fake_apimart.testing.arguments import check_number
+from fake_apimart_testing.arguments import check_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fake_apimart.testing.control import Control
+    from fake_apimart_testing.control import Control
 
 
 class WorldClock:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from fake_apimart.testing.client import FakeAPIMart
-    from fake_apimart.testing.server import Server
+    from fake_apimart_testing.client import FakeAPIMart
+    from fake_apimart_testing.servers.server import Server
 
 URL_VARIABLE = "FAKE_APIMART_URL"
 _WORKER_INPUT = "fake_apimart_url"
@@ -26,7 +26,7 @@ _WORLDS = pytest.StashKey[Any]()
 @pytest.fixture(scope="session")
 def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """Provide one fake APIMart for all tests, or the one that FAKE_APIMART_URL names."""
-    from fake_apimart.testing.server import Server
+    from fake_apimart_testing.servers.server import Server
 
     worker: dict[str, Any] = getattr(pytestconfig, "workerinput", {})
     with Server(os.environ.get(URL_VARIABLE) or worker.get(_WORKER_INPUT)) as server:
@@ -36,7 +36,7 @@ def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
 @pytest.fixture
 def apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
     """Provide a fresh world: unmodified clients find it by `apimart.base_url` and `.api_key`."""
-    from fake_apimart.testing.client import FakeAPIMart
+    from fake_apimart_testing.client import FakeAPIMart
 
     world = FakeAPIMart(apimart_server.url)
     worlds = request.node.stash.setdefault(_WORLDS, [])
@@ -75,7 +75,7 @@ def pytest_configure_node(node: Any) -> None:
     if os.environ.get(URL_VARIABLE):
         return
     if _SHARED not in config.stash:
-        from fake_apimart.testing.shared import SharedServer
+        from fake_apimart_testing.servers.shared import SharedServer
 
         config.stash[_SHARED] = SharedServer()
     node.workerinput[_WORKER_INPUT] = config.stash[_SHARED].url

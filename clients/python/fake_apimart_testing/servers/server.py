@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from fake_apimart.testing.control import ControlError
+from fake_apimart_testing.control import ControlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

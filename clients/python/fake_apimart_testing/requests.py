@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fake_apimart.testing.arguments import check_integer, check_number, check_text
-from fake_apimart.testing.records import Request
+from fake_apimart_testing.arguments import check_integer, check_number, check_text
+from fake_apimart_testing.records import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fake_apimart.testing.control import Control
+    from fake_apimart_testing.control import Control
 
 MAX_SHOWN = 10
 """How many requests an assertion message shows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Importing `threading` takes longer than importing this whole package.
 from _thread import allocate_lock
 
-from fake_apimart.testing.untouched import http_client
+from fake_apimart_testing.untouched import http_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

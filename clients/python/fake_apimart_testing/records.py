@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from fake_apimart.testing.control import Control
+    from fake_apimart_testing.control import Control
 
 
 class Upload:

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 
-from fake_apimart.testing.server import Server
+from fake_apimart_testing.servers.server import Server
 
 BACKLOG = 1024
 """How many connections may wait while the child starts."""

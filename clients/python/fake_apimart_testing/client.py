@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fake_apimart.testing.arguments import (
+from fake_apimart_testing.arguments import (
     body_fields,
     check_flag,
     check_headers,
@@ -12,11 +12,11 @@ from fake_apimart.testing.arguments import (
     check_number,
     check_text,
 )
-from fake_apimart.testing.clock import WorldClock
-from fake_apimart.testing.control import Control, ControlError
-from fake_apimart.testing.records import Rule, Task, Upload
-from fake_apimart.testing.requests import Requests
-from fake_apimart.testing.server import Server
+from fake_apimart_testing.clock import WorldClock
+from fake_apimart_testing.control import Control, ControlError
+from fake_apimart_testing.records import Rule, Task, Upload
+from fake_apimart_testing.requests import Requests
+from fake_apimart_testing.servers.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
