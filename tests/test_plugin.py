@@ -433,3 +433,95 @@ def test_nothing_is_left_running_once_the_run_was_killed(
 def test_fixtures_are_listed_with_what_they_are_for(pytester: pytest.Pytester) -> None:
     listed = run(pytester, "--fixtures")
     listed.stdout.fnmatch_lines(["apimart -- *", "*Provide a fresh world:*"])
+
+
+def test_wider_scopes_share_a_world(project: pytest.Pytester) -> None:
+    shared = """
+        from helpers import *
+
+        class TestOne:
+            def test_first(self, class_apimart, module_apimart, session_apimart):
+                for world in (class_apimart, module_apimart, session_apimart):
+                    upload(world)
+
+            def test_second(self, class_apimart):
+                assert len(class_apimart.uploads) == 1
+
+        def test_other_class(class_apimart, module_apimart):
+            assert (len(class_apimart.uploads), len(module_apimart.uploads)) == (0, 1)
+
+        def test_session(session_apimart):
+            assert len(session_apimart.uploads) == {count}
+    """
+    project.makepyfile(test_a=shared.format(count=1), test_b=shared.format(count=2))
+    run(project).assert_outcomes(passed=8)
+
+
+def test_rule_of_a_wider_scope_must_be_met_until_its_end(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        class TestMet:
+            def test_first(self, class_apimart):
+                class_apimart.fail("uploads.create", "rate_limited")
+
+            def test_second(self, class_apimart):
+                assert upload(class_apimart).status_code == 429
+
+        class TestUnmet:
+            def test_it(self, class_apimart):
+                class_apimart.fail("uploads.create", "rate_limited")
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of TestUnmet.test_it*"])
+
+
+def test_failure_shows_what_was_sent_to_a_shared_world(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        def test_it(module_apimart):
+            upload(module_apimart)
+            assert False
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*fake-apimart requests*", "*POST /v1/uploads/images*"])
+
+
+def test_world_of_a_unittest_test_case(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import unittest
+        from helpers import *
+        from fake_apimart_testing import FakeAPIMart, Server
+
+        def setUpModule():
+            global server
+            server = unittest.enterModuleContext(Server())
+
+        class Uploads(unittest.TestCase):
+            def setUp(self):
+                self.apimart = self.enterContext(FakeAPIMart(server.url))
+
+            def test_upload(self):
+                self.assertEqual(upload(self.apimart).status_code, 200)
+
+            def test_rule_that_nobody_met(self):
+                self.apimart.fail("uploads.create", "rate_limited")
+
+        class ByTheFixture(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _world(self, apimart):
+                self.apimart = apimart
+
+            def test_upload(self):
+                self.assertEqual(upload(self.apimart).status_code, 200)
+        """
+    )
+    run(project).assert_outcomes(passed=2, failed=1)

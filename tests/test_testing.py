@@ -140,7 +140,6 @@ def test_child_takes_settings_but_not_where_it_listens(monkeypatch: pytest.Monke
     monkeypatch.setenv("FAKE_APIMART_PORT", "1")
     monkeypatch.setenv("FAKE_APIMART_STORAGE", "s3://no-such-bucket")
     monkeypatch.setenv("FAKE_APIMART_CONTROL", "off")
-    monkeypatch.setenv("FAKE_APIMART_URL", "http://127.0.0.1:1")
     with FakeAPIMart() as apimart:
         assert poll(apimart, created(apimart))["status"] == "completed"
 
@@ -233,12 +232,32 @@ def test_environment_points_programs_at_the_world(
     server: ServerThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FakeAPIMart(server.url) as apimart:
-        assert apimart.env == {
-            "APIMART_BASE_URL": server.url,
-            "APIMART_API_KEY": apimart.api_key,
-        }
         apimart.env.setenv(monkeypatch)
+        assert os.environ["APIMART_BASE_URL"] == server.url
         assert os.environ["APIMART_API_KEY"] == apimart.api_key
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, "127.0.0.1"),
+        ({"NO_PROXY": ""}, "127.0.0.1"),
+        ({"NO_PROXY": "example.com, .local"}, "example.com,.local,127.0.0.1"),
+        ({"no_proxy": "one", "NO_PROXY": "another"}, "one,127.0.0.1"),
+        ({"NO_PROXY": "127.0.0.1,one"}, "127.0.0.1,one"),
+        ({"NO_PROXY": "*"}, "*"),
+    ],
+    ids=str,
+)
+def test_environment_lets_no_proxy_come_between(
+    before: dict[str, str], after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
+    env = FakeAPIMart("http://127.0.0.1:8080").env
+    assert (env["NO_PROXY"], env["no_proxy"]) == (after, after)
 
 
 def test_worlds_have_keys_of_their_own_whatever_random_is_seeded_with(

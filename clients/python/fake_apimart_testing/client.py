@@ -14,6 +14,7 @@ from fake_apimart_testing.arguments import (
 )
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
+from fake_apimart_testing.environment import Environment
 from fake_apimart_testing.records import Rule, Task, Upload
 from fake_apimart_testing.requests import Requests
 from fake_apimart_testing.servers.server import Server
@@ -21,25 +22,9 @@ from fake_apimart_testing.servers.server import Server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Protocol, Self, TypeAlias
+    from typing import Any, Self, TypeAlias
 
     JSON: TypeAlias = dict[str, Any] | list[Any] | int | float
-
-    class Monkeypatch(Protocol):
-        """What is used of pytest's fixture `monkeypatch`."""
-
-        def setenv(self, name: str, value: str) -> None: ...
-
-
-class Environment(dict[str, str]):
-    """The environment variables from which programs read APIMart's base URL and API key."""
-
-    def setenv(self, monkeypatch: Monkeypatch) -> None:
-        """Set the variables for the duration of this test."""
-        if not hasattr(monkeypatch, "setenv"):
-            raise TypeError(f"monkeypatch must be pytest's fixture, not {monkeypatch!r:.100}")
-        for name, value in self.items():
-            monkeypatch.setenv(name, value)
 
 
 class FakeAPIMart:
@@ -67,8 +52,8 @@ class FakeAPIMart:
 
     @property
     def env(self) -> Environment:
-        """The variables `APIMART_BASE_URL` and `APIMART_API_KEY`."""
-        return Environment(APIMART_BASE_URL=self.base_url, APIMART_API_KEY=self.api_key)
+        """The variables by which programs find this world, and no proxy on the way."""
+        return Environment(self.base_url, self.api_key)
 
     @property
     def _control(self) -> Control:

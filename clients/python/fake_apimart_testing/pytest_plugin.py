@@ -1,12 +1,13 @@
-"""The pytest plugin: the fixtures `apimart` and `apimart_server`.
+"""The pytest plugin: the fixtures `apimart` and `apimart_server`, and worlds of wider scopes.
 
-With pytest-xdist the controller binds a port for all workers, and the first connection starts the
-server. This module is outside `testing`, which is imported by the first test that needs it, because
-every pytest run in an environment with this package imports the plugin.
+With pytest-xdist the controller starts the server for the first worker that asks for it. Every run
+of pytest in an environment with this package imports this module, which imports the others for the
+first test that needs them.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from fake_apimart_testing.client import FakeAPIMart
     from fake_apimart_testing.servers.server import Server
 
-URL_VARIABLE = "FAKE_APIMART_URL"
-_WORKER_INPUT = "fake_apimart_url"
+_WORKER_INPUT = "fake_apimart_shared"
 _SHARED = pytest.StashKey[Any]()
 _WORLDS = pytest.StashKey[Any]()
 
@@ -28,23 +28,60 @@ def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """Provide one fake APIMart for all tests, or the one that FAKE_APIMART_URL names."""
     from fake_apimart_testing.servers.server import Server
 
-    worker: dict[str, Any] = getattr(pytestconfig, "workerinput", {})
-    with Server(os.environ.get(URL_VARIABLE) or worker.get(_WORKER_INPUT)) as server:
+    with Server(_shared_url(pytestconfig)) as server:
         yield server
+
+
+def _shared_url(config: pytest.Config) -> str | None:
+    """Return the URL of the server that all workers of pytest-xdist share, None without them."""
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    if _WORKER_INPUT not in worker:
+        return None
+    from fake_apimart_testing.servers.shared import asked_url
+
+    return asked_url(worker[_WORKER_INPUT])
 
 
 @pytest.fixture
 def apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
     """Provide a fresh world: unmodified clients find it by `apimart.base_url` and `.api_key`."""
+    yield from _fresh_world(apimart_server, request)
+
+
+@pytest.fixture(scope="class")
+def class_apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
+    """Provide a world that the tests of a class share."""
+    yield from _fresh_world(apimart_server, request)
+
+
+@pytest.fixture(scope="module")
+def module_apimart(apimart_server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
+    """Provide a world that the tests of a module share."""
+    yield from _fresh_world(apimart_server, request)
+
+
+@pytest.fixture(scope="session")
+def session_apimart(
+    apimart_server: Server, request: pytest.FixtureRequest
+) -> Iterator[FakeAPIMart]:
+    """Provide a world that all tests share, those of one worker where there are several."""
+    yield from _fresh_world(apimart_server, request)
+
+
+def _fresh_world(server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
     from fake_apimart_testing.client import FakeAPIMart
 
-    world = FakeAPIMart(apimart_server.url)
+    world = FakeAPIMart(server.url)
     worlds = request.node.stash.setdefault(_WORLDS, [])
     worlds.append(world)
     yield world
     # A test that is run again keeps its stash, and its rules would never be met any more.
     worlds.remove(world)
-    world.close()
+    try:
+        if request.scope != "function":
+            world.check_rules()
+    finally:
+        world.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -63,22 +100,23 @@ def pytest_runtest_makereport(
     """Add the requests of its worlds to the report of a test that failed."""
     report = yield
     if report.failed and call.when == "call":
-        for world in item.stash.get(_WORLDS, []):
+        worlds: list[list[FakeAPIMart]] = [node.stash.get(_WORLDS, []) for node in item.listchain()]
+        for world in itertools.chain.from_iterable(worlds):
             report.sections.append(("fake-apimart requests", world.described_requests()))
     return report
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Pass the shared server's URL to a worker of pytest-xdist."""
+    """Tell a worker of pytest-xdist where to ask for the server that all of them share."""
     config: pytest.Config = node.config
-    if os.environ.get(URL_VARIABLE):
+    if os.environ.get("FAKE_APIMART_URL"):
         return
     if _SHARED not in config.stash:
         from fake_apimart_testing.servers.shared import SharedServer
 
         config.stash[_SHARED] = SharedServer()
-    node.workerinput[_WORKER_INPUT] = config.stash[_SHARED].url
+    node.workerinput[_WORKER_INPUT] = config.stash[_SHARED].address
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

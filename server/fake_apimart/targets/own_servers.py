@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from fake_apimart_storage import location_below
 from fake_apimart_testing.control import Control, ControlError
-from fake_apimart_testing.servers.server import Server
+from fake_apimart_testing.servers.child import ChildServer
+from fake_apimart_testing.servers.command import OF_THIS_ENVIRONMENT
 
 from fake_apimart.cases.case import Case
 from fake_apimart.client.connection import Place
@@ -34,7 +35,7 @@ class OwnServers:
     def __init__(self, storage: str = MEMORY, dialect: str = "page") -> None:
         self._storage = storage
         self._dialect = dialect
-        self._servers: dict[Any, Server] = {}
+        self._servers: dict[Any, ChildServer] = {}
         self._locks: dict[Any, threading.Lock] = {}
         self._lock = threading.Lock()
         self._run = secrets.token_hex(4)
@@ -63,13 +64,14 @@ class OwnServers:
             terminate=server.begin_to_stop,
         )
 
-    def _start(self, variables: Mapping[str, str]) -> Server:
+    def _start(self, variables: Mapping[str, str]) -> ChildServer:
         with self._lock:
             number = len(self._servers)
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(_OF_OURS)
         }
-        return Server(
+        return ChildServer(
+            OF_THIS_ENVIRONMENT,
             flags=("--storage", self._place(number), *_flags(variables)),
             environment={
                 **environment,
