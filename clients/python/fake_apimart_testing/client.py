@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
+    from fake_apimart_testing.servers.in_process import ApplicationTransport, InProcessServer
+
     JSON: TypeAlias = dict[str, Any] | list[Any] | int | float
 
 
@@ -37,13 +39,41 @@ class FakeAPIMart:
     def __init__(self, url: str | None = None, api_key: str | None = None) -> None:
         check_text("url", url, optional=True)
         check_text("api_key", api_key, optional=True)
-        self._server = Server(url)
+        self._server: Server | InProcessServer = Server(url)
         # Not from `random` or `uuid`, which tests seed or mock: keys would not be unique.
         self.api_key = api_key or f"sk-fake-{os.urandom(16).hex()}"
         self.rules: list[Rule] = []
         """The rules added by `fail` since the last reset."""
         self._others: list[FakeAPIMart] = []
         self._open_control: Control | None = None
+
+    @staticmethod
+    def asgi(**settings: Any) -> FakeAPIMart:
+        """Return a world in this process, without a socket, for clients of httpx.
+
+        They get its `transport`. `settings` are those of the server, such as `dialect="live"`.
+        Needs httpx, and the package `fake-apimart` in this environment. Raises ControlError.
+        """
+        try:
+            from fake_apimart_testing.servers.in_process import ApplicationThread, InProcessServer
+        except ImportError as error:
+            needed = "FakeAPIMart.asgi() needs fake-apimart and httpx in this environment"
+            raise ControlError(f"{needed}: {error}") from error
+        return FakeAPIMart._on(InProcessServer(ApplicationThread(**settings)))
+
+    @staticmethod
+    def _on(server: Server | InProcessServer) -> FakeAPIMart:
+        world = FakeAPIMart()
+        world._server = server
+        return world
+
+    @property
+    def transport(self) -> ApplicationTransport:
+        """What clients of httpx take as `transport` to reach a world of `asgi`.
+
+        Raises ControlError for all other worlds, which are reached by their address.
+        """
+        return self._server.transport
 
     @property
     def base_url(self) -> str:
@@ -58,7 +88,7 @@ class FakeAPIMart:
     @property
     def _control(self) -> Control:
         if self._open_control is None:
-            self._open_control = Control(self.base_url, self.api_key)
+            self._open_control = Control(self.base_url, self.api_key, connect=self._server.connect)
         return self._open_control
 
     def __enter__(self) -> Self:
@@ -105,7 +135,7 @@ class FakeAPIMart:
 
     def another(self) -> FakeAPIMart:
         """Return a second tenant of the same server: a new world, which is closed with this one."""
-        other = FakeAPIMart(self.base_url)
+        other = self._on(self._server.lent())
         self._others.append(other)
         return other
 

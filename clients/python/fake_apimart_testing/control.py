@@ -10,6 +10,7 @@ from fake_apimart_testing.untouched import http_client
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import http.client
+    from collections.abc import Callable
     from typing import Any
 
 TIMEOUT_SECONDS = 30.0
@@ -26,11 +27,19 @@ class ControlError(Exception):
 class Control:
     """A thread-safe client of the server at `url`, for the world of `api_key`.
 
-    Without a key its requests are about the whole server, which may require its admin token. All
-    methods raise ControlError.
+    Without a key its requests are about the whole server, which may require its admin token.
+    `connect` stands in place of a connection by HTTP; it gets the timeout in seconds. All methods
+    raise ControlError.
     """
 
-    def __init__(self, url: str, api_key: str | None, admin_token: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None,
+        admin_token: str = "",
+        connect: Callable[[float], http.client.HTTPConnection] | None = None,
+    ) -> None:
+        self._connect = connect or self._connect_by_http
         self._connection: http.client.HTTPConnection | None = None
         self._url = _without_password(url)
         self._is_https, self._host, self._port, self._path = _parsed(url)
@@ -80,7 +89,7 @@ class Control:
             self._connection.close()
             self._connection = None
 
-    def _connect(self, seconds: float) -> http.client.HTTPConnection:
+    def _connect_by_http(self, seconds: float) -> http.client.HTTPConnection:
         client = http_client()
         connection_class = client.HTTPSConnection if self._is_https else client.HTTPConnection
         try:

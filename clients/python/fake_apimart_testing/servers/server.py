@@ -10,7 +10,7 @@ from fake_apimart_testing.servers.child import ChildServer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Self
+    from typing import NoReturn, Self
 
 URL_VARIABLE = "FAKE_APIMART_URL"
 
@@ -50,6 +50,20 @@ class Server:
         """Stop the child, if there is one, and return its log."""
         child, self._child = self._child, None
         return child.stop() if child is not None else ""
+
+    def lent(self) -> Server:
+        """Return the same server for a further world, which does not stop it."""
+        return Server(self.url)
+
+    @property
+    def connect(self) -> None:
+        """Nothing but its address is needed for a connection."""
+        return None
+
+    @property
+    def transport(self) -> NoReturn:
+        """Raise ControlError: a transport is for servers without a socket."""
+        raise ControlError("only a world of FakeAPIMart.asgi() has a transport: use base_url")
 
     def __enter__(self) -> Self:
         return self.start()
