@@ -75,6 +75,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy -p benchmarks
 	$(BIN)/mypy -p soak
 	$(BIN)/mypy examples/pytest
+	$(BIN)/mypy examples/flask
 	$(BIN)/mypy tools
 
 format: $(VENV)/installed-dev
