@@ -9,7 +9,7 @@ import requests
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
-SECRET_KEY = "only-an-example"
+SECRET_KEY = "only-an-example"  # noqa: S105
 ROOT_URLCONF = "shop"
 ALLOWED_HOSTS = ["testserver"]
 APIMART_BASE_URL = os.environ.get("APIMART_BASE_URL", "https://api.apimart.ai")
