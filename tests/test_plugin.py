@@ -370,6 +370,8 @@ def test_server_that_cannot_start_is_an_error_that_says_why(
     assert result.ret != 0
     output = str(result.stdout) + str(result.stderr)
     assert "FAKE_APIMART_BALANCE=much: Input should be a valid number" in output
+    assert "Traceback" not in output
+    assert ".py:" not in output
 
 
 ENDS = {

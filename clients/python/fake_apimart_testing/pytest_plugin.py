@@ -26,10 +26,16 @@ _WORLDS = pytest.StashKey[Any]()
 @pytest.fixture(scope="session")
 def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """Provide one fake APIMart for all tests, or the one that FAKE_APIMART_URL names."""
+    from fake_apimart_testing.control import ControlError
     from fake_apimart_testing.servers.server import Server
 
-    with Server(_shared_url(pytestconfig)) as server:
-        yield server
+    try:
+        server = Server(_shared_url(pytestconfig)).start()
+    except ControlError as error:
+        # What was wrong is said in the message: where it was noticed helps nobody.
+        pytest.fail(str(error), pytrace=False)
+    yield server
+    server.stop()
 
 
 def _shared_url(config: pytest.Config) -> str | None:
