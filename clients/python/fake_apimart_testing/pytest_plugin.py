@@ -33,7 +33,7 @@ def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
         server = Server(_shared_url(pytestconfig)).start()
     except ControlError as error:
         # What was wrong is said in the message: where it was noticed helps nobody.
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield server
     server.stop()
 
