@@ -371,7 +371,7 @@ def test_client_that_leaves_a_slow_answer_is_noticed_whatever_it_has_sent_ahead(
         wait_until(lambda: server.connections <= 1, "only the connection of the rule is open")
 
 
-STALLING = ["never_answer", "one_byte_per_second"]
+STALLING = ["never_answer", "one_byte_per_second", "dribble"]
 
 
 @pytest.mark.parametrize("fault", sorted(SOCKET_FAULTS.keys() - set(STALLING)))
@@ -394,7 +394,8 @@ def test_pipelined_requests_end_with_the_connection(fault: str, world: FakeAPIMa
 def test_server_ends_at_once_and_without_noise_while_an_answer_stalls(fault: str) -> None:
     with ServerProcess("--storage", "memory://") as process, connection(process.address) as sock:
         world = FakeAPIMart(process.url)
-        world.fail("balance.get", socket=fault)
+        pace: dict[str, float] | None = {"bytes": 1, "seconds": 60} if fault == "dribble" else None
+        world.fail("balance.get", socket=fault, dribble=pace)
         key = f"Authorization: Bearer {world.api_key}\r\n"
         sock.sendall(f"GET /v1/balance HTTP/1.1\r\nHost: x\r\n{key}\r\n".encode())
         world.requests.wait_for("balance.get")

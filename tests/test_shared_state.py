@@ -396,7 +396,7 @@ def test_keys_begin_with_name_and_version_and_those_of_a_world_expire(
 
     run(test)
     keys = [str(key) for key in client.keys("*")]
-    assert all(key.startswith("fake-apimart:1:") for key in keys)
+    assert all(key.startswith("fake-apimart:2:") for key in keys)
     assert len(keys) > 12
     stay = {key.removeprefix(PREFIX) for key in keys if client.pttl(key) <= 0}
     assert stay <= {"epoch", "rule-id", "entry-id"}

@@ -11,7 +11,7 @@ from fake_apimart.tasks.state import Polls
 from fake_apimart.worlds import faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.faults import RawAnswer, Rule
-from fake_apimart.worlds.state.rules import NoRoom
+from fake_apimart.worlds.state.rules import NoRoom, Reservation
 from fake_apimart.worlds.world import World
 from fake_apimart_storage import ObjectInfo
 
@@ -113,7 +113,7 @@ def test_refused_request_meets_the_server_s_rules_alone(run: Run) -> None:
         await server.state.rules.add(await server.seen(), Rule("models.list", "bad_gateway"))
         world = server.worlds.of_key("key")
         _, met = await server.worlds.enter(world, "models.list", is_refused=True)
-        assert met is not None
+        assert isinstance(met, Reservation)
         assert met.rule.name == "forbidden"
         _, met = await server.worlds.enter(world, "", is_refused=True)
         assert met is None

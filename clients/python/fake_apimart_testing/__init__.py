@@ -11,16 +11,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fake_apimart_testing.client import FakeAPIMart
     from fake_apimart_testing.control import ControlError
+    from fake_apimart_testing.names import Error, Operation, SocketFault
     from fake_apimart_testing.records import Request, Rule, Task, Upload
     from fake_apimart_testing.servers.server import Server
     from fake_apimart_testing.version import __version__
 
 _MODULES = {
     "ControlError": "control",
+    "Error": "names",
     "FakeAPIMart": "client",
+    "Operation": "names",
     "Request": "records",
     "Rule": "records",
     "Server": "servers.server",
+    "SocketFault": "names",
     "Task": "records",
     "Upload": "records",
     "__version__": "version",
@@ -28,10 +32,13 @@ _MODULES = {
 
 __all__ = [
     "ControlError",
+    "Error",
     "FakeAPIMart",
+    "Operation",
     "Request",
     "Rule",
     "Server",
+    "SocketFault",
     "Task",
     "Upload",
     "__version__",

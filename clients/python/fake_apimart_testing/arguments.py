@@ -72,20 +72,29 @@ def body_fields(body: object) -> dict[str, object]:
     if isinstance(body, str):
         check_text("body", body)
     else:
-        _check_json(body)
+        _check_json("body", body, "a str, bytes or JSON")
     return {"body": body}
 
 
-def _check_json(body: object) -> None:
+def check_object(name: str, value: object) -> None:
+    """Raise TypeError unless `value` is a dict of JSON, or None, ValueError as `body_fields`."""
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise _wrong_type(name, "a dict", value, optional=True)
+    _check_json(name, value, "a dict of JSON")
+
+
+def _check_json(name: str, value: object, wanted: str) -> None:
     import json
 
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except TypeError as error:
-        raise TypeError(f"body must be a str, bytes or JSON: {error}") from None
+        raise TypeError(f"{name} must be {wanted}: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"body is no JSON: {error}") from None
-    check_text("body", text)
+        raise ValueError(f"{name} is no JSON: {error}") from None
+    check_text(name, text)
 
 
 def _wrong_type(name: str, wanted: str, value: object, *, optional: bool = False) -> TypeError:

@@ -10,6 +10,7 @@ from fake_apimart_testing.arguments import (
     check_headers,
     check_integer,
     check_number,
+    check_object,
     check_text,
 )
 from fake_apimart_testing.clock import WorldClock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
+    from fake_apimart_testing.names import Error, Operation, SocketFault
     from fake_apimart_testing.servers.in_process import ApplicationTransport, InProcessServer
 
     JSON: TypeAlias = dict[str, Any] | list[Any] | int | float
@@ -162,34 +164,44 @@ class FakeAPIMart:
 
     def fail(
         self,
-        operation: str,
-        error: str | None = None,
+        operation: Operation | str,
+        error: Error | str | None = None,
         *,
         status: int | None = None,
         headers: dict[str, str] | None = None,
         body: str | bytes | JSON | None = None,
-        socket: str | None = None,
+        socket: SocketFault | str | None = None,
+        dribble: dict[str, float] | None = None,
         delay: float | None = None,
+        where: dict[str, Any] | None = None,
         times: int | None = 1,
         after: int = 0,
+        every: int = 1,
         optional: bool = False,
     ) -> Rule:
         """Add a rule that makes the next `times` requests to `operation` fail, or all if None.
 
-        They fail with an `error` of the vendor's, with an answer of your own (`status`, `headers`,
-        and a `body` of text, bytes or JSON), or with a fault of the `socket`, after a `delay` in
-        seconds; a `delay` alone is possible too. The first `after` requests pass. If no request
-        meets the rule, the test fails, unless the rule is `optional` or was removed. Raises
-        TypeError and ValueError, which name the argument.
+        They fail with an `error` of the vendor's (and `headers` beside its own), with an answer of
+        your own (`status`, `headers`, and a `body` of text, bytes or JSON), or with a fault of the
+        `socket`, after a `delay` in seconds; a `delay` alone is possible too. `dribble` has the
+        `bytes` and `seconds` of the socket fault of that name.
+
+        Only requests that are as `where` says count, such as `{"filename": {"glob": "*.png"}}`. The
+        first `after` of them pass, and of the others all but each `every`-th. If no request meets
+        the rule, the test fails, unless the rule is `optional` or was removed. Raises TypeError and
+        ValueError, which name the argument.
         """
         for name, text in {"error": error, "socket": socket}.items():
             check_text(name, text, optional=True)
+        for name, value in {"dribble": dribble, "where": where}.items():
+            check_object(name, value)
         check_text("operation", operation)
         check_integer("status", status, optional=True)
         check_headers("headers", headers)
         check_number("delay", delay, optional=True)
         check_integer("times", times, optional=True)
         check_integer("after", after)
+        check_integer("every", every)
         check_flag("optional", optional)
         fields = {
             "operation": operation,
@@ -197,8 +209,11 @@ class FakeAPIMart:
             "status": status,
             "headers": headers,
             "socket": socket,
+            "dribble": dribble,
             "delay": delay,
+            "where": where,
             "after": after,
+            "every": every,
         }
         set_fields = {name: value for name, value in fields.items() if value is not None}
         created = self._control.call(

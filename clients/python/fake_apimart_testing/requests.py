@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fake_apimart_testing.control import Control
+    from fake_apimart_testing.names import Operation
 
 MAX_SHOWN = 10
 """How many requests an assertion message shows."""
@@ -33,7 +34,9 @@ class Requests:
     def __repr__(self) -> str:
         return repr(self.matching())
 
-    def matching(self, operation: str | None = None, status: int | None = None) -> list[Request]:
+    def matching(
+        self, operation: Operation | str | None = None, status: int | None = None
+    ) -> list[Request]:
         """Return the requests to this operation, answered with this status. Raises ControlError."""
         answer = self._control.call("GET", f"requests?{_query(operation, status)}")
         return [Request(fields) for fields in answer["requests"]]
@@ -44,7 +47,7 @@ class Requests:
 
     def wait_for(
         self,
-        operation: str | None = None,
+        operation: Operation | str | None = None,
         count: int = 1,
         timeout: float = 5,
         *,
@@ -71,7 +74,7 @@ class Requests:
 
     async def wait_for_async(
         self,
-        operation: str | None = None,
+        operation: Operation | str | None = None,
         count: int = 1,
         timeout: float = 5,  # noqa: ASYNC109
         *,

@@ -27,7 +27,7 @@ class JSONResponse(Response):
         # Set here because Starlette's own `init_headers` takes as long as writing the JSON.
         self.raw_headers = [(b"content-length", b"%d" % len(self.body)), _CONTENT_TYPE]
         for name, value in headers.items():
-            self.headers.append(name, value)
+            self.headers[name] = value
 
 
 class JSONListResponse(JSONResponse):

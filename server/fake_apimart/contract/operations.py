@@ -17,6 +17,7 @@ FILE_PREFIXES = ("/f/image/", "/image/")
 _ALWAYS = ("internal_error", "bad_gateway", "service_unavailable")
 _KEYED = ("invalid_key", "forbidden", "rate_limited", *_ALWAYS)
 _PAID = (*_KEYED, "insufficient_balance")
+_FILE_SUBJECTS = ("filename", "size", "content_type", "header")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Operation:
     """How a failure of the storage is stated."""
     faults: tuple[str, ...] = _KEYED
     """The errors that a rule can name for it."""
+    subjects: tuple[str, ...] = ("header",)
+    """What a rule can ask of its requests."""
 
     @property
     def handler(self) -> str:
@@ -69,6 +72,7 @@ OPERATIONS = (
         is_rated=True,
         store_failure=errors.upload_failed,
         faults=(*_PAID, "file_too_large", "upload_failed"),
+        subjects=_FILE_SUBJECTS,
     ),
     Operation(
         name="files.get",
@@ -77,6 +81,7 @@ OPERATIONS = (
         world=FILE,
         store_failure=errors.file_unavailable,
         faults=("service_unavailable", "access_denied"),
+        subjects=_FILE_SUBJECTS,
     ),
     Operation(
         name="generations.create",
@@ -87,6 +92,7 @@ OPERATIONS = (
         is_rated=True,
         is_versioned=True,
         faults=(*_PAID, "channel_busy", "model_not_found"),
+        subjects=("prompt", "json", "header"),
     ),
     Operation(
         name="tasks.get",
@@ -111,6 +117,7 @@ OPERATIONS = (
         world=KEY,
         needs_balance=True,
         faults=_PAID,
+        subjects=("json", "header"),
     ),
     Operation(
         name="models.list",

@@ -65,6 +65,13 @@ class TasksAnswer(Answer):
     tasks: list[TaskAnswer]
 
 
+class DribbleAnswer(Answer):
+    """The pace of a slow answer."""
+
+    bytes: int
+    seconds: float
+
+
 class RuleAnswer(Answer):
     """A rule, with what it was written with."""
 
@@ -76,9 +83,12 @@ class RuleAnswer(Answer):
     body: JsonValue = None
     body_base64: str | None = None
     socket: str | None = None
+    dribble: DribbleAnswer | None = None
     delay: float | None = None
+    where: dict[str, JsonValue] | None = None
     times: int | None
     after: int
+    every: int
     used: int = Field(description="How many requests have met it.")
 
 

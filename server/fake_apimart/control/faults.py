@@ -20,7 +20,8 @@ from fake_apimart.control.body import Body, example, is_text, require_one_of, sh
 from fake_apimart.control.target import TargetDep
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.go.json import marshal
-from fake_apimart.http.socket_faults import SOCKET_FAULTS
+from fake_apimart.http.socket_faults import SOCKET_FAULTS, Dribble
+from fake_apimart.worlds.conditions import checked, needs_body, where_schema
 from fake_apimart.worlds.faults import ERRORS, RawAnswer, Rule, errors_of
 from fake_apimart.worlds.state.rules import NoRoom
 
@@ -29,6 +30,8 @@ router = APIRouter(prefix="/_fake/faults", tags=["control: faults"], route_class
 MAX_DELAY_SECONDS = 3600.0
 MAX_BODY_BYTES = 1024 * 1024
 """The largest body of a raw answer."""
+MAX_DRIBBLE_BYTES = 1024 * 1024
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.001, 60.0
 _BODILESS_STATUSES = (204, 304)
 # The server adds these itself, and its response writer would reject contradictory ones.
 _FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
@@ -40,6 +43,15 @@ OperationName = Annotated[
 ]
 
 
+class DribbleBody(Body):
+    """The pace of a slow answer: some bytes of its body, then a pause, and so on."""
+
+    model_config = example(bytes=16, seconds=0.1)
+
+    bytes: int = Field(default=Dribble().bytes, ge=1, le=MAX_DRIBBLE_BYTES)
+    seconds: float = Field(default=Dribble().seconds, ge=MIN_PAUSE_SECONDS, le=MAX_PAUSE_SECONDS)
+
+
 class RuleBody(Body):
     """A rule: which requests meet it, and what it does to them.
 
@@ -47,12 +59,20 @@ class RuleBody(Body):
     `socket`; or a `delay` in seconds, alone or before one of these.
     """
 
-    model_config = example(operation="uploads.create", error="rate_limited", times=2)
+    model_config = example(
+        operation="uploads.create",
+        error="rate_limited",
+        headers={"Retry-After": "7"},
+        where={"filename": {"glob": "*.png"}, "size": {"at_least": 1}},
+        times=2,
+    )
 
     operation: OperationName
     error: str | None = Field(default=None, json_schema_extra={"enum": list(ERRORS)})
     status: int | None = Field(default=None, ge=200, le=599, description="A raw answer's status.")
-    headers: dict[str, str] | None = Field(default=None, description="A raw answer's headers.")
+    headers: dict[str, str] | None = Field(
+        default=None, description="A raw answer's headers, or an error's beside its own."
+    )
     body: JsonValue = Field(
         default=None, description="A raw answer's body: text as it is, or else JSON."
     )
@@ -60,9 +80,18 @@ class RuleBody(Body):
         default=None, description="The same as bytes: `body` or this.", examples=["iVBORw0KGgo="]
     )
     socket: str | None = Field(default=None, json_schema_extra={"enum": list(SOCKET_FAULTS)})
+    dribble: DribbleBody | None = Field(
+        default=None, description="The pace of the socket fault of that name."
+    )
     delay: float | None = Field(default=None, gt=0, le=MAX_DELAY_SECONDS, description="Seconds.")
     times: int | None = Field(default=1, ge=1, description="How many requests; null for all.")
     after: int = Field(default=0, ge=0, description="How many are let through before.")
+    every: int = Field(default=1, ge=1, description="Only each so manyth of those that follow.")
+    where: dict[str, JsonValue] | None = Field(
+        default=None,
+        description="Only requests that are so. A plain value stands for `equal`.",
+        json_schema_extra={"properties": where_schema()},
+    )
 
     @field_validator("socket")
     @classmethod
@@ -86,7 +115,7 @@ class RuleBody(Body):
         if self.body is not None and self.body_base64 is not None:
             raise ValueError("body and body_base64 exclude each other")
         if self.status is None and (self.body is not None or self.body_base64 is not None):
-            raise ValueError("headers and body need a status")
+            raise ValueError("a body needs a status")
         content = self._content()
         if len(content) > MAX_BODY_BYTES:
             raise ValueError(f"the body is longer than {MAX_BODY_BYTES} bytes")
@@ -123,19 +152,41 @@ class RuleBody(Body):
             raise ValueError(f"{set_effects[0]} and {set_effects[1]} exclude each other")
         if not set_effects and self.delay is None:
             raise ValueError("expected one of error, status, socket and delay")
-        if self.status is None and self.headers is not None:
-            raise ValueError("headers and body need a status")
+        if self.status is None and self.error is None and self.headers is not None:
+            raise ValueError("headers need a status or an error")
+        if self.dribble is not None and self.socket != "dribble":
+            raise ValueError("dribble needs the socket fault dribble")
         if self.error is not None:
             require_one_of(
                 self.error, tuple(errors_of(self.operation)), f"error of {self.operation}"
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_where(self) -> Self:
+        where = self._conditions()
+        is_head_enough = where is None or not needs_body(where, self.operation)
+        if self.socket == "close_before_reading" and not is_head_enough:
+            raise ValueError("close_before_reading happens before what `where` asks of is read")
+        return self
+
+    def _conditions(self) -> dict[str, Any] | None:
+        """Return what `where` asks for, with an operator for each. Raises ValueError."""
+        if self.where is None:
+            return None
+        if not is_text(self.where):
+            raise ValueError("where has a surrogate, which is no text")
+        try:
+            return checked(self.where, self.operation)
+        except ValueError as error:
+            raise ValueError(f"where: {error}") from None
+
     def to_rule(self) -> Rule:
         """Return the rule that the body describes."""
         raw = None
         if self.status is not None:
             raw = RawAnswer(self.status, self._raw_headers(), self._content())
+        own = {"operation", "times", "after", "every"}
         return Rule(
             self.operation,
             self.error,
@@ -144,7 +195,11 @@ class RuleBody(Body):
             self.delay or 0.0,
             self.times,
             self.after,
-            source=self.model_dump(exclude_none=True, exclude={"operation", "times", "after"}),
+            self.every,
+            self._conditions(),
+            tuple((self.headers or {}).items()) if self.error else (),
+            Dribble(self.dribble.bytes, self.dribble.seconds) if self.dribble else None,
+            source=self.model_dump(exclude_none=True, exclude=own),
         )
 
 
@@ -197,5 +252,6 @@ def _to_json(rule: Rule) -> dict[str, Any]:
         **redacted,
         "times": rule.times,
         "after": rule.after,
+        "every": rule.every,
         "used": rule.used,
     }

@@ -28,6 +28,7 @@ from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.dispatch import OpenResponse
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.observability.log import logger_of
+from fake_apimart.worlds.conditions import printed
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.world import World
 
@@ -60,6 +61,13 @@ class Files:
         """
         stored, file = await self._open(exchange)
         try:
+            exchange.facts.learn(
+                {
+                    "filename": file.name and printed(file.name),
+                    "size": stored.size,
+                    "content_type": stored.info.content_type,
+                }
+            )
             await self._admission.enter(exchange, self._worlds.of_name(file.world))
             seconds = _remaining_seconds(file, exchange.world)
             conditions = Conditions(exchange, stored.etag, self._modified(stored))

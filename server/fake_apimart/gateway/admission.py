@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
-from fake_apimart.common.waits import pause
+from fake_apimart.common.waits import pause, pausing
 from fake_apimart.contract import api_key, errors
+from fake_apimart.contract.operations import KEY
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
 from fake_apimart.worlds import magic_keys
@@ -100,12 +101,54 @@ class Admission:
     async def _enter(
         self, exchange: Exchange, world: World, operation: str, *, is_refused: bool = False
     ) -> None:
-        world, reservation = await self._worlds.enter(world, operation, is_refused=is_refused)
+        world, met = await self._worlds.enter(world, operation, is_refused=is_refused)
         exchange.move_to(world)
-        exchange.reservation = reservation
-        rule = exchange.rule
-        if rule is None:
+        exchange.take(met)
+        if exchange.undecided is not None:
+            exchange.facts.is_complete = is_refused
+            exchange.decide = self._meet_late
+            await self._decide(exchange)
+        if exchange.rule is not None:
+            await self._meet(exchange, exchange.rule)
+
+    async def settle(self, exchange: Exchange) -> None:
+        """Decide which rule a request meets of which no more will be known.
+
+        Raises what the rule says, where the real error would have come before.
+        """
+        if exchange.undecided is not None:
+            exchange.facts.is_complete = True
+            await self._meet_late(exchange)
+
+    async def _decide(self, exchange: Exchange) -> None:
+        """Go on through the rules, up to the first whose conditions are not known yet."""
+        while (undecided := exchange.undecided) is not None:
+            verdicts: dict[int, bool] = {}
+            async for rule_id, where in pausing(undecided.conditions, 1):
+                verdict = exchange.facts.verdict(where)
+                if verdict is None:
+                    break
+                verdicts[rule_id] = verdict
+            if not verdicts:
+                return
+            exchange.take(await self._worlds.state.meet(exchange.world, undecided, verdicts))
+
+    async def _meet_late(self, exchange: Exchange) -> None:
+        """Meet a rule with conditions once they are known, and the steps that are behind already.
+
+        A fault that would have come at one of these comes now.
+        """
+        await self._decide(exchange)
+        if exchange.rule is None:
             return
+        await self._meet(exchange, exchange.rule)
+        if exchange.operation.world == KEY:
+            exchange.fire(Step.KEY)
+            exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
+            exchange.fire(Step.RATE)
+
+    async def _meet(self, exchange: Exchange, rule: Rule) -> None:
+        """Wait as long as a rule says, and raise what it says of an arrival."""
         if rule.delay:
             # Counted and journaled at once: a client that gives up meanwhile has met it too.
             exchange.note_fired()

@@ -185,7 +185,12 @@ async def _handle(exchange: Exchange, running: Running) -> Response:
     # A file belongs to the world that uploaded it, whatever key was sent along.
     if operation.world == KEY:
         await running.admission.admit(exchange)
-    return await running.handlers[operation.handler](exchange)
+    try:
+        return await running.handlers[operation.handler](exchange)
+    except ApiError:
+        # What the handler has not read by now it never will.
+        await running.admission.settle(exchange)
+        raise
 
 
 async def _send(
@@ -197,10 +202,9 @@ async def _send(
     send: Send,
 ) -> None:
     """Send an answer, broken as a rule says. Raises Abandoned where it is cut."""
-    fault = exchange.fault_of_answer()
-    connection = exchange.connection
-    if fault is not None and connection is not None:
-        send = broken(fault, send, lambda: connection.is_closed, running.stopping)
+    rule, connection = exchange.rule_of_answer(), exchange.connection
+    if rule is not None and rule.socket is not None and connection is not None:
+        send = broken(rule.socket, rule.dribble, send, connection, running.stopping)
     await response(scope, receive, send)
 
 

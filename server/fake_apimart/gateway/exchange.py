@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
@@ -20,9 +20,10 @@ from fake_apimart.http.request_head import text_of
 from fake_apimart.http.transaction import EXTENSION, Transaction
 from fake_apimart.net_http.request import first_values
 from fake_apimart.observability.request_record import RequestRecord
+from fake_apimart.worlds.conditions import Facts
 from fake_apimart.worlds.entry import Entry
-from fake_apimart.worlds.faults import ERRORS, Rule, Step
-from fake_apimart.worlds.state.rules import Reservation
+from fake_apimart.worlds.faults import Rule, Step
+from fake_apimart.worlds.state.rules import Met, Reservation, Undecided
 from fake_apimart.worlds.world import World
 
 SCOPE_KEY = "fake_apimart.exchange"
@@ -37,17 +38,19 @@ class Exchange:
     has none. `connection` is there under our own protocol alone. The rest is set on the way:
     `operation` and `parameters` (of its path) by the look-up, `record` (what will be told of it)
     and `key`, `world`, `entry` (of the journal) and `reservation` (of the rule that the request
-    meets) by the dispatch.
+    meets) by the dispatch. While it is `undecided` which rule that is, `decide` tries again.
     """
 
     __slots__ = (
         "_all_headers",
         "_client",
+        "_facts",
         "_has_fired",
         "_scheme",
         "_server",
         "body",
         "connection",
+        "decide",
         "entry",
         "headers",
         "key",
@@ -61,6 +64,7 @@ class Exchange:
         "request_id",
         "reservation",
         "send",
+        "undecided",
         "world",
     )
 
@@ -95,6 +99,9 @@ class Exchange:
         self.parameters = _NO_PARAMETERS
         self.key = ""
         self.reservation: Reservation | None = None
+        self.undecided: Undecided | None = None
+        self.decide: Callable[[Exchange], Awaitable[None]] | None = None
+        self._facts: Facts | None = None
         self._has_fired = False
         self._scheme: str = scope.get("scheme", "http")
         self._server: tuple[str, int | None] | None = scope.get("server")
@@ -154,12 +161,33 @@ class Exchange:
         """The rule that the request meets, if it meets one."""
         return None if self.reservation is None else self.reservation.rule
 
+    @property
+    def facts(self) -> Facts:
+        """What is known so far of what rules may ask."""
+        if self._facts is None:
+            self._facts = Facts(self.header)
+        return self._facts
+
+    async def learn(self, **facts: Any) -> None:
+        """Take note of what rules may ask (`Facts.learn`), and meet the rule that waited for it.
+
+        Raises what that rule says: an ApiError, AnswerOverridden, Abandoned; and StateError.
+        """
+        self.facts.learn(facts)
+        if self.undecided is not None and self.decide is not None:
+            await self.decide(self)
+
+    def take(self, met: Met) -> None:
+        """Take note of the rule that the request meets, or of what is still undecided."""
+        self.undecided = met if isinstance(met, Undecided) else None
+        self.reservation = None if isinstance(met, Undecided) else met
+
     def fire(self, step: Step, **facts: Any) -> None:
         """Raise the ApiError of the rule that waits for this step, if one does."""
         rule = self.rule
         if rule is not None and rule.error is not None and rule.step is step:
             self.note_fired()
-            raise ERRORS[rule.error].build(**facts)
+            raise rule.error_of(**facts)
 
     def note_fired(self) -> None:
         """Count the rule as used, once, and name it in the journal."""
@@ -169,13 +197,13 @@ class Exchange:
         self._has_fired = True
         self.entry.fault = self.record.reason = self.reservation.rule.name
 
-    def fault_of_answer(self) -> str | None:
-        """Return the name of the socket fault that breaks the answer, or None."""
+    def rule_of_answer(self) -> Rule | None:
+        """Return the rule whose socket fault breaks the answer, or None."""
         rule = self.rule
         if rule is None or rule.step is not Step.ANSWER:
             return None
         self.note_fired()
-        return rule.socket
+        return rule
 
 
 def exchange_of(scope: Scope) -> Exchange:

@@ -22,6 +22,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 FAULTS_WITHIN_BYTES = 4096
 """How far a body of too many values is searched for a fault, which is stated instead."""
 LARGE_BYTES = 1024 * 1024
+"""Larger bodies have to wait for a place, and rules look into none: they might hold it for long."""
 MAX_LARGE_BODIES = 4
 """How many bodies of more than LARGE_BYTES are in memory at once; others wait in the network."""
 
@@ -42,7 +43,7 @@ class JSONBodies:
         """
         async with contextlib.AsyncExitStack() as places:
             body = LimitedBody(exchange.body, MAX_BODY_BYTES)
-            content, has_too_many_values = await self._read(body, places)
+            content, has_too_many_values = await self._read(body, places, exchange)
             exchange.entry.record_body(content)
             if has_too_many_values:
                 fault = fault_at_start(content[:FAULTS_WITHIN_BYTES])
@@ -52,14 +53,17 @@ class JSONBodies:
                 raise errors.invalid_parameter(f"the body is larger than {MAX_BODY_BYTES} bytes")
             if body.ending != EOF:
                 raise errors.invalid_parameter(body.ending)
+            if exchange.undecided is not None:
+                await exchange.learn(json=_value_of(content))
             yield content
 
     async def _read(
-        self, body: LimitedBody, places: contextlib.AsyncExitStack
+        self, body: LimitedBody, places: contextlib.AsyncExitStack, exchange: Exchange
     ) -> tuple[bytes, bool]:
         """Return a body, and whether it has too many values: the rest of it is left unread then.
 
         They are counted as the body arrives, so that other requests have their turns in between.
+        Where it turns out to be large, it is decided first which rule the request meets.
         """
         counter = ValueCounter()
         read: list[Chunk] = []
@@ -75,9 +79,19 @@ class JSONBodies:
                 if counter.is_exceeded:
                     break
             if size > LARGE_BYTES and not has_place:
+                if exchange.undecided is not None:
+                    await exchange.learn(json=None)
                 await places.enter_async_context(self._large)
                 has_place = True
         return b"".join(read), counter.is_exceeded
+
+
+def _value_of(body: bytes) -> Any:
+    """Return the value of a body, None where it is no JSON: rules ask nothing of that."""
+    try:
+        return unmarshal(body)
+    except JSONError:
+        return None
 
 
 def parse_json(body: bytes) -> Any:

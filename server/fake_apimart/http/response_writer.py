@@ -26,6 +26,7 @@ from fake_apimart.observability.request_record import RequestRecord
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _CLOCK = SystemClock()
+_NO_CHUNK = b"no size\r\n"
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
@@ -205,6 +206,11 @@ class ResponseWriter:
         self.keep_alive = False
         if not isinstance(self.transport, GentleTransport):
             self.transport = GentleTransport(self.transport)
+
+    def spoil_chunks(self) -> None:
+        """Write what is no chunk's size, where the answer is sent in chunks."""
+        if self._framing is Framing.CHUNKED and not self.is_disconnected:
+            self.transport.write(_NO_CHUNK)
 
     def stop_keeping(self) -> None:
         """Let no other request follow, and read on whatever the client has sent ahead."""

@@ -156,6 +156,10 @@ class Transaction:
         """Whether the client is gone."""
         return self.writer.is_disconnected
 
+    def spoil_chunks(self) -> None:
+        """Write what is no chunk's size, where the answer is sent in chunks."""
+        self.writer.spoil_chunks()
+
     def close_gently(self) -> None:
         """Close the connection after the answer, without a reset of a client that still sends."""
         self.writer.close_gently()

@@ -23,6 +23,7 @@ from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.uploads.image_type import ImageType
 from fake_apimart.uploads.incoming_image import IncomingImage
+from fake_apimart.worlds.conditions import printed
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Step
 from fake_apimart.worlds.state.state import State
@@ -77,6 +78,10 @@ class Uploads:
         )
         try:
             await self._read_form(exchange, image)
+            if exchange.undecided is not None:
+                await image.name_type()
+                rest = {"content_type": None, "size": image.size}
+                await exchange.learn(**{**rest, **_facts_of(image)})
             exchange.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
             info = await image.finish(functools.partial(exchange.fire, Step.STORE))
         except BaseException:
@@ -98,6 +103,8 @@ class Uploads:
                 for chunk in chunks:
                     form.write(chunk)
                 await image.flush()
+                if exchange.undecided is not None:
+                    await exchange.learn(**_facts_of(image))
             form.finalize(body.ending)
         except ParseError as error:
             raise errors.invalid_form(str(error), close=body.is_too_large) from None
@@ -146,6 +153,12 @@ def upload_answer(
         "bytes": size,
         "created_at": created_at,
     }
+
+
+def _facts_of(image: IncomingImage) -> dict[str, Any]:
+    """Return what is known by now of what rules may ask of a file."""
+    known = {"filename": printed(image.name), "content_type": image.content_type}
+    return {name: value for name, value in known.items() if value}
 
 
 def _note_file(entry: Entry, image: IncomingImage) -> None:

@@ -87,6 +87,11 @@ class IncomingImage:
         elif self.content_type and self._pending:
             await self._store()
 
+    async def name_type(self) -> None:
+        """Name the type of an image that has come to its end, unless it is too large for that."""
+        if not self.content_type and not self.size > self._max_bytes:
+            await self._detect_type()
+
     async def _detect_type(self) -> None:
         self.content_type = await self._image_type.detect(_head(self._pending))
         if self.content_type not in SIGNATURES:
@@ -118,8 +123,7 @@ class IncomingImage:
         `file_too_large`, `unsupported_image_type`, `invalid_image_content` or `upload_failed`, in
         this order of precedence, and then leaves nothing in the storage; likewise Shortage.
         """
-        if not self.content_type and not self.size > self._max_bytes:
-            await self._detect_type()
+        await self.name_type()
         await self.flush()
         if self.size > self._max_bytes:
             raise errors.file_too_large(self.size, self._max_bytes)

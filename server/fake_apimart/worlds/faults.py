@@ -14,7 +14,8 @@ from typing import Any
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import BY_NAME
-from fake_apimart.http.socket_faults import BEFORE, SOCKET_FAULTS
+from fake_apimart.http.socket_faults import BEFORE, SOCKET_FAULTS, Dribble
+from fake_apimart.worlds.conditions import Where
 
 MAX_RULES = 1000
 """Rules per world."""
@@ -98,11 +99,12 @@ class AnswerOverridden(Exception):
 
 @dataclass(slots=True)
 class Rule:
-    """A fault for the requests of one operation.
+    """A fault for the requests of one operation that are as `where` says, or for all of them.
 
-    The first `after` requests pass; the next `times` get the fault, or all if that is None. At most
-    one of `error`, `answer` and `socket` is set; a delay of `delay` seconds comes before it.
-    `bytes` is the estimated memory that it takes.
+    The first `after` of these pass; of the next ones each `every`-th gets the fault, `times` in
+    all, or without an end if that is None. At most one of `error`, `answer` and `socket` is set; a
+    delay of `delay` seconds comes before it. `headers` are added to the error, and `dribble` is the
+    pace of the socket fault of that name. `bytes` is the estimated memory that it takes.
     `passed`, `reserved` and `used` count the requests that passed, are running and got the fault.
     """
 
@@ -113,6 +115,10 @@ class Rule:
     delay: float = 0.0
     times: int | None = 1
     after: int = 0
+    every: int = 1
+    where: Where | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    dribble: Dribble | None = None
     id: int = 0
     bytes: int = 0
     used: int = 0
@@ -135,15 +141,31 @@ class Rule:
         answer = f"status {self.answer.status}" if self.answer else None
         return self.error or self.socket or answer or "delay"
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all its uses are taken, those by running requests too."""
+        return self.times is not None and self.used + self.reserved >= self.times
+
     def reserve(self) -> bool:
         """Reserve one use of the rule for a request; return False if the request passes."""
-        if self.times is not None and self.used + self.reserved >= self.times:
+        if self.is_used_up:
             return False
-        if self.passed < self.after:
+        if self.passed < self.after + (self.every - 1) * (self.used + self.reserved + 1):
             self.passed += 1
             return False
         self.reserved += 1
         return True
+
+    def error_of(self, **facts: Any) -> ApiError:
+        """Return the error that the rule names, with its headers in place of the error's own."""
+        assert self.error is not None
+        error = ERRORS[self.error].build(**facts)
+        replaced = {name.lower() for name, _ in self.headers}
+        kept = {
+            name: value for name, value in error.headers.items() if name.lower() not in replaced
+        }
+        error.headers = {**kept, **dict(self.headers)}
+        return error
 
     def release(self, *, fired: bool) -> None:
         """Count a reserved use if the rule has `fired`, else return it."""

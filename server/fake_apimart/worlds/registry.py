@@ -10,7 +10,7 @@ from fake_apimart.worlds import magic_keys
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.state.rules import Reservation
+from fake_apimart.worlds.state.rules import Met
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import SERVER, World, name_of
 
@@ -91,16 +91,16 @@ class Worlds:
 
     async def enter(
         self, world: World, operation: str, *, is_refused: bool = False
-    ) -> tuple[World, Reservation | None]:
+    ) -> tuple[World, Met]:
         """Return the world that a request for `operation` is in, up to date, and its rule.
 
         One that `is_refused` meets the rules of the whole server alone.
         """
-        reservation = await self.state.enter(world, operation, is_refused=is_refused)
+        met = await self.state.enter(world, operation, is_refused=is_refused)
         while world.gone:
             world = self._successor(world)
-            reservation = await self.state.enter(world, operation, is_refused=is_refused)
-        return world, reservation
+            met = await self.state.enter(world, operation, is_refused=is_refused)
+        return world, met
 
     def _successor(self, world: World) -> World:
         """Return the world that has replaced one, which is gone by the doing of any server."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
+from fake_apimart.worlds.conditions import Where
 from fake_apimart.worlds.faults import Rule
-from fake_apimart.worlds.state.rules import Reservation
+from fake_apimart.worlds.state.rules import Reservation, Verdicts
 
 
 class RuleList:
@@ -42,12 +44,26 @@ class RuleList:
         self.all = [rule for rule in self.all if rule.id != rule_id]
         return len(self.all) < count
 
-    def reserve(self, operation: str) -> Reservation | None:
-        """Reserve a use of the first rule for a request, or return None if none applies."""
+    def meet(self, operation: str, start: int, verdicts: Verdicts) -> HeldRule | Rule | None:
+        """Reserve a use of the first rule for a request, from the id `start` on.
+
+        Return None if none applies, and the rule itself where its conditions are not known.
+        """
         for rule in self.all:
-            if rule.operation == operation and rule.reserve():
+            if rule.operation != operation or rule.id < start or rule.is_used_up:
+                continue
+            applies = verdicts.get(rule.id) if rule.where else True
+            if applies is None:
+                return rule
+            if applies and rule.reserve():
                 return HeldRule(rule)
         return None
+
+    def conditions(self, operation: str, start: int) -> Iterator[tuple[int, Where]]:
+        """Return the conditions of rules for an operation, from the id `start` on, by their ids."""
+        for rule in self.all:
+            if rule.operation == operation and rule.id >= start and rule.where:
+                yield rule.id, rule.where
 
 
 class HeldRule(Reservation):

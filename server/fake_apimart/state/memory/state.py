@@ -19,8 +19,9 @@ from fake_apimart.state.memory.journals import MemoryJournals
 from fake_apimart.state.memory.rules import MemoryRules
 from fake_apimart.state.memory.saved_states import SavedStates
 from fake_apimart.state.memory.world import MemoryWorld, held
+from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.settings import WorldSettings
-from fake_apimart.worlds.state.rules import Reservation
+from fake_apimart.worlds.state.rules import Met, Undecided, Verdicts
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import HAS_TASKS, SERVER, World
 
@@ -64,16 +65,34 @@ class MemoryState(State):
             if saved is not None:
                 world.restore(saved)
 
-    async def enter(
-        self, world: World, operation: str, *, is_refused: bool = False
-    ) -> Reservation | None:
-        server = held(self.pool.server)
-        if is_refused or world is server:
-            return None if world.gone else server.rules.reserve(operation)
-        await self.refresh(world)
+    async def enter(self, world: World, operation: str, *, is_refused: bool = False) -> Met:
+        if not is_refused and world is not self.pool.server:
+            await self.refresh(world)
+        return self._met(world, Undecided(operation, "", (), is_refused), {})
+
+    async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
+        return self._met(world, undecided, verdicts)
+
+    def _met(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
         if world.gone:
             return None
-        return held(world).rules.reserve(operation) or server.rules.reserve(operation)
+        server, operation = self.pool.server, undecided.operation
+        owners = [server] if undecided.is_refused or world is server else [world, server]
+        start = 0
+        if undecided.conditions:
+            owners = [server] if undecided.owner == SERVER else owners
+            start = undecided.conditions[0][0]
+        for position, owner in enumerate(owners):
+            met = held(owner).rules.meet(operation, start, verdicts)
+            if isinstance(met, Rule):
+                found = [*held(owner).rules.conditions(operation, met.id)]
+                for later in owners[position + 1 :]:
+                    found += held(later).rules.conditions(operation, 0)
+                return Undecided(operation, owner.name, found, undecided.is_refused)
+            if met is not None:
+                return met
+            start = 0
+        return None
 
     async def change(self, world: World, apply: Callable[[], None]) -> None:
         """Change the clock or the settings of a world, and persist that, or take it back."""

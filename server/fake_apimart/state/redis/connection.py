@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.worlds.state.failure import StateError
 
-PREFIX = "fake-apimart:1:"
+PREFIX = "fake-apimart:2:"
 """What all keys begin with: the name of the product, and the version of what lies below."""
 CALL_SECONDS = 3.0
 """How long a call may take, wherever it hangs; connecting too."""
@@ -36,6 +36,7 @@ _LIBRARY = {
 }
 _NEEDS = {
     "enter": "rules",
+    "meet": "rules",
     "record": "both",
     "release": "rules",
     "add_rule": "rules",

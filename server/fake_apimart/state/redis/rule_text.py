@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from fake_apimart.go.json import marshal
+from fake_apimart.http.socket_faults import Dribble
 from fake_apimart.worlds.faults import RawAnswer, Rule
 
 
@@ -26,6 +27,10 @@ def body_of(rule: Rule) -> bytes:
             "delay": rule.delay,
             "times": rule.times,
             "after": rule.after,
+            "every": rule.every,
+            "where": rule.where,
+            "headers": rule.headers,
+            "dribble": rule.dribble,
             "bytes": rule.bytes,
             "source": rule.source,
         }
@@ -35,12 +40,22 @@ def body_of(rule: Rule) -> bytes:
 def rule_of(rule_id: int, used: int, body: bytes) -> Rule:
     """Return the rule that `body_of` described."""
     described: dict[str, Any] = json.loads(body)
-    answer = described.pop("answer")
-    rule = Rule(**described, id=rule_id, used=used)
+    answer, headers, dribble = (described.pop(name) for name in ("answer", "headers", "dribble"))
+    rule = Rule(**described, headers=_pairs(headers), id=rule_id, used=used)
+    rule.dribble = dribble and Dribble(*dribble)
     if answer is not None:
-        headers = tuple((name, value) for name, value in answer["headers"])
-        rule.answer = RawAnswer(answer["status"], headers, base64.b64decode(answer["body"]))
+        body = base64.b64decode(answer["body"])
+        rule.answer = RawAnswer(answer["status"], _pairs(answer["headers"]), body)
     return rule
+
+
+def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in headers)
+
+
+def conditions_of(rule: Rule) -> bytes:
+    """Return the conditions of a rule as JSON, nothing where it has none."""
+    return marshal(rule.where) if rule.where else b""
 
 
 def permanent(rules: tuple[Rule, ...]) -> bytes:
@@ -51,6 +66,8 @@ def permanent(rules: tuple[Rule, ...]) -> bytes:
                 "operation": rule.operation,
                 "times": "",
                 "after": 0,
+                "every": 1,
+                "where": "",
                 "body": body_of(rule).decode(),
             }
             for rule in rules

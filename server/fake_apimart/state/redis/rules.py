@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.state.redis.changes import Changes
 from fake_apimart.state.redis.connection import Connection, names_of_worlds
-from fake_apimart.state.redis.rule_text import body_of, rule_of
+from fake_apimart.state.redis.rule_text import body_of, conditions_of, rule_of
 from fake_apimart.state.redis.world import known
 from fake_apimart.worlds import faults
 from fake_apimart.worlds.faults import Rule
@@ -73,6 +73,8 @@ class RedisRules(Rules):
             rule.operation,
             "" if rule.times is None else rule.times,
             rule.after,
+            rule.every,
+            conditions_of(rule),
             body_of(rule),
             rule.bytes,
             faults.MAX_RULES,

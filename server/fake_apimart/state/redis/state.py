@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.rates import parse_rate
+from fake_apimart.go.json import marshal
 from fake_apimart.state.redis.clock import RedisClock
 from fake_apimart.state.redis.connection import PREFIX, Connection
 from fake_apimart.state.redis.journals import RedisJournals
@@ -23,7 +25,7 @@ from fake_apimart.state.redis.world import RedisWorld, known
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.failure import StateError
-from fake_apimart.worlds.state.rules import Reservation
+from fake_apimart.worlds.state.rules import Met, Reservation, Undecided, Verdicts
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import SERVER, World
 
@@ -119,11 +121,9 @@ class RedisState(State):
     async def refresh(self, world: World) -> None:
         await self.enter(world, "")
 
-    async def enter(
-        self, world: World, operation: str, *, is_refused: bool = False
-    ) -> Reservation | None:
+    async def enter(self, world: World, operation: str, *, is_refused: bool = False) -> Met:
         here, server = known(world), known(self.pool.server)
-        reservation = f"{self._name}-{next(self._reservations)}" if operation else ""
+        reservation = self._new_reservation() if operation else ""
         answer = await self._run(
             "enter",
             world.name,
@@ -137,13 +137,49 @@ class RedisState(State):
         if len(answer) == 2:
             world.gone, server.gone = True, server.token not in ("", answer[1].decode())
             return None
-        token, server_token, time_us, fields, server_fields, committed, resets, *rule = answer
+        token, server_token, time_us, fields, server_fields, committed, resets, *met = answer
         here.token, server.token = token.decode(), server_token.decode()
         here.read(fields, time_us)
         server.read(server_fields, time_us)
         here.committed = None if committed is None else float(committed)
         here.is_being_reset = bool(resets)
-        return self._reserved(here, reservation, *rule[0]) if rule else None
+        return self._met(here, reservation, operation, is_refused, *met)
+
+    async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
+        here, reservation = known(world), self._new_reservation()
+        operation, is_refused = undecided.operation, undecided.is_refused
+        met = await self._run(
+            "meet",
+            world.name,
+            here.token,
+            operation,
+            int(is_refused),
+            reservation,
+            undecided.owner,
+            undecided.conditions[0][0],
+            marshal({str(rule_id): verdict for rule_id, verdict in verdicts.items()}),
+        )
+        return self._met(here, reservation, operation, is_refused, met)
+
+    def _new_reservation(self) -> str:
+        return f"{self._name}-{next(self._reservations)}"
+
+    def _met(
+        self,
+        world: RedisWorld,
+        reservation: str,
+        operation: str,
+        is_refused: bool,
+        met: Sequence[Any] | None = None,
+    ) -> Met:
+        """Return what the script `meet` has said, in its own words."""
+        if met is None:
+            return None
+        is_reserved, owner, *what = met
+        if is_reserved:
+            return self._reserved(world, reservation, owner, *what)
+        conditions = [(rule_id, json.loads(where)) for rule_id, where in what[0]]
+        return Undecided(operation, owner.decode(), conditions, is_refused)
 
     def _reserved(
         self, world: RedisWorld, reservation: str, owner: bytes, rule_id: Any, body: bytes

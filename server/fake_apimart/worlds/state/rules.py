@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
+from fake_apimart.worlds.conditions import Where
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.world import World
 
@@ -31,6 +34,26 @@ class Reservation(ABC):
     @abstractmethod
     async def give_back(self) -> None:
         """Let the next request have the use. Raises nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A request for `operation` whose rule depends on what is not known of it yet.
+
+    `conditions` are those of the rules from there on where it stopped, by their ids, in the order
+    in which they are asked; the first is a rule of the world `owner`. `State.meet` goes on.
+    """
+
+    operation: str
+    owner: str
+    conditions: Sequence[tuple[int, Where]]
+    is_refused: bool = False
+
+
+Met: TypeAlias = Reservation | Undecided | None
+"""The rule that a request meets, or what there is to be known first."""
+Verdicts: TypeAlias = Mapping[int, bool]
+"""Whether a request is as rules say, by their ids."""
 
 
 class Rules(ABC):

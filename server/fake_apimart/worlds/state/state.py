@@ -16,7 +16,7 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.worlds.pool import Pool
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.journals import Journals
-from fake_apimart.worlds.state.rules import Reservation, Rules
+from fake_apimart.worlds.state.rules import Met, Rules, Undecided, Verdicts
 from fake_apimart.worlds.world import World
 
 
@@ -51,14 +51,19 @@ class State(ABC):
         """Bring a world up to date. It is `gone` after that where another server replaced it."""
 
     @abstractmethod
-    async def enter(
-        self, world: World, operation: str, *, is_refused: bool = False
-    ) -> Reservation | None:
+    async def enter(self, world: World, operation: str, *, is_refused: bool = False) -> Met:
         """Bring a world up to date, and reserve the rule that a request for `operation` meets.
 
         Its own rules come before the server's. A request that `is_refused`, whatever its world is,
         meets those of the server alone, and the storage is not asked. Where `world` is gone nothing
-        is reserved.
+        is reserved. The first rule with conditions that may be met leaves the request undecided.
+        """
+
+    @abstractmethod
+    async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
+        """Go on where `undecided` stopped, and reserve the rule that the request meets.
+
+        A rule with conditions that `verdicts` say nothing of leaves it undecided again.
         """
 
     @abstractmethod

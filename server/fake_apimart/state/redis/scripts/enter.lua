@@ -3,7 +3,7 @@
 -- the operation, or '' where no rule is wanted; 1 where the request is refused; an id for the
 -- reservation; the rules that the key's name implies, as JSON.
 -- Returns both tokens; the time; the state of both worlds; what is committed, as text, nil where the
--- tasks were never added up; 1 where no results may be kept; and the rule's owner, id, body.
+-- tasks were never added up; 1 where no results may be kept; and what `meet` returns.
 
 local name, token, server_token = ARGV[1], ARGV[2], ARGV[3]
 local operation, is_refused, reservation, permanent = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -34,17 +34,6 @@ local answer = {
   committed_of(place), resets and 1 or 0,
 }
 if operation ~= '' then
-  local owner, id = name, nil
-  if is_refused ~= '1' then
-    id = reserve(place, operation, reservation, now)
-  end
-  if not id and (name ~= SERVER or is_refused == '1') then
-    owner = SERVER
-    id = reserve(server_place, operation, reservation, now)
-  end
-  if id then
-    local there = owner == SERVER and server_place or place
-    answer[8] = {owner, id, redis.call('HGET', there .. 'rules', id .. ':body')}
-  end
+  answer[8] = meet(owners_of(name, is_refused), operation, reservation, now, 0, {})
 end
 return answer

@@ -10,7 +10,7 @@ local place, held = place_of(name), base .. 'rule-bytes'
 if id ~= '' then
   local removed = redis.call('LREM', place .. 'rule-order', 1, id)
   if removed == 1 then
-    for _, field in ipairs({'operation', 'times', 'after', 'used', 'passed', 'body'}) do
+    for _, field in ipairs({'operation', 'times', 'after', 'every', 'where', 'used', 'passed', 'body'}) do
       redis.call('HDEL', place .. 'rules', id .. ':' .. field)
     end
     if redis.call('HINCRBY', held, name, -tonumber(ARGV[4])) <= 0 then
