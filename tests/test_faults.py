@@ -418,8 +418,8 @@ def test_invalid_rule_is_refused_when_it_is_written(
 ) -> None:
     answer = httpx.post(
         f"{world.base_url}/_fake/faults",
-        headers=authorized(world),
-        json=refused["body"],
+        headers={**authorized(world), "Content-Type": "application/json"},
+        content=json.dumps(refused["body"]),
     )
     assert answer.status_code == 400
     error = answer.json()["error"]
