@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from fake_apimart.http.socket_faults import Dribble
 from fake_apimart.tasks.state import Polls
 from fake_apimart.worlds import faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.faults import RawAnswer, Rule
-from fake_apimart.worlds.state.rules import NoRoom, Reservation
+from fake_apimart.worlds.state.rules import NoRoom, Reservation, Undecided
 from fake_apimart.worlds.world import World
 from fake_apimart_storage import ObjectInfo
 
@@ -56,6 +57,17 @@ async def outcomes(server: Server, number: int, *, operation: str = "models.list
             "forbidden bad_gateway bad_gateway -",
         ),
         ([{"times": 1, "after": 1}, {"error": "bad_gateway"}], "bad_gateway forbidden - -"),
+        ([{"times": None, "every": 2}], "- forbidden - forbidden"),
+        ([{"times": 1, "every": 2}], "- forbidden - -"),
+        ([{"times": None, "every": 3}], "- - forbidden - - forbidden -"),
+        ([{"times": None, "every": 2, "after": 1}], "- - forbidden - forbidden -"),
+        ([{"times": 2, "every": 3, "after": 2}], "- - - - forbidden - - forbidden - - -"),
+        ([{"times": None, "every": 1}], "forbidden forbidden"),
+        (
+            [{"times": None, "every": 2}, {"times": None, "every": 2, "error": "bad_gateway"}],
+            # The second counts those that the first lets pass.
+            "- forbidden bad_gateway forbidden - forbidden bad_gateway",
+        ),
     ],
 )
 def test_rules_are_met_in_order_and_as_often_as_they_say(
@@ -65,23 +77,152 @@ def test_rules_are_met_in_order_and_as_often_as_they_say(
         for rule in rules:
             complete = {"operation": "models.list", "error": "forbidden", **rule}
             await server.state.rules.add(await server.seen(), Rule(**complete))
-        assert " ".join(await outcomes(server, 4)) == expected
+        assert " ".join(await outcomes(server, len(expected.split()))) == expected
 
     run(test)
 
 
 def test_rule_comes_back_as_it_was_added(run: Run) -> None:
     answer = RawAnswer(418, (("X-Tea", "yes"),), bytes(range(256)))
-    rule = Rule("models.list", None, answer, None, 0.5, 3, 1, source={"status": 418, "body": "é"})
+    rule = Rule(
+        "models.list",
+        None,
+        answer,
+        delay=0.5,
+        times=3,
+        after=1,
+        every=2,
+        headers=(("A", "b"),),
+        dribble=Dribble(7, 0.5),
+        source={"status": 418, "body": "é", "where": {"header": {"a": "é"}}},
+    )
 
     async def test(server: Server) -> None:
         await server.state.rules.add(await server.seen(), rule)
-        await outcomes(server, 2)
+        await outcomes(server, 3)
         [found] = await server.state.rules.of(await server.seen())
         same = ("operation", "answer", "delay", "times", "after", "source", "id", "step", "name")
-        for name in same:
+        for name in (*same, "every", "where", "headers", "dribble"):
             assert getattr(found, name) == getattr(rule, name)
         assert (found.used, found.bytes > 256) == (1, True)
+
+    run(test)
+
+
+WHERE = {"header": {"x-tenant": {"equal": "é"}}}
+
+
+def conditional(**fields: Any) -> Rule:
+    return Rule(**{"operation": "models.list", "error": "forbidden", "where": WHERE, **fields})
+
+
+async def met_by(server: Server, verdicts: list[bool]) -> list[str]:
+    """Return which rule each request meets, where conditions are as `verdicts` say of each."""
+    met = []
+    for verdict in verdicts:
+        world, found = await server.enter()
+        while isinstance(found, Undecided):
+            first = found.conditions[0][0]
+            found = await server.state.meet(world, found, {first: verdict})
+        met.append("-" if found is None else found.rule.name)
+        if found is not None:
+            found.count()
+            await server.state.settle(world)
+    return met
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdicts", "expected"),
+    [
+        ([{}], "ynyy", "forbidden - - -"),
+        ([{"times": None}], "nyny", "- forbidden - forbidden"),
+        ([{"times": None, "after": 1}], "nynyy", "- - - forbidden forbidden"),
+        ([{"times": None, "every": 2}], "ynynyy", "- - forbidden - - forbidden"),
+        ([{}, {"where": None, "error": "bad_gateway"}], "nyy", "bad_gateway forbidden -"),
+        ([{"where": None, "error": "bad_gateway"}, {}], "yyy", "bad_gateway forbidden -"),
+        ([{"after": 1}, {"error": "bad_gateway"}], "yyny", "bad_gateway forbidden - -"),
+        ([{"operation": "models.get"}, {"times": 2}], "yyy", "forbidden forbidden -"),
+    ],
+)
+def test_only_requests_that_are_as_a_rule_says_meet_it_or_count(
+    run: Run, rules: list[dict[str, Any]], verdicts: str, expected: str
+) -> None:
+    async def test(server: Server) -> None:
+        for rule in rules:
+            await server.state.rules.add(await server.seen(), conditional(**rule))
+        said = [each == "y" for each in verdicts]
+        assert " ".join(await met_by(server, said)) == expected
+
+    run(test)
+
+
+def test_undecided_request_goes_on_where_it_stopped(run: Run) -> None:
+    async def test(server: Server) -> None:
+        here, all_worlds = await server.seen(), server.worlds.server
+        first = Rule("models.list", "bad_gateway", after=1)
+        for owner, rule in [
+            (all_worlds, conditional()),
+            (here, first),
+            (here, conditional(error="invalid_key")),
+            (all_worlds, Rule("models.list", "rate_limited")),
+            (here, Rule("models.get", "forbidden", where=WHERE)),
+        ]:
+            await server.state.rules.add(owner, rule)
+        world, found = await server.enter()
+        assert isinstance(found, Undecided)
+        assert found.owner == here.name
+        assert [where for _, where in found.conditions] == [WHERE] * 2
+        # Nothing is known of either: it stays where it is, and the first rule counts once.
+        found = await server.state.meet(world, found, {})
+        assert isinstance(found, Undecided)
+        (own, _), (shared, _) = found.conditions
+        found = await server.state.meet(world, found, {own: False})
+        assert isinstance(found, Undecided)
+        assert (found.owner, found.conditions[0][0]) == (all_worlds.name, shared)
+        found = await server.state.meet(world, found, {own: True, shared: False})
+        assert isinstance(found, Reservation)
+        assert found.rule.name == "rate_limited"
+        assert await met_by(server, [True]) == ["bad_gateway"]
+
+    run(test)
+
+
+def test_undecided_request_of_a_world_that_was_begun_anew_meets_nothing(run: Run) -> None:
+    async def test(server: Server) -> None:
+        await server.state.rules.add(await server.seen(), conditional())
+        world, found = await server.enter()
+        assert isinstance(found, Undecided)
+        await server.worlds.replace(world)
+        verdicts = {found.conditions[0][0]: True}
+        assert await server.state.meet(world, found, verdicts) is None
+
+    run(test)
+
+
+def test_undecided_request_whose_rules_were_removed_meets_the_others(run: Run) -> None:
+    async def test(server: Server) -> None:
+        await server.state.rules.add(await server.seen(), conditional())
+        world, found = await server.enter()
+        assert isinstance(found, Undecided)
+        await server.state.rules.clear(world)
+        await server.state.rules.add(world, Rule("models.list", "bad_gateway"))
+        found = await server.state.meet(world, found, {found.conditions[0][0]: True})
+        assert isinstance(found, Reservation)
+        assert found.rule.name == "bad_gateway"
+
+    run(test)
+
+
+def test_use_of_each_second_that_is_given_back_is_met_by_the_next(run: Run) -> None:
+    async def test(server: Server) -> None:
+        await server.state.rules.add(
+            await server.seen(), Rule("models.list", "forbidden", times=None, every=2)
+        )
+        assert (await server.enter())[1] is None
+        _, reservation = await server.enter()
+        assert isinstance(reservation, Reservation)
+        await reservation.give_back()
+        assert await outcomes(server, 4) == ["forbidden", "-", "forbidden", "-"]
 
     run(test)
 

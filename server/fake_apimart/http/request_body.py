@@ -56,14 +56,17 @@ class LimitedBody:
             read += chunks
         return b"".join(read)
 
-    async def take(self) -> list[Chunk]:
-        """Return what has arrived since; nothing at the end. Raises ClientDisconnect."""
+    async def take(self, at_least: int = ENOUGH_BYTES) -> list[Chunk]:
+        """Return what has arrived since, once it is some `at_least` bytes; nothing at the end.
+
+        Raises ClientDisconnect.
+        """
         body = self._body
         if body is None:
             return []
         chunks: list[Chunk] = []
         while not chunks and not body.has_ended:
-            chunks = await body.take(ENOUGH_BYTES)
+            chunks = await body.take(at_least)
         if not chunks:
             self.ending = body.ending
             return []

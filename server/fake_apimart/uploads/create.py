@@ -17,6 +17,7 @@ from fake_apimart.files.index import FileIndex
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.go.url import query_error
+from fake_apimart.http.incoming_body import ENOUGH_BYTES
 from fake_apimart.http.request_body import LimitedBody
 from fake_apimart.image_workers.decoders import Decoders
 from fake_apimart.net_http.form import NO_SUCH_FILE, FormFile, boundary_of
@@ -99,7 +100,7 @@ class Uploads:
         form: FormFile | None = None
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.append)
-            while chunks := await body.take():
+            while chunks := await body.take(_enough_of(image, exchange)):
                 for chunk in chunks:
                     form.write(chunk)
                 await image.flush()
@@ -153,6 +154,12 @@ def upload_answer(
         "bytes": size,
         "created_at": created_at,
     }
+
+
+def _enough_of(image: IncomingImage, exchange: Exchange) -> int:
+    """Return how many bytes to wait for: few, where a rule waits for the file's name or type."""
+    is_awaited = exchange.undecided is not None and not image.content_type
+    return 1 if is_awaited else ENOUGH_BYTES
 
 
 def _facts_of(image: IncomingImage) -> dict[str, Any]:
