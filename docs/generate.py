@@ -9,18 +9,19 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fake_apimart.contract.operations import JOURNALED
+from fake_apimart.contract.operations import BY_NAME, JOURNALED
 from fake_apimart.control import api
+from fake_apimart.control import faults as control_faults
 from fake_apimart.fidelity import page as fidelity_page
 from fake_apimart.flags import default_value
 from fake_apimart.generation.models import MODELS, Model
-from fake_apimart.http.socket_faults import SOCKET_FAULTS
+from fake_apimart.http.socket_faults import SOCKET_FAULTS, Dribble
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.state.memory import journal
 from fake_apimart.tasks.state import STATES, TRANSITIONS
 from fake_apimart.telemetry.metrics_table import TABLE
-from fake_apimart.worlds import faults
+from fake_apimart.worlds import conditions, faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
@@ -263,10 +264,17 @@ rest. Lists and resets of very much pause between batches, so that other request
 
 `POST /_fake/faults` creates a rule for the requests of one `operation`. Its effect is a named
 `error`, or a custom response (`status`, `headers`, `body`), or a `socket` fault. A `delay` in
-seconds can come before any of these, or be the only effect. The rule lets the first `after`
-requests pass (default 0) and then applies to `times` requests (default 1, null for all). Rules fire
-in the order of their creation, those of a world before those of the whole server, and never at
-random.
+seconds can come before any of these, or be the only effect. Rules fire in the order of their
+creation, those of a world before those of the whole server, and never at random.
+
+The rule is for all requests, or for those that are as `where` says ([below](#conditions)); only
+these count. It lets the first `after` of them pass (default 0). Of those that follow it applies to
+each `every`-th (default 1), `times` times (default 1, null for ever): with `after` 1, `every` 3 and
+`times` 2 to the 4th and the 7th. A request that an earlier rule applies to does not count for later
+ones. One that ends before the rule's error arises does not use it up: it is then the next one's.
+
+`headers` stand beside those of a named `error`, or in their place where the name is the same, such
+as `Retry-After`. `Content-Length`, `Transfer-Encoding` and `Connection` are the server's own.
 
 A `body` of text is sent as it is, and any other JSON as JSON, with its type where the headers name
 none; `body_base64` is for bytes. A request that a rule delays is counted and journaled when it
@@ -280,8 +288,53 @@ memory; a rule beyond that is refused with 400.
 """
 
 SOCKETS_HEAD = """
+`dribble` takes its pace from the rule's `dribble`, such as `{{"bytes": 16, "seconds": 0.1}}`: pieces of
+{bytes} to {max_bytes:,} bytes (default {bytes}), each with a pause of {min_seconds} to {max_seconds:g} seconds
+behind it (default {seconds}).
+
 | socket fault | when | what the client sees |
 |---|---|---|
+"""
+
+CONDITIONS_HEAD = """
+### Conditions
+
+`where` has conditions, {conditions} at the most, which a request must meet all of:
+
+```json
+{{
+  "operation": "uploads.create",
+  "error": "rate_limited",
+  "where": {{"filename": {{"glob": "*.png"}}, "size": {{"at_least": 1000}}, "header": {{"X-Tenant": "a"}}}}
+}}
+```
+
+| subject | what it is | operators |
+|---|---|---|
+"""
+
+CONDITIONS_TAIL = """
+| operation | subjects |
+|---|---|
+{operations}
+- A plain value stands for `equal`. `contains` is for a part of a text, or for an element of a JSON
+  array. `glob` is a shell's pattern for the whole of a text, with `*`, `?` and `[abc]`. `at_least` and
+  `at_most` are for numbers. Case counts, but in the names of headers and of JSON fields; of a header
+  that is repeated the first counts.
+- What is missing, null or of another kind meets no condition, so `{{"glob": "*"}}` asks whether
+  a text is there. In a path, numbers stand for elements of arrays, from 0.
+- Of a text the first {text:,} characters count. A JSON body of more than 1 MiB is not looked into, and
+  meets no condition on it. Texts that are asked for have at most {wanted:,} characters, patterns
+  {glob}.
+- **When.** A rule that asks of the headers alone, or of a file that is fetched, fires where a rule
+  without conditions would. One that asks of a body fires where its error arises in reality, but not
+  before what it asks for is known: an upload's file name and type as soon as they have arrived, its
+  size at the end of the form, JSON once it is read, before it is checked. So a `rate_limited` by file
+  name may be answered while the file still arrives. `close_before_reading` with such a condition is
+  refused.
+- A request whose form or JSON does not parse is answered 400 as ever, unless the rule needs to know
+  nothing of that. A later rule waits until it is known whether an earlier one applies. A request
+  that is refused for its key meets only rules of the whole server, and none that asks of a body.
 """
 
 MAGIC_HEAD = """
@@ -326,6 +379,11 @@ def control_page() -> str:
     sockets = (
         f"| `{name}` | {fault.when} | {fault.meaning} |\n" for name, fault in SOCKET_FAULTS.items()
     )
+    subjects = (
+        f"| `{name}` | {subject.meaning} | {_names(subject.operators)} |\n"
+        for name, subject in conditions.SUBJECTS.items()
+    )
+    asked = (f"| `{name}` | {_names(BY_NAME[name].subjects)} |\n" for name in JOURNALED)
     magic = (f"| `sk-fake-{name}` | {magic.meaning} |\n" for name, magic in MAGIC_NAMES.items())
     return "".join(
         [
@@ -333,8 +391,22 @@ def control_page() -> str:
             *_calls(),
             RULES_HEAD.format(rules=faults.MAX_RULES, megabytes=faults.MAX_BYTES // 1024**2),
             *rules,
-            SOCKETS_HEAD,
+            SOCKETS_HEAD.format(
+                bytes=Dribble().bytes,
+                seconds=Dribble().seconds,
+                max_bytes=control_faults.MAX_DRIBBLE_BYTES,
+                min_seconds=control_faults.MIN_PAUSE_SECONDS,
+                max_seconds=control_faults.MAX_PAUSE_SECONDS,
+            ),
             *sockets,
+            CONDITIONS_HEAD.format(conditions=conditions.MAX_CONDITIONS),
+            *subjects,
+            CONDITIONS_TAIL.format(
+                operations="".join(asked),
+                text=conditions.MAX_TEXT,
+                wanted=conditions.MAX_WANTED,
+                glob=conditions.MAX_GLOB,
+            ),
             MAGIC_HEAD,
             *magic,
             CONTROL_TAIL.format(

@@ -10,12 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
+import fake_apimart_testing
 import httpx
 import pytest
 import tenacity
-from fake_apimart_testing import ControlError, FakeAPIMart, Server
+from fake_apimart.contract.operations import JOURNALED
+from fake_apimart.http.socket_faults import SOCKET_FAULTS
+from fake_apimart.worlds.faults import ERRORS
+from fake_apimart_testing import ControlError, FakeAPIMart, Server, names
 
 from tests.harness import JPEG, ServerProcess, ServerThread, answers, wait_until
 from tests.worlds import authorized, created, poll, upload, upload_url
@@ -382,3 +386,18 @@ def test_log_of_a_child_is_returned_at_its_end() -> None:
     assert answer["storage"] == "memory://"
     assert server.stop() == ""
     assert server.stop() == ""
+
+
+def test_names_that_editors_complete_are_those_that_the_server_takes() -> None:
+    assert get_args(names.Operation) == JOURNALED
+    assert get_args(names.Error) == tuple(ERRORS)
+    assert get_args(names.SocketFault) == tuple(SOCKET_FAULTS)
+    for name in ("Operation", "Error", "SocketFault"):
+        assert getattr(fake_apimart_testing, name) is getattr(names, name)
+
+
+def test_any_text_is_a_name_for_type_checkers(world: FakeAPIMart) -> None:
+    # mypy, which checks the tests too, takes a plain str here.
+    for operation in JOURNALED:
+        world.fail(operation, status=418, optional=True)
+        assert world.requests.matching(operation) == []

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
+import secrets
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from fake_apimart.common.held_bytes import held_bytes
+from fake_apimart.go.json import marshal
 from fake_apimart.state.redis.changes import Changes
 from fake_apimart.state.redis.connection import Connection, names_of_worlds
 from fake_apimart.state.redis.rule_text import body_of, conditions_of, rule_of
-from fake_apimart.state.redis.world import known
+from fake_apimart.state.redis.world import RedisWorld, known
 from fake_apimart.worlds import faults
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.pool import Pool
 from fake_apimart.worlds.state.failure import StateError
-from fake_apimart.worlds.state.rules import NoRoom, Reservation, Rules
+from fake_apimart.worlds.state.rules import Met, NoRoom, Reservation, Rules, Undecided, Verdicts
 from fake_apimart.worlds.world import World
 
 
@@ -54,11 +60,63 @@ class RedisReservation(Reservation):
 
 
 class RedisRules(Rules):
-    """The rules that Redis has; `pool` has the worlds that this server knows."""
+    """The rules that Redis has; `pool` has the worlds that this server knows.
+
+    `held` are the uses that requests of this server hold.
+    """
 
     def __init__(self, connection: Connection, pool: Pool) -> None:
+        self.held: set[RedisReservation] = set()
+        self._connection = connection
         self._run = connection.run
         self._pool = pool
+        self._reservations = itertools.count(1)
+        self._name = secrets.token_hex(8)
+        """Of this server, for what it holds."""
+
+    def new_reservation(self) -> str:
+        """Return an id that no other reservation has."""
+        return f"{self._name}-{next(self._reservations)}"
+
+    async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
+        """Go on where `undecided` stopped, as `State.meet` says."""
+        here, reservation = known(world), self.new_reservation()
+        met = await self._run(
+            "meet",
+            world.name,
+            here.token,
+            undecided.operation,
+            int(undecided.is_refused),
+            reservation,
+            undecided.owner,
+            undecided.conditions[0][0],
+            marshal({str(rule_id): verdict for rule_id, verdict in verdicts.items()}),
+        )
+        return self.met(here, reservation, undecided, met)
+
+    def met(
+        self,
+        world: RedisWorld,
+        reservation: str,
+        request: Undecided,
+        said: Sequence[Any] | None = None,
+    ) -> Met:
+        """Return what the script `meet` has said of a request."""
+        if said is None:
+            return None
+        is_reserved, owner, *what = said
+        if is_reserved:
+            return self._reserved(world, reservation, owner.decode(), *what)
+        conditions = [(rule_id, json.loads(where)) for rule_id, where in what[0]]
+        return replace(request, owner=owner.decode(), conditions=conditions)
+
+    def _reserved(
+        self, world: RedisWorld, reservation: str, owner: str, rule_id: bytes, body: bytes
+    ) -> Reservation:
+        token = world.token if owner == world.name else known(self._pool.server).token
+        identity = owner, token, int(rule_id), reservation
+        rule = rule_of(int(rule_id), 0, body)
+        return RedisReservation(rule, identity, self._connection, world.changes, self.held)
 
     async def of(self, world: World) -> Sequence[Rule]:
         found = await self._run("rules_of", world.name, known(world).permanent)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import json
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -14,18 +11,16 @@ from fake_apimart_storage import Storage
 
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.rates import parse_rate
-from fake_apimart.go.json import marshal
 from fake_apimart.state.redis.clock import RedisClock
 from fake_apimart.state.redis.connection import PREFIX, Connection
 from fake_apimart.state.redis.journals import RedisJournals
 from fake_apimart.state.redis.listener import Listener
-from fake_apimart.state.redis.rule_text import rule_of
-from fake_apimart.state.redis.rules import RedisReservation, RedisRules
+from fake_apimart.state.redis.rules import RedisRules
 from fake_apimart.state.redis.world import RedisWorld, known
 from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.failure import StateError
-from fake_apimart.worlds.state.rules import Met, Reservation, Undecided, Verdicts
+from fake_apimart.worlds.state.rules import Met, Undecided, Verdicts
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import SERVER, World
 
@@ -51,6 +46,7 @@ class RedisState(State):
     """What servers know together of their worlds; those in the pool are copies."""
 
     is_shared = True
+    rules: RedisRules
 
     def __init__(self, connection: Connection, storage: Storage, clock: RedisClock) -> None:
         super().__init__()
@@ -60,10 +56,6 @@ class RedisState(State):
         self._connection = connection
         self._run = connection.run
         self._clock = clock
-        self._held: set[RedisReservation] = set()
-        self._reservations = itertools.count(1)
-        self._name = secrets.token_hex(8)
-        """Of this server, for what it holds."""
         self._ticking = asyncio.create_task(self._tick())
 
     async def check(self) -> None:
@@ -94,7 +86,7 @@ class RedisState(State):
                         last[job] = now()
 
     async def _renew(self) -> None:
-        for reservation in list(self._held):
+        for reservation in list(self.rules.held):
             await reservation.renew()
 
     async def _synchronize(self) -> None:
@@ -123,7 +115,7 @@ class RedisState(State):
 
     async def enter(self, world: World, operation: str, *, is_refused: bool = False) -> Met:
         here, server = known(world), known(self.pool.server)
-        reservation = self._new_reservation() if operation else ""
+        reservation = self.rules.new_reservation() if operation else ""
         answer = await self._run(
             "enter",
             world.name,
@@ -143,51 +135,11 @@ class RedisState(State):
         server.read(server_fields, time_us)
         here.committed = None if committed is None else float(committed)
         here.is_being_reset = bool(resets)
-        return self._met(here, reservation, operation, is_refused, *met)
+        request = Undecided(operation, "", (), is_refused)
+        return self.rules.met(here, reservation, request, *met)
 
     async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
-        here, reservation = known(world), self._new_reservation()
-        operation, is_refused = undecided.operation, undecided.is_refused
-        met = await self._run(
-            "meet",
-            world.name,
-            here.token,
-            operation,
-            int(is_refused),
-            reservation,
-            undecided.owner,
-            undecided.conditions[0][0],
-            marshal({str(rule_id): verdict for rule_id, verdict in verdicts.items()}),
-        )
-        return self._met(here, reservation, operation, is_refused, met)
-
-    def _new_reservation(self) -> str:
-        return f"{self._name}-{next(self._reservations)}"
-
-    def _met(
-        self,
-        world: RedisWorld,
-        reservation: str,
-        operation: str,
-        is_refused: bool,
-        met: Sequence[Any] | None = None,
-    ) -> Met:
-        """Return what the script `meet` has said, in its own words."""
-        if met is None:
-            return None
-        is_reserved, owner, *what = met
-        if is_reserved:
-            return self._reserved(world, reservation, owner, *what)
-        conditions = [(rule_id, json.loads(where)) for rule_id, where in what[0]]
-        return Undecided(operation, owner.decode(), conditions, is_refused)
-
-    def _reserved(
-        self, world: RedisWorld, reservation: str, owner: bytes, rule_id: Any, body: bytes
-    ) -> Reservation:
-        token = world.token if owner.decode() == world.name else known(self.pool.server).token
-        identity = owner.decode(), token, int(rule_id), reservation
-        rule = rule_of(int(rule_id), 0, body)
-        return RedisReservation(rule, identity, self._connection, world.changes, self._held)
+        return await self.rules.meet(world, undecided, verdicts)
 
     async def change(self, world: World, apply: Callable[[], None]) -> None:
         here = known(world)
