@@ -288,9 +288,9 @@ memory; a rule beyond that is refused with 400.
 """
 
 SOCKETS_HEAD = """
-`dribble` takes its pace from the rule's `dribble`, such as `{{"bytes": 16, "seconds": 0.1}}`: pieces of
-{bytes} to {max_bytes:,} bytes (default {bytes}), each with a pause of {min_seconds} to {max_seconds:g} seconds
-behind it (default {seconds}).
+`dribble` takes its pace from the rule's `dribble`, such as `{{"bytes": 16, "seconds": 0.1}}`:
+pieces of {bytes} to {max_bytes:,} bytes (default {bytes}), each with a pause of {min_seconds} to
+{max_seconds:g} seconds behind it (default {seconds}).
 
 | socket fault | when | what the client sees |
 |---|---|---|
@@ -305,7 +305,7 @@ CONDITIONS_HEAD = """
 {{
   "operation": "uploads.create",
   "error": "rate_limited",
-  "where": {{"filename": {{"glob": "*.png"}}, "size": {{"at_least": 1000}}, "header": {{"X-Tenant": "a"}}}}
+  "where": {{"filename": {{"glob": "*.png"}}, "size": {{"at_most": 99}}, "header": {{"X-A": "b"}}}}
 }}
 ```
 
@@ -317,24 +317,25 @@ CONDITIONS_TAIL = """
 | operation | subjects |
 |---|---|
 {operations}
-- A plain value stands for `equal`. `contains` is for a part of a text, or for an element of a JSON
-  array. `glob` is a shell's pattern for the whole of a text, with `*`, `?` and `[abc]`. `at_least` and
-  `at_most` are for numbers. Case counts, but in the names of headers and of JSON fields; of a header
-  that is repeated the first counts.
-- What is missing, null or of another kind meets no condition, so `{{"glob": "*"}}` asks whether
-  a text is there. In a path, numbers stand for elements of arrays, from 0.
-- Of a text the first {text:,} characters count. A JSON body of more than 1 MiB is not looked into, and
-  meets no condition on it. Texts that are asked for have at most {wanted:,} characters, patterns
-  {glob}.
-- **When.** A rule that asks of the headers alone, or of a file that is fetched, fires where a rule
-  without conditions would. One that asks of a body fires where its error arises in reality, but not
-  before what it asks for is known: an upload's file name and type as soon as they have arrived, its
-  size at the end of the form, JSON once it is read, before it is checked. So a `rate_limited` by file
-  name may be answered while the file still arrives. `close_before_reading` with such a condition is
-  refused.
-- A request whose form or JSON does not parse is answered 400 as ever, unless the rule needs to know
-  nothing of that. A later rule waits until it is known whether an earlier one applies. A request
-  that is refused for its key meets only rules of the whole server, and none that asks of a body.
+- A plain value stands for `equal`. `contains` is for a part of a text, or for an element of a
+  JSON array. `glob` is a shell's pattern for the whole of a text, with `*`, `?` and `[abc]`.
+  `at_least` and `at_most` are for numbers. Case counts, but in the names of headers and of JSON
+  fields; of a header that is repeated the first counts.
+- What is missing, null or of another kind meets no condition, so `{{"glob": "*"}}` asks whether a
+  text is there. In a path, numbers stand for elements of arrays, from 0.
+- Of a text the first {text:,} characters count. A JSON body of more than 1 MiB is not looked
+  into, and meets no condition on it. Texts that are asked for have at most {wanted:,} characters,
+  patterns {glob}.
+- **When.** A rule that asks of the headers alone, or of a file that is fetched, fires where a
+  rule without conditions would. One that asks of a body fires where its error arises in reality,
+  but not before what it asks for is known: an upload's file name and type as soon as they have
+  arrived, its size at the end of the form, JSON once it is read, before it is checked. So a
+  `rate_limited` by file name may be answered while the file still arrives. `close_before_reading`
+  with such a condition is refused.
+- A request whose form or JSON does not parse is answered 400 as ever, unless the rule needs to
+  know nothing of that. A later rule waits until it is known whether an earlier one applies. A
+  request that is refused for its key meets only rules of the whole server, and none that asks of
+  a body.
 """
 
 MAGIC_HEAD = """

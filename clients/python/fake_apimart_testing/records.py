@@ -143,5 +143,8 @@ class Rule:
         self._was_removed = True
 
     def __repr__(self) -> str:
-        shown = {name: value for name, value in self._fields.items() if name not in ("id", "used")}
+        fields = self._fields.items()
+        shown = {name: value for name, value in fields if name not in ("id", "used")}
+        if shown["every"] == 1:
+            del shown["every"]
         return f"<Rule {shown}>"

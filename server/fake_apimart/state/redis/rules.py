@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,17 +61,16 @@ class RedisReservation(Reservation):
 class RedisRules(Rules):
     """The rules that Redis has; `pool` has the worlds that this server knows.
 
-    `held` are the uses that requests of this server hold.
+    `name` is the server's own, for what it holds. `held` are the uses that its requests hold.
     """
 
-    def __init__(self, connection: Connection, pool: Pool) -> None:
+    def __init__(self, connection: Connection, pool: Pool, name: str) -> None:
         self.held: set[RedisReservation] = set()
         self._connection = connection
         self._run = connection.run
         self._pool = pool
         self._reservations = itertools.count(1)
-        self._name = secrets.token_hex(8)
-        """Of this server, for what it holds."""
+        self._name = name
 
     def new_reservation(self) -> str:
         """Return an id that no other reservation has."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 from fake_apimart_storage import Storage
 
@@ -51,7 +51,7 @@ class RedisState(State):
     def __init__(self, connection: Connection, storage: Storage, clock: RedisClock) -> None:
         super().__init__()
         self._listener = Listener(connection, self._note_gone)
-        self.rules = RedisRules(connection, self.pool)
+        self.rules = RedisRules(connection, self.pool, secrets.token_hex(8))
         self.journals = RedisJournals(connection, storage, self.pool, self._listener, self.tell)
         self._connection = connection
         self._run = connection.run
