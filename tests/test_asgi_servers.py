@@ -254,6 +254,16 @@ def test_rule_by_an_error_s_name_fires_once(server: Served, key: dict[str, str])
     assert [upload(server, key).status_code for _ in range(2)] == [429, 200]
 
 
+def test_rule_for_some_files_is_met_by_these(server: Served, key: dict[str, str]) -> None:
+    where = {"filename": {"glob": "*.jpg"}, "size": {"at_least": 1}}
+    rule = {"operation": "uploads.create", "error": "rate_limited", "where": where, "every": 2}
+    rule["headers"] = {"Retry-After": "7"}
+    assert server.control("POST", "faults", key, json=rule).status_code == 200
+    answers = [upload(server, key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+    assert answers[1].headers["retry-after"] == "7"
+
+
 def test_journal_has_what_was_asked(server: Served, key: dict[str, str]) -> None:
     uploaded(server, key)
     server.get("/nope", key)

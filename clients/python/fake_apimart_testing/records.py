@@ -145,6 +145,6 @@ class Rule:
     def __repr__(self) -> str:
         fields = self._fields.items()
         shown = {name: value for name, value in fields if name not in ("id", "used")}
-        if shown["every"] == 1:
+        if shown.get("every") == 1:
             del shown["every"]
         return f"<Rule {shown}>"

@@ -98,14 +98,16 @@ class Uploads:
         body = LimitedBody(exchange.body, self._settings.max_body_bytes)
         content_type = exchange.headers.get(b"content-type", b"")
         form: FormFile | None = None
+        told: dict[str, Any] = {}
         try:
             form = FormFile(boundary_of(content_type), FIELD, image.begin, image.append)
             while chunks := await body.take(_enough_of(image, exchange)):
                 for chunk in chunks:
                     form.write(chunk)
                 await image.flush()
-                if exchange.undecided is not None:
-                    await exchange.learn(**_facts_of(image))
+                if exchange.undecided is not None and told != (facts := _facts_of(image)):
+                    told = facts
+                    await exchange.learn(**facts)
             form.finalize(body.ending)
         except ParseError as error:
             raise errors.invalid_form(str(error), close=body.is_too_large) from None
