@@ -68,31 +68,23 @@ class MemoryState(State):
     async def enter(self, world: World, operation: str, *, is_refused: bool = False) -> Met:
         if not is_refused and world is not self.pool.server:
             await self.refresh(world)
-        return self._met(world, Undecided(operation, "", (), is_refused), {})
-
-    async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
-        return self._met(world, undecided, verdicts)
-
-    def _met(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
         if world.gone:
             return None
-        server, operation = self.pool.server, undecided.operation
-        owners = [server] if undecided.is_refused or world is server else [world, server]
-        start = 0
-        if undecided.conditions:
-            owners = [server] if undecided.owner == SERVER else owners
-            start = undecided.conditions[0][0]
-        for position, owner in enumerate(owners):
-            met = held(owner).rules.meet(operation, start, verdicts)
-            if isinstance(met, Rule):
-                found = [*held(owner).rules.conditions(operation, met.id)]
-                for later in owners[position + 1 :]:
-                    found += held(later).rules.conditions(operation, 0)
-                return Undecided(operation, owner.name, found, undecided.is_refused)
-            if met is not None:
-                return met
-            start = 0
-        return None
+        return _first(self._owners(world, is_refused=is_refused), operation, 0, {}, is_refused)
+
+    async def meet(self, world: World, undecided: Undecided, verdicts: Verdicts) -> Met:
+        if world.gone:
+            return None
+        owners = self._owners(world, is_refused=undecided.is_refused)
+        if undecided.owner == SERVER:
+            owners = owners[-1:]
+        start = undecided.conditions[0][0]
+        return _first(owners, undecided.operation, start, verdicts, undecided.is_refused)
+
+    def _owners(self, world: World, *, is_refused: bool) -> Sequence[MemoryWorld]:
+        """Return the worlds whose rules a request in `world` meets, in their order."""
+        server = held(self.pool.server)
+        return (server,) if is_refused or world is server else (held(world), server)
 
     async def change(self, world: World, apply: Callable[[], None]) -> None:
         """Change the clock or the settings of a world, and persist that, or take it back."""
@@ -191,3 +183,25 @@ class MemoryState(State):
         """Return whether the world that has this name by now has state that is stored."""
         world = self.pool.find(name)
         return world is not None and bool(world.state())
+
+
+def _first(
+    owners: Sequence[MemoryWorld],
+    operation: str,
+    start: int,
+    verdicts: Verdicts,
+    is_refused: bool,
+) -> Met:
+    """Reserve the first rule of `owners` that a request meets, in the first from an id on."""
+    for position, owner in enumerate(owners):
+        if not owner.rules.all:
+            continue
+        met = owner.rules.meet(operation, start if position == 0 else 0, verdicts)
+        if isinstance(met, Rule):
+            found = [*owner.rules.conditions(operation, met.id)]
+            for later in owners[position + 1 :]:
+                found += later.rules.conditions(operation, 0)
+            return Undecided(operation, owner.name, found, is_refused)
+        if met is not None:
+            return met
+    return None
