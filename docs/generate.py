@@ -334,8 +334,8 @@ CONDITIONS_TAIL = """
   with such a condition is refused.
 - A request whose form or JSON does not parse is answered 400 as ever, unless the rule needs to
   know nothing of that. A later rule waits until it is known whether an earlier one applies. A
-  request that is refused for its key meets only rules of the whole server, and none that asks of
-  a body.
+  request that is refused before its body is read (401, 402, 429) meets no rule that asks of a
+  body.
 """
 
 MAGIC_HEAD = """

@@ -285,6 +285,26 @@ def test_refused_key_meets_rules_that_ask_of_its_head(start_server: StartServer)
 
 
 @pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("bad_gateway", 502),
+        ("forbidden", 403),
+        # What comes after the balance in reality comes after it here.
+        ("rate_limited", 402),
+        ("upload_failed", 402),
+    ],
+)
+def test_key_with_nothing_left_meets_the_rules_that_come_before(
+    error: str, status: int, world: FakeAPIMart
+) -> None:
+    world.balance(0)
+    world.fail("uploads.create", "rate_limited", where={"filename": "a.jpg"}, optional=True)
+    rule = world.fail("uploads.create", error, optional=True)
+    assert upload(world).status_code == status
+    assert rule.used == (status != 402)
+
+
+@pytest.mark.parametrize(
     "effect",
     [
         {"status": 418, "body": {"a": 1}},

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from fake_apimart.common.waits import pause, pausing
 from fake_apimart.contract import api_key, errors
+from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import KEY
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
@@ -59,13 +60,21 @@ class Admission:
             raise errors.invalid_api_key()
         await self.enter(exchange, self._worlds.of_key(key))
         exchange.fire(Step.KEY)
+        try:
+            await self._check_means(exchange)
+        except ApiError:
+            await self.settle(exchange, is_admitted=False)
+            raise
+        exchange.fire(Step.RATE)
+
+    async def _check_means(self, exchange: Exchange) -> None:
+        """Check balance and rate. Raises `insufficient_balance`, `rate_limited`."""
         if exchange.operation.needs_balance:
             if exchange.rule is not None:
                 exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
             await self._require_balance(exchange.world)
         if exchange.operation.is_rated:
             await self._check_rate(exchange.world)
-        exchange.fire(Step.RATE)
 
     async def _check_rate(self, world: World) -> None:
         """Count a request against the rate of its world. Raises `rate_limited`."""
@@ -111,14 +120,14 @@ class Admission:
         if exchange.rule is not None:
             await self._meet(exchange, exchange.rule)
 
-    async def settle(self, exchange: Exchange) -> None:
+    async def settle(self, exchange: Exchange, *, is_admitted: bool = True) -> None:
         """Decide which rule a request meets of which no more will be known.
 
         Raises what the rule says, where the real error would have come before.
         """
         if exchange.undecided is not None:
             exchange.facts.is_complete = True
-            await self._meet_late(exchange)
+            await self._meet_late(exchange, is_admitted=is_admitted)
 
     async def _decide(self, exchange: Exchange) -> None:
         """Go on through the rules, up to the first whose conditions are not known yet."""
@@ -133,7 +142,7 @@ class Admission:
                 return
             exchange.take(await self._worlds.state.meet(exchange.world, undecided, verdicts))
 
-    async def _meet_late(self, exchange: Exchange) -> None:
+    async def _meet_late(self, exchange: Exchange, *, is_admitted: bool = True) -> None:
         """Meet a rule with conditions once they are known, and the steps that are behind already.
 
         A fault that would have come at one of these comes now.
@@ -145,7 +154,8 @@ class Admission:
         if exchange.operation.world == KEY:
             exchange.fire(Step.KEY)
             exchange.fire(Step.BALANCE, token_id=exchange.world.token_id)
-            exchange.fire(Step.RATE)
+            if is_admitted:
+                exchange.fire(Step.RATE)
 
     async def _meet(self, exchange: Exchange, rule: Rule) -> None:
         """Wait as long as a rule says, and raise what it says of an arrival."""
