@@ -15,7 +15,7 @@ COPY constraints.txt .
 COPY --from=wheel /wheel .
 RUN python -m venv --without-pip /opt/fake-apimart \
  && pip --python /opt/fake-apimart/bin/python install --no-cache-dir -c constraints.txt \
-      ./fake_apimart_testing-*.whl "$(echo ./fake_apimart-*.whl)[redis]" \
+      ./fake_apimart_testing-*.whl "$(echo ./fake_apimart-*.whl)[redis,s3]" \
  && mkdir /data
 
 FROM ${PYTHON_IMAGE}

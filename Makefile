@@ -161,7 +161,7 @@ $(VENV)/installed-fuzz: $(VENV)/installed-dev
 
 $(PLAIN)/installed: $(PROJECTS) constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(PLAIN)
-	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e clients/python -e '.[redis]'
+	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e clients/python -e '.[redis,s3]'
 	@touch $@
 
 # What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv
@@ -169,7 +169,7 @@ $(PLAIN)/installed: $(PROJECTS) constraints.txt | $(VENV)/installed-dev
 $(LOWEST)/installed: $(PROJECTS) constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	printf '%s\n' $(LOWEST_TOOLS) > $(LOWEST)/tools.txt
-	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct --extra redis pyproject.toml \
+	$(LOWEST_COMPILE) --no-deps --resolution lowest-direct --extra redis --extra s3 pyproject.toml \
 	  -o $(LOWEST)/oldest.txt
 	cp constraints.txt $(LOWEST)/all.txt
 	$(LOWEST_COMPILE) $(LOWEST)/oldest.txt $(LOWEST)/tools.txt -o $(LOWEST)/all.txt

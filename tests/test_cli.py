@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -340,16 +339,3 @@ def test_expired_files_are_deleted_in_the_background(tmp_path: Path) -> None:
         objects = tmp_path / "objects"
         assert any(path.is_file() for path in objects.rglob("*"))
         wait_until(lambda: not any(p.is_file() for p in objects.rglob("*")), "the file expired")
-
-
-def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    heavy = {"boto3", "httpx", "PIL", "magic", "pylibmagic", "limits", "ulid"}
-    assert all(importlib.util.find_spec(name) for name in heavy), "these are their names"
-    script = (
-        "import sys, fake_apimart.cli, fake_apimart.server\n"
-        f"print(sorted({heavy} & sys.modules.keys()))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert result.stdout == "[]\n"

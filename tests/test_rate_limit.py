@@ -54,13 +54,23 @@ def test_form_is_not_read_above_the_rate(start_server: StartServer) -> None:
 
 @pytest.mark.parametrize(
     ("text", "rate"),
-    [("60/minute", (60, 60)), ("5 per 2 seconds", (5, 2)), ("100/day", (100, 86_400))],
+    [
+        ("60/minute", (60, 60)),
+        ("5 per 2 seconds", (5, 2)),
+        ("5per2Seconds", (5, 2)),
+        (" 3 / hours ", (3, 3600)),
+        ("100/day", (100, 86_400)),
+        ("1/month", (1, 2_592_000)),
+        ("2 per year", (2, 31_104_000)),
+    ],
 )
 def test_rate_is_parsed(text: str, rate: tuple[int, int]) -> None:
     assert parse_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["", "x", "60", "0/minute", "-1/minute", "1/minute;2/hour"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "60", "0/minute", "-1/minute", "1/minute;2/hour", "1/0 hours", "1/fortnight"]
+)
 def test_invalid_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="rate"):
         parse_rate(text)

@@ -6,8 +6,6 @@ import concurrent.futures
 import contextlib
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,17 +239,3 @@ def test_server_and_store_may_be_killed_in_the_middle_of_uploads(tmp_path: Path)
 def assert_gone(connection: socket.socket) -> None:
     with connection, contextlib.suppress(ConnectionResetError):
         assert connection.recv(100) == b""
-
-
-WITHOUT_S3 = """
-import sys
-import fake_apimart.cli, fake_apimart.server
-from fake_apimart.settings.settings import Settings
-Settings(storage="memory://")
-sys.exit("boto3" in sys.modules)
-"""
-
-
-@pytest.mark.subprocess
-def test_boto3_is_not_imported_for_other_storages() -> None:
-    assert subprocess.run([sys.executable, "-c", WITHOUT_S3], check=False).returncode == 0

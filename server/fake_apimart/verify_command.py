@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from fake_apimart_storage import InvalidLocation, storage_at
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.text import Text
@@ -109,6 +110,7 @@ def run(options: Options, results: list[Result]) -> Outcome:
     """Run the cases against the server that was asked for. Raises CannotVerify."""
     with ExitStack() as stack:
         if options.target is None:
+            _check_storage(options.storage)
             host = options.callback_host or "127.0.0.1"
             dialect = options.dialect or "page"
             own = stack.enter_context(OwnServers(options.storage, dialect))
@@ -125,6 +127,14 @@ def run(options: Options, results: list[Result]) -> Outcome:
         on_end = stack.enter_context(progress(len(results)))
         run_cases(results, target_for, receiver, on_end, at_once=at_once)
     return outcome
+
+
+def _check_storage(location: str) -> None:
+    """Raise CannotVerify where no server could store there: one line instead of one per case."""
+    try:
+        storage_at(location)
+    except InvalidLocation as error:
+        raise CannotVerify(f"--storage {redacted_text(location)}: {error}") from None
 
 
 def _receiver(host: str) -> Receiver:

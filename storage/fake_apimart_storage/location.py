@@ -74,8 +74,13 @@ def _s3(rest: str, options: Options) -> Storage:
         ) from None
     if len(place.prefix) > MAX_PREFIX_LENGTH:
         raise InvalidLocation(f"the prefix has more than {MAX_PREFIX_LENGTH} characters")
-    from fake_apimart_storage.s3.connection.client import Access
-    from fake_apimart_storage.s3.storage import S3Storage
+    try:
+        from fake_apimart_storage.s3.connection.client import Access
+        from fake_apimart_storage.s3.storage import S3Storage
+    except ModuleNotFoundError as error:
+        raise InvalidLocation(
+            f"no module {error.name}: install it by pip install 'fake-apimart[s3]'"
+        ) from None
 
     prefix = f"{place.prefix}/" if place.prefix else ""
     access = Access(options.public_endpoint, options.s3_addressing, options.s3_patience_seconds)

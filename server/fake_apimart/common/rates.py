@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
-
-from fake_apimart.machine.shortage import loading
 
 LARGEST = 10**9
 """Of both the requests of a rate and the seconds of its window."""
@@ -13,23 +12,32 @@ MAX_CHARACTERS = 100
 """The longest text that is read as a rate."""
 
 _NANOSECONDS = 1_000_000_000
+_RATE = re.compile(
+    r"\s*([0-9]+)\s*(?:/|per)\s*([0-9]+)?\s*([a-z]+?)s?\s*", re.ASCII | re.IGNORECASE
+)
+_SECONDS = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "month": 30 * 86_400,
+    "year": 360 * 86_400,
+}
+"""Of each unit. A month has thirty days, and a year twelve months."""
 
 
 def parse_rate(text: str) -> tuple[int, int]:
     """Parse a rate such as `60/minute` into a number of requests and a window in seconds.
 
-    Raises ValueError, Shortage.
+    `5 per 2 seconds` is one too. Raises ValueError.
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"longer than {MAX_CHARACTERS} characters")
-    # Imported here because it costs a tenth of a second, and most servers have no limit.
-    with loading("limits"):
-        from limits import parse_many
-
-    rates = parse_many(text)
-    if len(rates) != 1:
+    found = _RATE.fullmatch(text)
+    unit = _SECONDS.get(found[3].lower()) if found else None
+    if found is None or unit is None:
         raise ValueError("not one rate")
-    amount, seconds = rates[0].amount, rates[0].get_expiry()
+    amount, seconds = int(found[1]), int(found[2] or 1) * unit
     if not (1 <= amount <= LARGEST and 1 <= seconds <= LARGEST):
         raise ValueError(f"not a rate of 1 to {LARGEST} requests in as many seconds")
     return amount, seconds

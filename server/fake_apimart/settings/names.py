@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 PREFIX = "FAKE_APIMART_"
-OTHER_VARIABLES = ("FAKE_APIMART_URL",)
+URL_VARIABLE = PREFIX + "URL"
+"""Names a server that is there already, for test suites and for commands that ask one."""
+OTHER_VARIABLES = (URL_VARIABLE, PREFIX + "COMMAND")
 """Variables with the prefix that configure users' test suites, not a server."""
 
 
