@@ -51,7 +51,7 @@ class Shell:
         }
 
     def command(self, code: str) -> list[str]:
-        code = code.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
+        code = re.sub(r"127\.0\.0\.1:808[01]", f"127.0.0.1:{self.port}", code)
         return ["bash", "-euo", "pipefail", "-c", re.sub(r"(?<!\S)\.venv/", f"{sys.prefix}/", code)]
 
     def run(self, code: str) -> str:
@@ -75,7 +75,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     for name in ("Makefile", "docs"):
         (folder / name).symlink_to(ROOT / name)
     # The stamps must be newer than their sources, so that make finds everything installed.
-    for name in ("pyproject.toml", "constraints.txt"):
+    (folder / "clients" / "python").mkdir(parents=True)
+    projects = ("pyproject.toml", "hatch_build.py", "clients/python/pyproject.toml")
+    for name in (*projects, "constraints.txt"):
         (folder / name).touch()
     for name in ("installed", "installed-dev"):
         Path(sys.prefix, name).touch()
@@ -145,20 +147,22 @@ def test_javascript_sample_prints_the_url(shell: Shell) -> None:
 def test_commands_without_make_serve(shell: Shell) -> None:
     set_up, install, serve = COMMANDS[3].splitlines()
     assert set_up == "python3 -m venv .venv"
-    assert install == ".venv/bin/pip install -c constraints.txt ."
-    # `make wheel-test` covers a fresh installation; here only the last command runs.
+    assert install == ".venv/bin/pip install -c constraints.txt ./clients/python ."
+    # `make wheel-test` covers a fresh installation; here the others run, in an environment that
+    # names no port, as a reader's.
+    other = Shell(shell.folder)
+    del other.env["FAKE_APIMART_PORT"]
+    code = serve.replace("--port 8081", f"--port {other.port}")
+    assert code != serve
     serving = subprocess.Popen(
-        shell.command(f"exec {serve}"), env=shell.env, stdout=subprocess.PIPE, text=True
+        other.command(f"exec {code}"), env=other.env, stdout=subprocess.PIPE, text=True
     )
     assert serving.stdout is not None
     assert "(storage: memory://)" in serving.stdout.readline()
+    assert other.run(COMMANDS[4]) == ""
     serving.terminate()
     assert serving.wait(DEADLINE_SECONDS) == 0
     serving.stdout.close()
-
-
-def test_ready_and_reset_commands_find_the_server(shell: Shell) -> None:
-    assert shell.run(COMMANDS[4]) == ""
 
 
 def test_application_of_the_sample_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,27 +14,29 @@ import typer
 from fake_apimart_storage import full_location
 from fake_apimart_testing.version import __version__
 
-from fake_apimart.common.addresses import local_url, url_at
+from fake_apimart.common.addresses import local_url
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.common.texts import one_line
-from fake_apimart.flags import Command, Commands, with_setting_flags
-from fake_apimart.settings.names import variable_of
-from fake_apimart.settings.reading import InvalidSettings, read_settings
+from fake_apimart.flags import (
+    ApiKey,
+    CallbackHost,
+    Command,
+    Commands,
+    Dialect,
+    Only,
+    ServerURL,
+    Spend,
+    Yes,
+    with_setting_flags,
+)
+from fake_apimart.settings.reading import InvalidSettings, read_server_url, read_settings
 from fake_apimart.settings.settings import Settings
 
 USAGE_ERROR = 2
 
 
-class Dialect(StrEnum):
-    """The values of the setting of that name; typer takes no Literal before 0.19."""
-
-    PAGE = "page"
-    LIVE = "live"
-
-
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -64,10 +65,14 @@ def serve(
     flags: dict[str, Any],
     *,
     listen_fd: Annotated[
-        int | None, typer.Option(help="Take connections from this socket, which listens already.")
+        int | None,
+        typer.Option(
+            help="Take connections from this socket, which listens already; by default a new one."
+        ),
     ] = None,
     until_stdin_ends: Annotated[
-        bool, typer.Option("--until-stdin-ends", help="Stop once standard input ends.")
+        bool,
+        typer.Option("--until-stdin-ends", help="Stop once standard input ends; by default not."),
     ] = False,
 ) -> None:
     """Start the server. Flags win over FAKE_APIMART_… variables."""
@@ -117,13 +122,15 @@ def complain(text: str) -> None:
 
 @app.command(cls=Command)
 def reset(
+    url: ServerURL = None,
     key: Annotated[
-        str | None, typer.Option(help="Only the world of this API key.", show_default=False)
+        str | None,
+        typer.Option(help="Only the world of this API key; by default all.", show_default=False),
     ] = None,
 ) -> None:
-    """Let the server of this configuration forget everything, or one world's all."""
+    """Let a server forget everything, or all of one world."""
     settings = read_settings()
-    url = _own_url(settings)
+    url = read_server_url(url, settings)
     from fake_apimart_testing.control import Control, ControlError
 
     try:
@@ -135,38 +142,17 @@ def reset(
 
 @app.command(cls=Command)
 def ready(
+    url: ServerURL = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0,
 ) -> None:
-    """Exit with status 0 when the server of this configuration answers, with 1 when not."""
-    url = _own_url(read_settings())
+    """Exit with status 0 when a server is ready, with 1 when not."""
+    url = read_server_url(url, read_settings())
     from fake_apimart.readiness import wait_until_ready
 
     problem = wait_until_ready(url, wait)
     if problem is not None:
         complain(f"not ready: {problem}")
         raise typer.Exit(1)
-
-
-def _own_url(settings: Settings) -> str:
-    """Where the server of these settings is reached. Raises InvalidSettings."""
-    if settings.port == 0:
-        raise InvalidSettings(f"{variable_of('port')}=0: a free port was picked; name it instead")
-    return local_url(url_at(settings.host, settings.port))
-
-
-ApiKey = Annotated[
-    str | None, typer.Option(envvar="APIMART_API_KEY", help="The key for the real service.")
-]
-Only = Annotated[
-    list[str] | None, typer.Option(help="Only cases whose OPERATION/NAME contains this.")
-]
-Spend = Annotated[
-    bool, typer.Option("--spend", help="Run what may cost money at the real service, too.")
-]
-Yes = Annotated[bool, typer.Option("--yes", help="Upload pictures to the real service unasked.")]
-CallbackHost = Annotated[
-    str | None, typer.Option(help="This machine's address for callbacks, to listen on.")
-]
 
 
 @app.command(cls=Command)
@@ -180,19 +166,28 @@ def verify(
     yes: Yes = False,
     dialect: Annotated[
         Dialect | None,
-        typer.Option(help="Of the servers started here: page, or that of the snapshots."),
+        typer.Option(
+            help="Of the servers started here; by default page, or that of the snapshots."
+        ),
     ] = None,
     storage: Annotated[
         str, typer.Option(help="Where the servers that are started here store.")
     ] = "memory://",
     callback_host: CallbackHost = None,
     against: Annotated[
-        Path | None, typer.Option(help="Say what has moved since these snapshots were recorded.")
+        Path | None,
+        typer.Option(
+            help="Say what has moved since these snapshots were recorded; by default none."
+        ),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write a report as JSON to this file.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write a report as JUnit XML.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write a report as JSON to this file; by default none.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write a report as JUnit XML; by default none.")
+    ] = None,
 ) -> None:
-    """Check what is known of APIMart against a server, and say what is not so."""
+    """Check what is known of APIMart against a server. What is not so is said."""
     # Imported here since other commands do without it, for a tenth of a second.
     from fake_apimart.verify_command import Options, verify
 
@@ -222,7 +217,7 @@ def record(
     yes: Yes = False,
     callback_host: CallbackHost = None,
 ) -> None:
-    """Keep what a server answers today as snapshots, which verify --against compares with."""
+    """Keep what a server answers today as snapshots. `verify --against` compares with them."""
     from fake_apimart.record_command import record
     from fake_apimart.verify_command import Options
 
@@ -251,7 +246,7 @@ def _exit_with(work: Callable[[], int]) -> None:
 
 @app.command(cls=Command)
 def fidelity() -> None:
-    """Print what is emulated, how each behaviour is known, and what is not."""
+    """Print what is emulated, how it is known, and what is not."""
     from fake_apimart.fidelity.page import markdown
 
     write(markdown())

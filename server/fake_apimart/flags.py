@@ -1,18 +1,19 @@
-"""The flags of `fake-apimart serve`, made from the settings: each is named and described once."""
+"""The flags of the command. Those of `serve` are made from the settings: each is described once."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 from typer.core import TyperCommand, TyperGroup
 
 from fake_apimart.common.addresses import Network
 from fake_apimart.common.redaction import redacted_text
-from fake_apimart.settings.names import flag_of, variable_of
+from fake_apimart.settings.names import URL_VARIABLE, flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 
 EXTRA = "Got unexpected extra argument"
@@ -25,6 +26,49 @@ _METAVARS = {
     tuple[str, ...]: "HOST,HOST…",
     tuple[Network, ...]: "NETWORK,NETWORK…",
 }
+
+
+class Dialect(StrEnum):
+    """The values of the setting of that name; typer takes no Literal before 0.19."""
+
+    PAGE = "page"
+    LIVE = "live"
+
+
+ServerURL = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help=f"The server's URL, also by {URL_VARIABLE}; by default where `serve` would listen.",
+        show_default=False,
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(envvar="APIMART_API_KEY", help="The key for the real service; by default none."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Only cases whose OPERATION/NAME contains this; by default all."),
+]
+Spend = Annotated[
+    bool,
+    typer.Option(
+        "--spend", help="Run what may cost money at the real service, too; by default not."
+    ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Upload pictures to the real service unasked; by default not.")
+]
+CallbackHost = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            "This machine's address for callbacks, to listen on; "
+            "by default none but for servers that are started here."
+        )
+    ),
+]
 
 
 class Command(TyperCommand):
@@ -79,6 +123,7 @@ def _parameter(name: str) -> inspect.Parameter:
         help=f"{Settings.model_fields[name].description} [{'; '.join(_facts(name))}]",
         metavar=None if is_switch else _METAVARS.get(_type(name), "TEXT"),
         show_default=False,
+        autocompletion=lambda: words_of(name),
     )
     text_or_switch: Any = bool | None if is_switch else str | None
     return inspect.Parameter(
@@ -105,10 +150,18 @@ def allowed_values(name: str) -> str:
     if get_origin(field.annotation) is Literal:
         return " or ".join(get_args(field.annotation))
     bounds: Mapping[type, Any] = {type(each): each for each in field.metadata}
-    low, high = bounds.get(Ge), bounds.get(Le)
+    low, above, high = bounds.get(Ge), bounds.get(Gt), bounds.get(Le)
+    if above is not None:
+        return f"more than {above.gt}" + ("" if high is None else f", up to {high.le}")
     if low is None:
         return ""
     return f"{low.ge} or more" if high is None else f"{low.ge} to {high.le}"
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words that a shell completes, where a setting takes no others."""
+    annotation = Settings.model_fields[name].annotation
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def default_value(name: str) -> str:

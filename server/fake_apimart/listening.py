@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 
-from fake_apimart.common.addresses import url_at
-from fake_apimart.settings.names import variable_of
+from fake_apimart import probe
+from fake_apimart.common.addresses import local_url, url_at
+from fake_apimart.common.redaction import redacted_text
+from fake_apimart.common.texts import one_line
+from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.reading import InvalidSettings
 from fake_apimart.settings.settings import Settings
 
 BACKLOG = 2048
+_PROBE_SECONDS = 1.0
+"""How long who has taken the port may take to say who it is."""
+_MAX_SHOWN_CHARACTERS = 60
 
 
 def listener_of(settings: Settings, listen_fd: int | None) -> socket.socket:
@@ -55,10 +62,30 @@ def inherited(descriptor: int) -> socket.socket:
 
 
 def _bind_problem(settings: Settings, error: OSError) -> str:
-    return (
+    problem = (
         f"{variable_of('host')}={settings.host}, {variable_of('port')}={settings.port}: "
         f"cannot listen there: {error.strerror or error}"
     )
+    if error.errno != errno.EADDRINUSE:
+        return problem
+    url = local_url(url_at(settings.host, settings.port))
+    flag = flag_of("port")
+    return f"{problem} by {_who_is_at(url)}; name another by {flag}, or take a free one by {flag} 0"
+
+
+def _who_is_at(url: str) -> str:
+    """Return in words what is known of who listens at a URL already."""
+    try:
+        reply = probe.ask(url, _PROBE_SECONDS)
+    except probe.NoReply:
+        return "a program that does not answer HTTP"
+    if reply.version:
+        return f"another fake-apimart (version {_short(reply.version)})"
+    return f"another server{f' ({_short(reply.server)})' if reply.server else ''}"
+
+
+def _short(text: str) -> str:
+    return one_line(redacted_text(text))[:_MAX_SHOWN_CHARACTERS]
 
 
 def url_of(listener: socket.socket) -> str:

@@ -9,9 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.redaction import REDACTED, redacted_text
-from fake_apimart.settings.names import OTHER_VARIABLES, PREFIX, flag_of, variable_of
+from fake_apimart.settings.names import (
+    OTHER_VARIABLES,
+    PREFIX,
+    URL_VARIABLE,
+    flag_of,
+    variable_of,
+)
 from fake_apimart.settings.settings import Settings
+from fake_apimart.settings.values import server_url
 
 
 class InvalidSettings(Exception):
@@ -33,6 +41,28 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         problems = (_describe(problem, flags) for problem in error.errors())
         raise InvalidSettings("; ".join(problems)) from None
+
+
+def read_server_url(flag: str | None, settings: Settings) -> str:
+    """Return where the server is that a command asks. Raises InvalidSettings.
+
+    That is the flag `--url`, else the variable, else where these settings let a server listen.
+    """
+    source, url = ("--url ", flag) if flag is not None else (f"{URL_VARIABLE}=", _url_variable())
+    if url is None:
+        if settings.port == 0:
+            raise InvalidSettings(
+                f"{variable_of('port')}=0: a free port was picked; name it by --url instead"
+            )
+        return local_url(url_at(settings.host, settings.port))
+    try:
+        return server_url(url)
+    except ValueError as error:
+        raise InvalidSettings(f"{source}{redacted_text(url)}: {error}") from None
+
+
+def _url_variable() -> str | None:
+    return os.environ.get(URL_VARIABLE) or None
 
 
 def _refuse_unknown_variables() -> None:

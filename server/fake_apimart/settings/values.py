@@ -100,6 +100,16 @@ def _normalize_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def server_url(value: str) -> str:
+    """Return the base URL of a server without a slash at its end. Raises ValueError."""
+    url = _normalize_url(value)
+    if not url or "@" in urlsplit(url).netloc:
+        raise ValueError("expected a URL without a user, such as http://127.0.0.1:8080")
+    if not url.isascii():
+        raise ValueError("expected a URL in ASCII")
+    return url
+
+
 def _check_rate(value: str) -> str:
     if value:
         try:
