@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import StartServer
-from tests.harness import AUTHORIZED, PNG, ServerProcess, exchange
+from tests.harness import AUTHORIZED, KEY, PNG, ServerProcess, exchange
 
 HOSTILE = (
     "a\r\n2026-01-01 00:00:00,000 INFO forged\x00\x1b[2J\x7f\x85\x9b\u2028\u2029\u202e\u2066\udcff"
@@ -168,6 +168,55 @@ def test_lines_of_the_access_log_are_one_for_each_request() -> None:
     lines = log.removesuffix("\n").split("\n")
     assert len(lines) == len(targets)
     assert all(line.isprintable() and RECORD.fullmatch(line) for line in lines), lines
+
+
+REFUSED = (
+    ("GET", "/v1/models", {}, b"", 401, "invalid API key"),
+    ("GET", "/v1/nothing", AUTHORIZED, b"", 404, "Invalid URL (GET /v1/nothing)"),
+    ("GET", "/f/image/1-a-b.png", {}, b"", 403, "Access Denied"),
+    (
+        *("POST", "/v1/uploads/images", AUTHORIZED, b"x", 400),
+        "missing or invalid file field: request Content-Type isn't multipart/form-data",
+    ),
+    ("POST", "/v1/images/generations", AUTHORIZED, b"{", 400, "unexpected end of JSON input"),
+    (
+        *("POST", "/v1/uploads/images", {"Content-Encoding": "gzip"}, b"no gzip at all", 400),
+        "gzip: invalid header",
+    ),
+    (
+        *("POST", "/v1/uploads/images", {"Content-Encoding": "gzip"}, b"\x1f", 400),
+        "unexpected EOF",
+    ),
+    ("POST", "/_fake/reset", {}, b"", 415, "Content-Type must be application/json"),
+    (
+        *("GET", "/_fake/nothing", AUTHORIZED, b"", 404),
+        "there is no GET /_fake/nothing; /_fake/docs lists what there is",
+    ),
+    (
+        *("GET", "/v1/%1B%5B2J%0Aforged", {}, b"", 404),
+        "Invalid URL (GET /v1/\\x1b[2J\\nforged)",
+    ),
+)
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_each_refusal_states_its_reason_beside_its_status(form: str) -> None:
+    flags = ("--storage", "memory://", "--api-keys", KEY, "--log-format", form)
+    with ServerProcess(*flags) as server, httpx.Client(base_url=server.url) as client:
+        for method, path, headers, body, status, _ in REFUSED:
+            answer = client.request(method, path, headers=headers, content=body)
+            assert answer.status_code == status
+        client.close()
+        lines = [line for line in server.end()[1].splitlines() if "HTTP/1.1\"" in line or "request" in line]
+    assert len(lines) == len(REFUSED)
+    for line, (*_, status, reason) in zip(lines, REFUSED, strict=True):
+        if form == "json":
+            told = json.loads(line)
+            assert (told["status"], told["reason"]) == (status, reason)
+        else:
+            assert f" {status} " in line
+            assert line.endswith(f" reason={json.dumps(reason, ensure_ascii=False)}")
 
 
 def test_error_that_nobody_awaits_is_one_record(

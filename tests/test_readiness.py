@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from fake_apimart import __version__
 from fake_apimart.gateway.health import CHECK_SECONDS, Health
+from fake_apimart.observability.request_record import RequestRecord
 from fake_apimart_storage import Storage, StorageError
 from fake_apimart_storage.memory import MemoryStorage
 
@@ -133,15 +135,18 @@ def test_bucket_that_is_gone_is_missing(
 
 
 def test_server_that_is_about_to_end_is_not_ready() -> None:
+    record = RequestRecord(0, None)
+
     async def answer(storage: Storage) -> Any:
         stopping = asyncio.Event()
         stopping.set()
         health = Health(storage, storage, stopping)  # type: ignore[arg-type]
-        return await health.ready(None)  # type: ignore[arg-type]
+        return await health.ready(SimpleNamespace(record=record))  # type: ignore[arg-type]
 
     response = asyncio.run(answer(MemoryStorage()))
     assert response.status_code == 503
     assert json.loads(response.body)["missing"] == {"server": "it is about to end"}
+    assert record.reason == "server: it is about to end"
 
 
 @pytest.mark.parametrize("how", ["stop", "hang"])

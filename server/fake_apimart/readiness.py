@@ -26,4 +26,4 @@ def _problem(url: str) -> str | None:
         return f"{url} does not answer: {reason}"
     if not reply.version:
         return f"{url} is some other server"
-    return "; ".join(f"{name}: {problem}" for name, problem in reply.missing.items()) or None
+    return health.in_words(reply.missing) or None

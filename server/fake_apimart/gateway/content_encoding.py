@@ -39,7 +39,9 @@ async def undo(exchange: Exchange) -> Response | None:
     try:
         if await decoded.begin():
             exchange.body = decoded
-    except (GzipError, ClientDisconnect):
+    except (GzipError, ClientDisconnect) as error:
+        # The answer has no body: the log alone can say why.
+        exchange.record.reason = str(error) or "the body ended before gzip's header did"
         return Response(status_code=HTTPStatus.BAD_REQUEST)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from fake_apimart_storage import Storage, StorageError
@@ -46,6 +46,8 @@ class Health:
         missing = {name: problem for name, problem in named if problem}
         if self._stopping.is_set():
             missing["server"] = STOPPING
+        if missing:
+            exchange.record.reason = in_words(missing)
         return JSONResponse(
             {
                 "status": UNAVAILABLE if missing else READY,
@@ -54,6 +56,11 @@ class Health:
             },
             HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK,
         )
+
+
+def in_words(missing: Mapping[str, str]) -> str:
+    """Return in a line what is missing, by name."""
+    return "; ".join(f"{name}: {problem}" for name, problem in missing.items())
 
 
 async def _problem_of(check: Callable[[], Awaitable[None]]) -> str:
