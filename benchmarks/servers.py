@@ -27,7 +27,8 @@ COMMANDS = {
     "bare api": ("benchmarks.bare", "api", "{folder}"),
     "fake dir:": (*_FAKE, "dir:{folder}"),
     "fake dir: unwatched": (*_FAKE, "dir:{folder}", "--no-control"),
-    "fake memory://": (*_FAKE, "memory://"),
+    # More than any load uploads: what is measured is no refusal.
+    "fake memory://": (*_FAKE, "memory://", "--max-memory-bytes", str(2**40)),
     "fake s3:": (*_FAKE, f"s3://{BUCKET}"),
 }
 """By server name: the module that is run, and its arguments. "Unwatched" means without journal,

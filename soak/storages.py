@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from fake_apimart.settings.names import variable_of
 
 from soak.proxy import Proxy
 from tests.stores import Store, StoreProcess, minio, moto
@@ -44,7 +45,9 @@ class StorageUnderTest:
 async def storage(name: str, folder: Path, rng: random.Random) -> AsyncIterator[StorageUnderTest]:
     """Yield the storage called `name`, with its data in `folder`; end its processes afterwards."""
     if name == "memory":
-        yield StorageUnderTest(name, "memory://", keeps_at_restart=False)
+        # What is soaked is no full storage: the files of a long run stay for 72 hours.
+        env = {variable_of("max_memory_bytes"): str(2**40)}
+        yield StorageUnderTest(name, "memory://", keeps_at_restart=False, env=env)
     elif name == "dir":
         data = folder / "data"
         data.mkdir()

@@ -170,7 +170,7 @@ def test_lines_of_the_access_log_are_one_for_each_request() -> None:
     assert all(line.isprintable() and RECORD.fullmatch(line) for line in lines), lines
 
 
-REFUSED = (
+REFUSED: tuple[tuple[str, str, dict[str, str], bytes, int, str], ...] = (
     ("GET", "/v1/models", {}, b"", 401, "invalid API key"),
     ("GET", "/v1/nothing", AUTHORIZED, b"", 404, "Invalid URL (GET /v1/nothing)"),
     ("GET", "/f/image/1-a-b.png", {}, b"", 403, "Access Denied"),
@@ -194,7 +194,7 @@ REFUSED = (
     ),
     (
         *("GET", "/v1/%1B%5B2J%0Aforged", {}, b"", 404),
-        "Invalid URL (GET /v1/\\x1b[2J\\nforged)",
+        "Invalid URL (GET /v1/\x1b[2J\nforged)",
     ),
 )
 
@@ -208,12 +208,16 @@ def test_each_refusal_states_its_reason_beside_its_status(form: str) -> None:
             answer = client.request(method, path, headers=headers, content=body)
             assert answer.status_code == status
         client.close()
-        lines = [line for line in server.end()[1].splitlines() if "HTTP/1.1\"" in line or "request" in line]
+        lines = [
+            line
+            for line in server.end()[1].splitlines()
+            if 'HTTP/1.1"' in line or "request" in line
+        ]
     assert len(lines) == len(REFUSED)
     for line, (*_, status, reason) in zip(lines, REFUSED, strict=True):
         if form == "json":
             told = json.loads(line)
-            assert (told["status"], told["reason"]) == (status, reason)
+            assert (told["status"], told["reason"]) == (status, one_line(reason))
         else:
             assert f" {status} " in line
             assert line.endswith(f" reason={json.dumps(reason, ensure_ascii=False)}")

@@ -164,6 +164,7 @@ def storage_of(settings: Settings) -> Storage:
     """Return the storage that the settings name, not yet open."""
     return storage_at(
         settings.storage,
+        memory_limit=settings.max_memory_bytes,
         public_endpoint=settings.s3_public_endpoint,
         fsync=settings.fsync,
         s3_addressing=settings.s3_addressing,

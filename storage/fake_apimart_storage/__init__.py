@@ -8,19 +8,19 @@ from fake_apimart_storage.batches import in_parallel
 from fake_apimart_storage.interface import (
     Chunk,
     DamagedObject,
-    InvalidKey,
     InvalidLocation,
-    KeyTest,
     Listed,
+    MakeRoom,
     ObjectInfo,
     ObjectNotFound,
     PresigningStorage,
     Storage,
     StorageError,
+    StorageFull,
     StoredObject,
     Writer,
-    any_key,
 )
+from fake_apimart_storage.keys import InvalidKey, KeyTest, any_key
 from fake_apimart_storage.location import full_location, is_text, location_below, storage_at
 
 __all__ = [
@@ -30,11 +30,13 @@ __all__ = [
     "InvalidLocation",
     "KeyTest",
     "Listed",
+    "MakeRoom",
     "ObjectInfo",
     "ObjectNotFound",
     "PresigningStorage",
     "Storage",
     "StorageError",
+    "StorageFull",
     "StoredObject",
     "Writer",
     "any_key",

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from fake_apimart_storage.interface import ObjectInfo, check_key
+from fake_apimart_storage.interface import ObjectInfo
+from fake_apimart_storage.keys import check_key
 
 LATEST = 253_402_300_799
 """The last second of the year 9999, the latest that a date can be written for."""

@@ -21,15 +21,14 @@ from fake_apimart_storage.folders import ABSENT, Folder, folder_at
 from fake_apimart_storage.incoming import Incoming
 from fake_apimart_storage.interface import (
     DamagedObject,
-    KeyTest,
     Listed,
     ObjectInfo,
     ObjectNotFound,
     Storage,
     StorageError,
     StoredObject,
-    any_key,
 )
+from fake_apimart_storage.keys import KeyTest, any_key
 from fake_apimart_storage.object_file import read_at, read_trailer
 from fake_apimart_storage.portable_name import is_portable, portable_key
 

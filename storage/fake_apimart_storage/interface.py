@@ -10,19 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from fake_apimart_storage.batches import Attempts, batches_of
+from fake_apimart_storage.keys import KeyTest, any_key
 
 Chunk = bytes | memoryview
-
-# Printable ASCII without space, the separator `/`, and the backslash, which some file systems treat
-# as a separator too.
-_SEGMENT = re.compile(r"[!-.0-\[\]-~]+")
 
 MAX_NOTED = 1000
 """How many keys are remembered of which a problem was logged."""
@@ -33,14 +37,8 @@ SWEEP_BATCH = 250
 CHECKED_KEY = "check"
 """A key that no object has, to see whether the store says so."""
 
-KeyTest = Callable[[str], bool]
-"""Whether a key is one of those that its caller makes."""
-
-
-def any_key(key: str) -> bool:
-    """Take each key for one of the caller's."""
-    del key
-    return True
+MakeRoom = Callable[[], Awaitable[None]]
+"""Deletes what is of no use any more."""
 
 
 logger = logging.getLogger(__name__)
@@ -50,16 +48,16 @@ class StorageError(Exception):
     """The store failed, such as by a full disk or a missing permission; the message says how."""
 
 
+class StorageFull(StorageError):
+    """The store holds as much as it may; what is deleted makes room."""
+
+
 class ObjectNotFound(Exception):
     """No object has this key."""
 
 
 class DamagedObject(ObjectNotFound):
     """An object has this key, but does not read, as after a power cut: it counts as absent."""
-
-
-class InvalidKey(ValueError):
-    """The key is not `segment/segment/…` in printable ASCII, or has a segment `.` or `..`."""
 
 
 class InvalidLocation(ValueError):
@@ -181,6 +179,13 @@ class Storage(ABC):
     async def close(self) -> None:
         """Close the store, after the writers under way have ended, or have been aborted."""
 
+    def when_full(self, make_room: MakeRoom) -> None:
+        """Have `make_room` called before a write is refused because the store is full.
+
+        A store that sets itself no limit passes over it.
+        """
+        del make_room
+
     @abstractmethod
     def writer(self, info: ObjectInfo) -> Writer:
         """Return a writer for a new object. Does no I/O before the first write or commit."""
@@ -289,12 +294,3 @@ class PresigningStorage(Storage):
 
         Raises StorageError.
         """
-
-
-def check_key(key: str) -> list[str]:
-    """Split a key into its segments. Raises InvalidKey."""
-    segments = key.split("/")
-    for segment in segments:
-        if segment in (".", "..") or not _SEGMENT.fullmatch(segment):
-            raise InvalidKey(key)
-    return segments

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from fake_apimart_storage.interface import InvalidKey, InvalidLocation, Storage, check_key
+from fake_apimart_storage.interface import InvalidLocation, Storage
+from fake_apimart_storage.keys import InvalidKey, check_key
 from fake_apimart_storage.s3.connection.patience import PATIENCE_SECONDS
 
 S3_PREFIX = "fake-apimart"
@@ -28,6 +30,7 @@ Addressing = Literal["auto", "path", "virtual"]
 class Options(NamedTuple):
     """What a storage is told beside its location; each kind passes over what is not for it."""
 
+    memory_limit: float
     public_endpoint: str
     fsync: bool
     s3_addressing: Addressing
@@ -39,7 +42,7 @@ def _memory(rest: str, options: Options) -> Storage:
 
     if rest:
         raise InvalidLocation("memory:// takes nothing behind it")
-    return MemoryStorage()
+    return MemoryStorage(options.memory_limit)
 
 
 def _directory(rest: str, options: Options) -> Storage:
@@ -121,6 +124,7 @@ def is_text(value: str) -> bool:
 def storage_at(
     location: str,
     *,
+    memory_limit: float = math.inf,
     public_endpoint: str = "",
     fsync: bool = False,
     s3_addressing: Addressing = "auto",
@@ -129,14 +133,14 @@ def storage_at(
     """Return the storage at `memory://`, `dir:PATH` or `s3://BUCKET/PREFIX`, not yet open.
 
     `s3://BUCKET` is short for `s3://BUCKET/fake-apimart`; `s3://BUCKET/.` is the bucket's root.
-    `public_endpoint` is the URL by which clients reach an S3 store, if the server uses another.
-    With `fsync` each object in a folder outlives a power cut. `s3_addressing` says where URLs have
-    the bucket's name, `s3_patience_seconds` how long a call to the store may be at a stand. Raises
-    InvalidLocation.
+    `memory_limit` is how many bytes may be in memory. `public_endpoint` is the URL by which clients
+    reach an S3 store, if the server uses another. With `fsync` each object in a folder outlives a
+    power cut. `s3_addressing` says where URLs have the bucket's name, `s3_patience_seconds` how
+    long a call to the store may be at a stand. Raises InvalidLocation.
     """
     if not is_text(location):
         raise InvalidLocation("expected text in UTF-8")
-    options = Options(public_endpoint, fsync, s3_addressing, s3_patience_seconds)
+    options = Options(memory_limit, public_endpoint, fsync, s3_addressing, s3_patience_seconds)
     for prefix, factory in STORAGES.items():
         if location.startswith(prefix):
             return factory(location.removeprefix(prefix), options)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
 from fake_apimart_storage.description import etag
 from fake_apimart_storage.interface import (
     Chunk,
-    KeyTest,
     Listed,
+    MakeRoom,
     ObjectInfo,
     ObjectNotFound,
     Storage,
     StoredObject,
     Writer,
-    any_key,
-    check_key,
 )
+from fake_apimart_storage.keys import KeyTest, any_key, check_key
+from fake_apimart_storage.memory_budget import MemoryBudget, overhead
 
 CHUNK_BYTES = 256 * 1024
 """Size of the chunks that a reader gets."""
@@ -34,6 +35,11 @@ class MemoryObject(StoredObject):
         self.etag = etag(info.key, self.size)
         self._data = data
 
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the object counts with."""
+        return overhead(self.info) + self.size
+
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         for offset in range(start, min(stop, self.size), CHUNK_BYTES):
             yield bytes(self._data[offset : min(offset + CHUNK_BYTES, stop)])
@@ -43,32 +49,54 @@ class MemoryObject(StoredObject):
 
 
 class MemoryWriter(Writer):
-    """A writer that collects an object in memory."""
+    """A writer that collects an object in memory, whose bytes count from the first on."""
 
     def __init__(self, storage: MemoryStorage, info: ObjectInfo) -> None:
         check_key(info.key)
         self._storage = storage
         self._info = info
         self._data = bytearray()
+        self._taken = 0
 
     async def write(self, chunks: Iterable[Chunk]) -> None:
+        chunks = tuple(chunks)
+        await self._take(sum(map(len, chunks)))
         for chunk in chunks:
             self._data += chunk
 
     async def commit(self, *, durable: bool = False, replaces: bool = False) -> None:
+        await self._take(0)
+        # The object counts from here on: nobody else has a turn in between.
+        self._give_back()
         self._storage.put(MemoryObject(self._info, self._data))
 
     async def abort(self) -> None:
         self._data = bytearray()
+        self._give_back()
+
+    async def _take(self, amount: int) -> None:
+        """Count bytes, and once what an object takes beside them. Raises StorageFull."""
+        if not self._taken:
+            amount += overhead(self._info)
+        if not amount:
+            return
+        storage = self._storage
+        await storage.budget.take(amount, self._info.content_type, len(storage.objects))
+        self._taken += amount
+
+    def _give_back(self) -> None:
+        taken, self._taken = self._taken, 0
+        self._storage.budget.give_back(taken)
 
 
 class MemoryStorage(Storage):
-    """A dict of objects; no call raises StorageError."""
+    """A dict of objects, of at most `limit` bytes; calls raise no StorageError but StorageFull."""
 
     location = "memory://"
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = math.inf) -> None:
         super().__init__()
+        self.budget = MemoryBudget(limit)
         self.objects: dict[str, MemoryObject] = {}
         self._keys_by_folder: dict[str, dict[str, None]] = {}
         """The keys below each folder, at any depth, to list one world's objects without a scan."""
@@ -79,8 +107,13 @@ class MemoryStorage(Storage):
         """Do nothing: there is nothing to prepare."""
 
     async def close(self) -> None:
+        for stored in self.objects.values():
+            self.budget.give_back(stored.held_bytes)
         self.objects.clear()
         self._keys_by_folder.clear()
+
+    def when_full(self, make_room: MakeRoom) -> None:
+        self.budget.make_room = make_room
 
     def writer(self, info: ObjectInfo) -> MemoryWriter:
         return MemoryWriter(self, info)
@@ -92,15 +125,19 @@ class MemoryStorage(Storage):
             raise ObjectNotFound(key) from None
 
     def put(self, stored: MemoryObject) -> None:
-        """Add an object, which is visible from then on."""
+        """Add an object, which is visible from then on, in place of one under the same key."""
         key = stored.info.key
+        before = self.objects.get(key)
+        self.budget.give_back((before.held_bytes if before else 0) - stored.held_bytes)
         self.objects[key] = stored
         for folder in _folders(key):
             self._keys_by_folder.setdefault(folder, {})[key] = None
 
     async def delete(self, key: str, *, durable: bool = False) -> None:
-        if self.objects.pop(key, None) is None:
+        stored = self.objects.pop(key, None)
+        if stored is None:
             return
+        self.budget.give_back(stored.held_bytes)
         for folder in _folders(key):
             keys = self._keys_by_folder[folder]
             del keys[key]

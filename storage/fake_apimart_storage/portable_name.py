@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from fake_apimart_storage.interface import check_key
+from fake_apimart_storage.keys import check_key
 
 # Within the 255 bytes of a name on common file systems, which MinIO uses too.
 _NAME = r"[A-Za-z0-9_~$&+=@%-][A-Za-z0-9._~$&+=@%-]{0,198}(?<!\.)"

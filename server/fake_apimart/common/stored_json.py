@@ -11,7 +11,7 @@ import re
 from typing import Annotated, TypeVar
 
 from fake_apimart_storage import ObjectInfo, ObjectNotFound, Storage
-from fake_apimart_storage.interface import check_key
+from fake_apimart_storage.keys import check_key
 from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError
 
 from fake_apimart.common.waits import pausing

@@ -25,6 +25,7 @@ from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.storage_failures import tell
 from fake_apimart.openapi import pages
 from fake_apimart.settings.names import variable_of
 from fake_apimart.worlds.state.failure import StateError
@@ -165,7 +166,8 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
 
 
 async def _state_storage_failure(request: Request, error: Exception) -> Response:
-    logger.error("the storage failed: %s", error)
+    assert isinstance(error, StorageError)
+    tell(logger, "the storage failed", error)
     return _stated(request, refusals.storage_failed(str(error)))
 
 

@@ -23,6 +23,7 @@ from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http.socket_faults import Abandoned, broken
 from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.storage_failures import tell
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
 from fake_apimart.worlds.registry import Worlds
@@ -140,7 +141,7 @@ async def _outcome(exchange: Exchange, running: Running) -> _Outcome:
     except AnswerOverridden as instead:
         return _said(_raw(instead))
     except StorageError as error:
-        logger.error("the storage failed: %s", error)
+        tell(logger, "the storage failed", error)
         return _said(_render(exchange, exchange.operation.store_failure()), str(error))
     except Shortage as error:
         logger.error("not done: %s", error)

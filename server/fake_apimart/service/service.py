@@ -22,7 +22,7 @@ from fake_apimart.generation.idempotency import Idempotency
 from fake_apimart.generation.planning import Planner
 from fake_apimart.image_workers.decoders import Decoders
 from fake_apimart.pictures.references import ReferenceReader
-from fake_apimart.service.expiry import expire_files
+from fake_apimart.service.expiry import expire_files, make_room
 from fake_apimart.service.reset import Reset
 from fake_apimart.settings.settings import Settings
 from fake_apimart.state.shared import SharedState
@@ -137,6 +137,7 @@ class Service:
         Raises StorageError where the storage cannot be read.
         """
         await self.worlds.open()
+        self.storage.when_full(lambda: make_room(self.storage, self.worlds, self._clock))
         expiring = asyncio.create_task(
             expire_files(self.storage, self.settings.url_ttl_seconds, self._clock)
         )

@@ -105,6 +105,13 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1024 * _MEBIBYTE, ge=1, description="Largest request body that is read, in bytes."
     )
+    max_memory_bytes: int = Field(
+        default=1024 * _MEBIBYTE,
+        ge=1,
+        description=(
+            "What memory:// may hold, in bytes; what has expired goes first, then uploads fail."
+        ),
+    )
     head_seconds: float = Field(
         default=60,
         gt=0,

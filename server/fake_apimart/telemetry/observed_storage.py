@@ -10,6 +10,7 @@ from fake_apimart_storage import (
     Chunk,
     KeyTest,
     Listed,
+    MakeRoom,
     ObjectInfo,
     PresigningStorage,
     Storage,
@@ -118,6 +119,9 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
 
     async def close(self) -> None:
         await self._storage.close()
+
+    def when_full(self, make_room: MakeRoom) -> None:
+        self._storage.when_full(make_room)
 
     def writer(self, info: ObjectInfo) -> Writer:
         return _ObservedWriter(self._storage.writer(info), self._observer)

@@ -15,6 +15,7 @@ from fake_apimart_storage import Chunk, ObjectInfo, Storage, StorageError, Write
 from fake_apimart.contract import errors
 from fake_apimart.images.picture_file import Content
 from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.storage_failures import tell
 from fake_apimart.uploads.image_type import HEAD_BYTES, SIGNATURES, ImageType
 
 logger = logger_of(__name__)
@@ -112,7 +113,7 @@ class IncomingImage:
             await self._fail(error)
 
     async def _fail(self, error: StorageError) -> None:
-        logger.error("cannot store an upload: %s", error)
+        tell(logger, "cannot store an upload", error)
         self._store_failed = True
         await self.abort()
 

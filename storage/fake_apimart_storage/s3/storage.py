@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from fake_apimart_storage.batches import Attempts
 from fake_apimart_storage.interface import (
     DamagedObject,
-    KeyTest,
     Listed,
     ObjectInfo,
     ObjectNotFound,
     PresigningStorage,
     StorageError,
-    any_key,
 )
+from fake_apimart_storage.keys import KeyTest, any_key
 from fake_apimart_storage.open_writers import OpenWriters
 from fake_apimart_storage.portable_name import portable_key
 from fake_apimart_storage.s3.batches.deletion import EVENT, Deletion, add_digest
