@@ -21,8 +21,8 @@ from fake_apimart_storage import Chunk, DamagedObject, ObjectInfo, ObjectNotFoun
 from fake_apimart_storage.directory import DirectoryStorage
 from fake_apimart_storage.directory_writer import INLINE_BYTES, MAX_INLINE_WRITE_BYTES
 from fake_apimart_storage.incoming import WORKER_THREADS, Incoming
+from fake_apimart_storage.keys import portable_key
 from fake_apimart_storage.object_file import read_trailer, trailer, write_all
-from fake_apimart_storage.portable_name import portable_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -10,8 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart_storage import ObjectInfo, StorageFull
-from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
-from fake_apimart_storage.memory_budget import OBJECT_BYTES, RECORD_TYPE, RESERVE_SHARE, overhead
+from fake_apimart_storage.memory import (
+    OBJECT_BYTES,
+    RECORD_TYPE,
+    RESERVE_SHARE,
+    MemoryStorage,
+    MemoryWriter,
+    overhead,
+)
 from fake_apimart_testing import FakeAPIMart
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {"fake_apimart", "fake_apimart_storage"}
 TESTING = ROOT / "clients" / "python"
 """The project of the test package, on which the wheel depends."""
+MOST_PACKAGES = 40
+MOST_BYTES = 125_000_000
+"""Of a plain installation with its bytecode: docs/architecture.md says what takes how much."""
 
 
 def main() -> None:
@@ -31,6 +34,8 @@ def main() -> None:
         wheel, testing = build(folder / "server", ROOT), build(folder / "testing", TESTING)
         check_contents(wheel)
         bin_folder = install(folder / "env", testing, wheel)
+        check_size(bin_folder)
+        check_extra(bin_folder)
         check_upload(bin_folder)
         check_cases(bin_folder)
         check_example(bin_folder, folder / "example")
@@ -66,6 +71,31 @@ def install(env: Path, *wheels: Path) -> Path:
     pip = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "-c", str(constraints), *map(str, wheels)], check=True)
     return bin_folder
+
+
+def check_size(bin_folder: Path) -> None:
+    """Check that what pip has installed, beside itself, is no more than it may be."""
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    python = [str(bin_folder / "python")]
+    libraries = Path(subprocess.check_output([*python, "-c", script], text=True).strip())
+    packages = [
+        path for path in libraries.iterdir() if not path.name.startswith(("pip", "setuptools"))
+    ]
+    found = sum(path.suffix == ".dist-info" for path in packages)
+    files = (file for path in packages for file in (path, *path.rglob("*")) if file.is_file())
+    size = sum(file.stat().st_size for file in files)
+    assert found <= MOST_PACKAGES, f"{found} packages"
+    assert size <= MOST_BYTES, f"{size} bytes"
+
+
+def check_extra(bin_folder: Path) -> None:
+    """Check that S3 is refused with what to install, since boto3 is an extra."""
+    command = [str(bin_folder / "fake-apimart"), "serve", "--port", "0", "--storage", "s3://bucket"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2, refused
+    assert refused.stderr.endswith(
+        "no module boto3: install it by pip install 'fake-apimart[s3]'\n"
+    ), refused.stderr
 
 
 def check_upload(bin_folder: Path) -> None:

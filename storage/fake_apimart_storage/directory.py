@@ -28,9 +28,8 @@ from fake_apimart_storage.interface import (
     StorageError,
     StoredObject,
 )
-from fake_apimart_storage.keys import KeyTest, any_key
+from fake_apimart_storage.keys import KeyTest, any_key, is_portable, portable_key
 from fake_apimart_storage.object_file import read_at, read_trailer
-from fake_apimart_storage.portable_name import is_portable, portable_key
 
 OBJECTS = "objects"
 """The folder of all object files."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import time
 
 from fake_apimart_storage import StorageError, StorageFull
 
@@ -21,8 +21,8 @@ _FULL = SeldomLine(
 
 
 def tell(logger: logging.Logger, what: str, error: StorageError) -> None:
-    """Log that something could not be done; `what` says what, and the error why."""
+    """Log in the event loop that something could not be done; `error` says why."""
     if isinstance(error, StorageFull):
-        _FULL.note(time.monotonic())
+        _FULL.note(asyncio.get_running_loop().time())
     else:
         logger.error("%s: %s", what, error)

@@ -20,9 +20,8 @@ from fake_apimart_storage.interface import (
     PresigningStorage,
     StorageError,
 )
-from fake_apimart_storage.keys import KeyTest, any_key
+from fake_apimart_storage.keys import KeyTest, any_key, portable_key
 from fake_apimart_storage.open_writers import OpenWriters
-from fake_apimart_storage.portable_name import portable_key
 from fake_apimart_storage.s3.batches.deletion import EVENT, Deletion, add_digest
 from fake_apimart_storage.s3.batches.descriptions import describe
 from fake_apimart_storage.s3.batches.listing import FoundKey, pages_below

@@ -10,7 +10,7 @@ from fake_apimart.contract.file_url import key_at, new_key, url_of
 from fake_apimart.go.path import base
 from fake_apimart.go.url import parse
 from fake_apimart.service.own_keys import is_own
-from fake_apimart_storage.portable_name import portable_key
+from fake_apimart_storage.keys import portable_key
 
 CREATED_NS = 1_789_727_286 * 10**9
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
-from fake_apimart_storage.portable_name import is_portable
+from fake_apimart_storage.keys import is_portable
 from fake_apimart_storage.s3.batches.store import Store
 from fake_apimart_storage.s3.connection.failure import field_of
 
