@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.start import imported, table
+from benchmarks.imports import imported, table
 
 pytestmark = pytest.mark.subprocess
 
@@ -21,7 +21,17 @@ LIBRARIES = {
     *("opentelemetry.exporter", "opentelemetry.sdk", "uvicorn.protocols"),
 }
 ROOMS = {
-    *("cases", "client", "fidelity", "readiness", "reports", "snapshots", "targets", "verify"),
+    *(
+        "cases",
+        "client",
+        "fidelity",
+        "probe",
+        "readiness",
+        "reports",
+        "snapshots",
+        "targets",
+        "verify",
+    ),
     *("pictures.drawing", "state.redis", "telemetry.tracing", "testing", "workers"),
 }
 """Of ours, what other commands and other settings need."""

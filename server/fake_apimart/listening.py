@@ -6,7 +6,6 @@ import errno
 import socket
 import sys
 
-from fake_apimart import probe
 from fake_apimart.common.addresses import local_url, url_at
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.common.texts import one_line
@@ -75,6 +74,9 @@ def _bind_problem(settings: Settings, error: OSError) -> str:
 
 def _who_is_at(url: str) -> str:
     """Return in words what is known of who listens at a URL already."""
+    # Imported here since hardly a start asks, and a client of HTTP would slow all of them.
+    from fake_apimart import probe
+
     try:
         reply = probe.ask(url, _PROBE_SECONDS)
     except probe.NoReply:
