@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from fake_apimart_testing.version import __version__
 
 from tests.conftest import StartServer
 from tests.harness import PNG, ServerProcess
+from tests.receivers import self_signed
 
 MEMORY = ("--storage", "memory://")
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -127,6 +130,22 @@ def test_server_is_asked_behind_a_path(start_server: StartServer) -> None:
     refused = command("ready", "--url", f"{server.url}/below/")
     assert refused.returncode == 1
     assert refused.stderr == f"fake-apimart: not ready: {server.url}/below is some other server\n"
+
+
+@pytest.mark.subprocess
+def test_server_is_asked_over_tls(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path, "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        secured = context.wrap_socket(listener, server_side=True)
+        url = f"https://localhost:{secured.getsockname()[1]}"
+        thread = threading.Thread(target=answer_once, args=(secured, BARE))
+        thread.start()
+        told = command("ready", "--url", url, SSL_CERT_FILE=str(certificate))
+        thread.join()
+        secured.close()
+    assert told.stderr == f"fake-apimart: not ready: {url} is some other server\n"
 
 
 @pytest.mark.subprocess
