@@ -30,7 +30,17 @@ MEMORY = ("--storage", "memory://")
 STAMP = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
 FIELDS = [
     *("time", "level", "message", "client", "method", "path", "http_version", "status"),
-    *("operation", "duration_ms", "bytes_in", "bytes_out", "request_id", "world", "reason", "cut"),
+    *(
+        "operation",
+        "duration_ms",
+        "bytes_in",
+        "bytes_out",
+        "request_id",
+        "world",
+        "label",
+        "reason",
+    ),
+    "cut",
 ]
 
 
@@ -113,6 +123,7 @@ def test_line_has_all_that_is_known_of_a_request(logged: Any) -> None:
         "bytes_out": len(answer.content),
         "request_id": answer.headers["X-Oneapi-Request-Id"],
         "world": name_of(KEY),
+        "label": None,
         "reason": None,
         "cut": False,
     }
@@ -305,3 +316,24 @@ def test_foreign_server_has_no_lines_where_the_setting_says_so(
     with TestClient(create_app(Settings(storage="memory://", access_log=False))) as client:
         client.get("/v1/models", headers=AUTHORIZED)
     assert not [each for each in caplog.records if each.name == "fake_apimart.requests"]
+
+
+def test_line_says_what_the_world_is_called(logged: Any) -> None:
+    server, read = logged
+    with FakeAPIMart(server.url) as world:
+        label = {"label": 'test_a[x] "b" ä'}
+        headers = {"Authorization": f"Bearer {world.api_key}"}
+        httpx.patch(f"{server.url}/_fake/world", headers=headers, json=label)
+        httpx.get(f"{server.url}/v1/models", headers=headers)
+    lines = [line for line in read() if line["operation"] == "models.list"]
+    assert [line["label"] for line in lines] == ['test_a[x] "b" ä']
+
+
+@given(st.text(max_size=200))
+def test_label_keeps_a_line_whole_and_shows_no_escape(label: str) -> None:
+    record = RequestRecord(0, None, "GET", "/")
+    record.label = label
+    for form in FORMS.values():
+        line = form.line("", record)
+        assert line.endswith("\n")
+        assert line[:-1].isprintable()

@@ -544,8 +544,8 @@ def test_answer_that_was_overtaken_changes_nothing(run: Run) -> None:
     async def test(server: Server, *_: Server) -> None:
         world = await server.seen()
         assert isinstance(world, RedisWorld)
-        world.read((b"5", None, b'{"balance": 2}'), 2**62)
-        world.read((b"7", None, None), 2**61)
+        world.read((b"5", None, b'{"balance": 2}', None, None), 2**62)
+        world.read((b"7", None, None, None, None), 2**61)
         assert (world.clock.state.offset_ns, world.overrides) == (5, {"balance": 2})
 
     run(test)

@@ -104,9 +104,15 @@ class Application(FastAPI):
         form = FORMS[settings.log_format]
         self.telemetry = Telemetry(LoggedRequests(form) if settings.access_log else None)
         routes = [
-            OperationRoute(method, path, each, _route_options(each, method, path), self._dispatch)
+            OperationRoute(
+                method,
+                path,
+                each,
+                _route_options(each, method, path),
+                self._dispatch,
+                is_documented=settings.dialect in each.dialects,
+            )
             for each in OPERATIONS
-            if settings.dialect in each.dialects
             for path in each.paths
             for method in each.methods
         ]

@@ -40,6 +40,14 @@ def check_number(name: str, value: object, *, optional: bool = False) -> None:
         raise ValueError(f"{name} is no number of use here: {value:g}")
 
 
+def seconds_of(*, days: float, hours: float, minutes: float, seconds: float) -> float:
+    """Return a duration in seconds. Raises TypeError and ValueError, which name the argument."""
+    units = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+    for name, value in units.items():
+        check_number(name, value)
+    return days * 86_400 + hours * 3600 + minutes * 60 + seconds
+
+
 def check_flag(name: str, value: object) -> None:
     """Raise TypeError unless `value` is a bool."""
     if not isinstance(value, bool):

@@ -12,6 +12,7 @@ from fake_apimart_testing.arguments import (
     check_number,
     check_object,
     check_text,
+    seconds_of,
 )
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
@@ -264,6 +265,29 @@ class FakeAPIMart:
         """Set the rate limit of the key, such as `3/minute`; None removes it."""
         check_text("rate", rate, optional=True)
         self._control.call("PATCH", "world", {"rate_limit": rate or ""})
+
+    def dialect(self, name: str | None) -> None:
+        """Answer as on the vendor's page (`page`) or as the live service (`live`).
+
+        None is for the server's own dialect, which also answers requests whose key is refused.
+        """
+        check_text("name", name, optional=True)
+        self._control.call("PATCH", "world", {"dialect": name})
+
+    def size_limit(self, size: int | None) -> None:
+        """Refuse uploads of more than `size` bytes; None is for the server's own limit."""
+        check_integer("size", size, optional=True)
+        self._control.call("PATCH", "world", {"max_file_bytes": size})
+
+    def url_lifetime(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Let the URLs of files that are uploaded from now on live so long, in whole seconds.
+
+        Without any argument it is the server's own lifetime: 72 hours, if nobody has set it.
+        """
+        total = seconds_of(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        self._control.call("PATCH", "world", {"url_ttl_seconds": round(total) or None})
 
     def reset(self) -> None:
         """Remove uploads, tasks, rules and requests; reset clock and settings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_apimart_testing.arguments import check_number
+from fake_apimart_testing.arguments import check_number, seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ class WorldClock:
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> float:
         """Move the clock ahead. Raises TypeError and ValueError, which name the argument."""
-        units = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
-        for name, value in units.items():
-            check_number(name, value)
-        return self._change(advance=days * 86_400 + hours * 3600 + minutes * 60 + seconds)
+        return self._change(
+            advance=seconds_of(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        )
 
     def at(self, instant: float | datetime) -> float:
         """Set the clock to `instant`: Unix seconds, or a datetime. Raises TypeError."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 
+DIALECTS = ("page", "live")
+
 KEY = "key"
 FILE = "file"
 
@@ -28,7 +30,7 @@ class Operation:
     methods: tuple[str, ...]
     paths: tuple[str, ...]
     """With parameters in braces, as Starlette has them."""
-    dialects: tuple[str, ...] = ("page", "live")
+    dialects: tuple[str, ...] = DIALECTS
     """In which dialects it is there."""
     form: str = ""
     """Tells apart routes of one operation that answer in forms of their own."""

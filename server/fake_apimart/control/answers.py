@@ -145,6 +145,9 @@ class WorldSettingsAnswer(Answer):
     task_failure: str
     balance: float
     rate_limit: str
+    dialect: str
+    max_file_bytes: int
+    url_ttl_seconds: int
 
 
 class OwnSettingsAnswer(Answer):
@@ -155,6 +158,9 @@ class OwnSettingsAnswer(Answer):
     task_failure: str | None = None
     balance: float | None = None
     rate_limit: str | None = None
+    dialect: str | None = None
+    max_file_bytes: int | None = None
+    url_ttl_seconds: int | None = None
 
 
 class JournalAnswer(Answer):
@@ -172,6 +178,7 @@ class WorldAnswer(Answer):
     worlds: int | None = Field(default=None, description="How many there are in the server.")
     settings: WorldSettingsAnswer
     own_settings: OwnSettingsAnswer
+    label: str = Field(description="What its user calls it; empty without a label.")
     journal: JournalAnswer
 
 

@@ -9,16 +9,20 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.rates import parse_rate
-from fake_apimart.common.redaction import redacted_json
+from fake_apimart.common.redaction import redacted_json, redacted_text
 from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
 from fake_apimart.control.body import Body, example, is_text
 from fake_apimart.control.target import TargetDep
+from fake_apimart.service.expiry import longest_lifetime
+from fake_apimart.service.service import Service
+from fake_apimart.settings.names import flag_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.state import State
-from fake_apimart.worlds.world import SERVER, World
+from fake_apimart.worlds.world import MAX_LABEL_CHARACTERS, SERVER, World, check_label
 
 router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
 
@@ -57,8 +61,20 @@ def _field(name: str) -> Any:
     return field_type | None, Field(default=None, description=description)
 
 
+_LABEL: Any = (
+    Annotated[str, AfterValidator(check_label)] | None,
+    Field(
+        default=None,
+        description=(
+            "What the world is called in the log and here, such as the name of a test: "
+            f"at most {MAX_LABEL_CHARACTERS} characters that print. null for nothing."
+        ),
+    ),
+)
+
+
 class _Changes(Body):
-    model_config = example(task_seconds=0, balance=5)
+    model_config = example(task_seconds=0, balance=5, label="test_upload")
 
 
 if TYPE_CHECKING:
@@ -68,6 +84,7 @@ else:
         "WorldChanges",
         __base__=_Changes,
         **{name: _field(name) for name in _SETTINGS},
+        label=_LABEL,
     )
 
 
@@ -82,6 +99,7 @@ async def _answer(world: World, state: State) -> Response:
     answer: dict[str, Any] = {
         "settings": redacted_json({name: getattr(settings, name) for name in _SETTINGS}),
         "own_settings": redacted_json(world.overrides),
+        "label": redacted_text(world.label),
         "journal": {"entries": journal.entries, "bytes": journal.bytes},
     }
     if world.name == SERVER:
@@ -92,15 +110,32 @@ async def _answer(world: World, state: State) -> Response:
 
 @router.patch("/world", response_model=WorldAnswer)
 async def change_world(changes: WorldChanges, target: TargetDep) -> Response:
-    """Set how the world's tasks proceed, its balance, and its rate limit."""
+    """Set how tasks proceed, balance, rate, dialect, limit of size, lifetime of URLs, label."""
     world = target.world_or_server
+    changed = changes.model_dump(exclude_unset=True)
+    _check_lifetime(changed.get("url_ttl_seconds"), target.service)
 
     def override() -> None:
-        merged = {**world.overrides, **changes.model_dump(exclude_unset=True)}
+        merged = {**world.overrides, **changed}
+        label = merged.pop("label", world.label)
         world.overrides = {name: value for name, value in merged.items() if value is not None}
+        world.label = label or ""
 
     await target.state.change(world, override)
     return await _answer(world, target.state)
+
+
+def _check_lifetime(seconds: int | None, service: Service) -> None:
+    """Raise `invalid_call` for a lifetime that files would not reach in the storage."""
+    if seconds is None or not service.storage.deletes_by_itself:
+        return
+    longest = longest_lifetime(service.settings)
+    if seconds > longest:
+        raise refusals.invalid_call(
+            f"url_ttl_seconds: expected at most {longest}, since {service.storage.location} "
+            "deletes older files by itself, by a rule that the server sets at its start: "
+            f"start it with {flag_of('url_ttl_seconds')} {seconds}"
+        )
 
 
 @router.delete("/world", response_model=RemovedAnswer)

@@ -76,6 +76,15 @@ class Admission:
         if exchange.operation.is_rated:
             await self._check_rate(exchange.world)
 
+    async def is_offered(self, exchange: Exchange) -> bool:
+        """Return whether a request's operation is there in the dialect of its key's world.
+
+        Where the key is not good, the server's own counts. Raises StorageError, StateError.
+        """
+        key = _key_of(exchange)
+        world = await self._worlds.by_key(key) if self._is_good(key) else self._worlds.server
+        return world.settings.dialect in exchange.operation.dialects
+
     async def _check_rate(self, world: World) -> None:
         """Count a request against the rate of its world. Raises `rate_limited`."""
         rate = world.settings.rate_limit

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from fake_apimart.common.clock import Clock
 from fake_apimart.contract import errors, response_version
 from fake_apimart.contract.api_error import ApiError
-from fake_apimart.contract.operations import KEY, Operation
+from fake_apimart.contract.operations import DIALECTS, KEY, Operation
 from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
 from fake_apimart.gateway.exchange import Exchange
@@ -80,6 +80,11 @@ class Dispatch:
 
     def __init__(self) -> None:
         self.running: Running | None = None
+
+    def is_offered(self, operation: Operation) -> bool:
+        """Return whether an operation is there in the dialect of the server's own world."""
+        running = self.running
+        return running is None or running.worlds.server.settings.dialect in operation.dialects
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -180,6 +185,10 @@ def _cut_short(exchange: Exchange) -> Response:
 
 async def _handle(exchange: Exchange, running: Running) -> Response:
     operation = exchange.operation
+    if operation.dialects != DIALECTS and not await running.admission.is_offered(exchange):
+        operation = exchange.operation = UNROUTED
+        exchange.entry.operation = None
+        exchange.record.operation = UNROUTED.name
     if operation is UNROUTED:
         await running.admission.refuse(exchange)
         raise errors.invalid_url(exchange.method, exchange.paths.sent)

@@ -142,6 +142,7 @@ class Exchange:
         self.world = world
         world.running += 1
         self.record.world = world.name
+        self.record.label = world.label
 
     def move_to(self, world: World) -> None:
         """Belong to `world` from now on."""
@@ -149,6 +150,7 @@ class Exchange:
         self.world = world
         world.running += 1
         self.record.world = world.name
+        self.record.label = world.label
 
     async def leave(self) -> None:
         """Leave the world; a rule that did not fire is free for the next request."""

@@ -138,7 +138,9 @@ class Gateway:
         return None
 
     def _is_routed(self, method: str, path: str) -> bool:
-        return self._find(method, path) is not None
+        """Return whether there is an operation, as far as that is known before the key is."""
+        found = self._find(method, path)
+        return found is not None and self._dispatch.is_offered(found[0].operation)
 
     async def _refuse_unrouted(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope[SCOPE_KEY]

@@ -41,6 +41,8 @@ class OperationRoute(APIRoute):
         operation: Operation,
         options: Mapping[str, Any],
         dispatch: Dispatch,
+        *,
+        is_documented: bool,
     ) -> None:
         super().__init__(
             path,
@@ -48,6 +50,7 @@ class OperationRoute(APIRoute):
             methods=[method],
             name=operation.name,
             response_model=None,
+            include_in_schema=is_documented,
             **options,
         )
         self.method = method

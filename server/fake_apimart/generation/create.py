@@ -100,7 +100,7 @@ class Generations:
         exchange.entry.task_id = task_id
         if exchange.is_versioned:
             return self._versioned_answer(exchange, task_id)
-        return JSONResponse(created_answer(task_id, self._settings.dialect))
+        return JSONResponse(created_answer(task_id, exchange.world.settings.dialect))
 
     def _versioned_answer(self, exchange: Exchange, task_id: str) -> Response:
         base_url = exchange.arrival.base_url(self._settings)

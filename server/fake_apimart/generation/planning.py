@@ -13,7 +13,6 @@ from fake_apimart.machine.shortage import loading
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
-from fake_apimart.settings.settings import Settings
 from fake_apimart.tasks.task import Task
 from fake_apimart.worlds.world import World
 
@@ -28,10 +27,7 @@ AUTO_SIZES = ("auto", "adaptive", "match_input_image")
 class Planner:
     """Makes tasks from requests."""
 
-    def __init__(
-        self, settings: Settings, randomness: Randomness, references: ReferenceReader
-    ) -> None:
-        self._settings = settings
+    def __init__(self, randomness: Randomness, references: ReferenceReader) -> None:
         self._randomness = randomness
         self._references = references
 
@@ -65,7 +61,7 @@ class Planner:
             width=width,
             height=height,
             output_format=parsed.output_format,
-            image_keys=self._image_keys(parsed, task_id, now_ns),
+            image_keys=self._image_keys(parsed, task_id, world.settings.dialect, now_ns),
             reference_keys=references.keys,
             cost=round(parsed.model.prices[parsed.resolution] * parsed.images, 9),
             estimated_time=parsed.model.estimated_time,
@@ -80,12 +76,14 @@ class Planner:
 
         return f"task_{ULID(created_ms.to_bytes(6, 'big') + self._randomness.bytes(10))}"
 
-    def _image_keys(self, parsed: GenerationRequest, task_id: str, now_ns: int) -> tuple[str, ...]:
+    def _image_keys(
+        self, parsed: GenerationRequest, task_id: str, dialect: str, now_ns: int
+    ) -> tuple[str, ...]:
         completed_ns = now_ns + round(parsed.outcome.seconds * _NANOSECONDS_PER_SECOND)
         suffix = _SUFFIXES[parsed.output_format]
         return tuple(
             file_url.new_key(
-                self._settings.dialect,
+                dialect,
                 completed_ns,
                 self._randomness,
                 f"image_{task_id}_{number}.{suffix}".encode(),

@@ -79,6 +79,8 @@ class TextForm:
             text += " id=" + record.request_id
         if record.world:
             text += " world=" + record.world
+        if record.label:
+            text += " label=" + _quoted(record.label)
         if record.reason:
             text += " reason=" + _quoted(record.reason)
         if record.is_cut:
@@ -137,6 +139,7 @@ def _fields(record: RequestRecord) -> dict[str, Any]:
         "bytes_out": record.bytes_out,
         "request_id": record.request_id or None,
         "world": record.world or None,
+        "label": one_line(redacted_text(record.label)) if record.label else None,
         "reason": one_line(redacted_text(record.reason)) if record.reason else None,
         "cut": record.is_cut,
     }

@@ -12,10 +12,11 @@ class RequestRecord:
     """One request, from its head to the end of its answer or of its connection.
 
     It is completed on the way: `request_id`, `operation` (of the table, empty where none is there),
-    `world` (its name, which is a hash), `reason` (of a refusal, or the name of a rule) by who finds
-    out; `status` once an answer's head leaves, None before; `bytes_in` and `bytes_out` are of the
-    bodies, as they came and left. `is_cut` says that the connection ended before the answer did.
-    `started_ns` and `ended_ns` are Unix nanoseconds. `span` belongs to whoever traces requests.
+    `world` (its name, which is a hash), `label` (what its user calls it), `reason` (of a refusal,
+    or the name of a rule) by who finds out; `status` once an answer's head leaves, None before;
+    `bytes_in` and `bytes_out` are of the bodies, as they came and left. `is_cut` says that the
+    connection ended before the answer did. `started_ns` and `ended_ns` are Unix nanoseconds. `span`
+    belongs to whoever traces requests.
     """
 
     __slots__ = (
@@ -25,6 +26,7 @@ class RequestRecord:
         "ended_ns",
         "http_version",
         "is_cut",
+        "label",
         "method",
         "operation",
         "path",
@@ -58,6 +60,7 @@ class RequestRecord:
         self.request_id = ""
         self.operation = ""
         self.world = ""
+        self.label = ""
         self.reason = ""
         self.status: int | None = None
         self.bytes_in = 0

@@ -90,7 +90,9 @@ def describe(app: FastAPI, others: Sequence[Group] = ()) -> dict[str, Any]:
 
 def _complete(group: Group, app: FastAPI, paths: dict[str, Any]) -> None:
     for route in app.routes:
-        if isinstance(route, APIRoute) and set(route.tags) <= group.tags.keys():
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        if set(route.tags) <= group.tags.keys():
             for method in route.methods or ():
                 group.complete(route, method, paths[route.path_format][method.lower()])
 

@@ -19,6 +19,7 @@ from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.generation import idempotency
 from fake_apimart.observability.log import logger_of
 from fake_apimart.service.own_keys import is_own
+from fake_apimart.settings.settings import Settings
 from fake_apimart.state.memory import saved_states
 from fake_apimart.tasks import results
 from fake_apimart.tasks import store as task_store
@@ -49,6 +50,11 @@ def lifetimes(ttl: int) -> dict[str, int]:
         pending.KEY_PREFIX: pending.LIFE_SECONDS,
         saved_states.KEY_PREFIX: saved_states.LIFE_SECONDS,
     }
+
+
+def longest_lifetime(settings: Settings) -> int:
+    """Return for how many seconds an uploaded file stays in any storage."""
+    return lifetimes(settings.url_ttl_seconds)[file_url.KEY_PREFIX]
 
 
 async def expire_files(storage: Storage, ttl: int, clock: Clock) -> None:

@@ -99,7 +99,7 @@ class Service:
         self._uploads = Uploads(
             settings, storage, clock, randomness, state, self.index, self._decoders
         )
-        planner = Planner(settings, randomness, references)
+        planner = Planner(randomness, references)
         self._generations = Generations(
             settings, bodies, ledger, idempotency, planner, self.callbacks
         )

@@ -104,6 +104,7 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
         self._observer = observer
         self.location = storage.location
         self.has_others = storage.has_others
+        self.deletes_by_itself = storage.deletes_by_itself
 
     def note_damage(self, key: str, problem: str) -> None:
         self._storage.note_damage(key, problem)

@@ -181,6 +181,7 @@ def _attributes(record: RequestRecord) -> dict[str, str | int | bool]:
         "fake_apimart.operation": record.operation or None,
         "fake_apimart.request_id": record.request_id or None,
         "fake_apimart.world": record.world or None,
+        "fake_apimart.label": redacted_text(record.label) or None,
         "fake_apimart.reason": redacted_text(record.reason) or None,
     }
     return {name: value for name, value in found.items() if value is not None}

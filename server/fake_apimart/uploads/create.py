@@ -27,6 +27,7 @@ from fake_apimart.uploads.incoming_image import IncomingImage
 from fake_apimart.worlds.conditions import printed
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import Step
+from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
@@ -70,20 +71,14 @@ class Uploads:
         """
         world = exchange.world
         created_ns = world.clock.time_ns()
-        image = IncomingImage(
-            self._image_type,
-            self._storage,
-            functools.partial(self._new_info, world, created_ns),
-            max_bytes=self._settings.max_file_bytes,
-            decodes=self._decodes,
-        )
+        image = self._new_image(world, created_ns)
         try:
             await self._read_form(exchange, image)
             if exchange.undecided is not None:
                 await image.name_type()
                 rest = {"content_type": None, "size": image.size}
                 await exchange.learn(**{**rest, **_facts_of(image)})
-            exchange.fire(Step.SIZE, size=image.size, maximum=self._settings.max_file_bytes)
+            exchange.fire(Step.SIZE, size=image.size, maximum=image.max_bytes)
             info = await image.finish(functools.partial(exchange.fire, Step.STORE))
         except BaseException:
             await image.abort()
@@ -93,6 +88,17 @@ class Uploads:
         self._index.add(world.name, info.key)
         await self._state.discard_if_gone(world, self._storage, info.key)
         return self._answer(exchange, image, info, created_ns // _NANOSECONDS_PER_SECOND)
+
+    def _new_image(self, world: World, created_ns: int) -> IncomingImage:
+        """Return an image that is to come into `world`, under the limits that it has now."""
+        settings = world.settings
+        return IncomingImage(
+            self._image_type,
+            self._storage,
+            functools.partial(self._new_info, world.name, settings, created_ns),
+            max_bytes=settings.max_file_bytes,
+            decodes=self._decodes,
+        )
 
     async def _read_form(self, exchange: Exchange, image: IncomingImage) -> None:
         body = LimitedBody(exchange.body, self._settings.max_body_bytes)
@@ -125,12 +131,17 @@ class Uploads:
             raise errors.invalid_form(problem)
 
     def _new_info(
-        self, world: World, created_ns: int, filename: bytes, content_type: str
+        self,
+        world: str,
+        settings: WorldSettings,
+        created_ns: int,
+        filename: bytes,
+        content_type: str,
     ) -> ObjectInfo:
-        key = file_url.new_key(self._settings.dialect, created_ns, self._randomness, filename)
+        key = file_url.new_key(settings.dialect, created_ns, self._randomness, filename)
         created_at = created_ns // _NANOSECONDS_PER_SECOND
         name = filename.decode("utf-8", "surrogateescape")
-        file = StoredFile(world.name, created_at, created_at + self._settings.url_ttl_seconds, name)
+        file = StoredFile(world, created_at, created_at + settings.url_ttl_seconds, name)
         return file.to_info(key, content_type, self._clock.time_ns())
 
     def _answer(

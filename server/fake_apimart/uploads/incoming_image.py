@@ -48,7 +48,7 @@ class IncomingImage:
         self._image_type = image_type
         self._storage = storage
         self._make_info = make_info
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._pending: list[Chunk] = []
         self._writer: Writer | None = None
         self._store_failed = False
@@ -77,7 +77,7 @@ class IncomingImage:
     @property
     def _is_discarded(self) -> bool:
         refused = self.content_type not in SIGNATURES and self.content_type != ""
-        return refused or self._store_failed or self.size > self._max_bytes
+        return refused or self._store_failed or self.size > self.max_bytes
 
     async def flush(self) -> None:
         """Write what has arrived to the storage, which applies backpressure."""
@@ -90,7 +90,7 @@ class IncomingImage:
 
     async def name_type(self) -> None:
         """Name the type of an image that has come to its end, unless it is too large for that."""
-        if not self.content_type and not self.size > self._max_bytes:
+        if not self.content_type and not self.size > self.max_bytes:
             await self._detect_type()
 
     async def _detect_type(self) -> None:
@@ -126,8 +126,8 @@ class IncomingImage:
         """
         await self.name_type()
         await self.flush()
-        if self.size > self._max_bytes:
-            raise errors.file_too_large(self.size, self._max_bytes)
+        if self.size > self.max_bytes:
+            raise errors.file_too_large(self.size, self.max_bytes)
         if self.content_type not in SIGNATURES:
             raise errors.unsupported_image_type(self.content_type)
         if not await self._is_whole():

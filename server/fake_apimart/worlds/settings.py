@@ -24,6 +24,9 @@ class WorldSettings:
     task_failure: str
     balance: float
     rate_limit: str
+    dialect: str
+    max_file_bytes: int
+    url_ttl_seconds: int
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, TypeAdapter
 
@@ -27,6 +27,8 @@ NAME_PATTERN = "[0-9a-f]{32}"
 """A regular expression for the name of a key's world."""
 HAS_TASKS = "has_tasks"
 """Says in a persisted state that the world has tasks."""
+MAX_LABEL_CHARACTERS = 200
+"""The longest label that a world carries."""
 _TOKEN_ID_DIGITS = 7
 """How many hexadecimal digits of a world's name make the number of its key."""
 
@@ -35,6 +37,15 @@ _TOKEN_ID_DIGITS = 7
 def name_of(api_key: str) -> str:
     """Return the name of a key's world: a hash, since the key itself is never stored."""
     return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def check_label(label: str) -> str:
+    """Return a label, which stands in logs as it is. Raises ValueError where it cannot."""
+    if len(label) > MAX_LABEL_CHARACTERS:
+        raise ValueError(f"expected at most {MAX_LABEL_CHARACTERS} characters")
+    if not label.isprintable():
+        raise ValueError("expected characters that print, on one line")
+    return label
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +57,20 @@ class SavedState:
         default_factory=dict
     )
     has_tasks: bool = False
+    label: Annotated[str, AfterValidator(check_label)] = ""
 
 
 SAVED_STATE = TypeAdapter(SavedState)
 """The shape of a world's state as it is stored."""
+
+
+class Remembered(NamedTuple):
+    """What of a world can be changed, and taken back."""
+
+    clock: ClockState
+    overrides: dict[str, Any]
+    label: str
+    revision: int
 
 
 class World:
@@ -57,7 +78,8 @@ class World:
 
     `base` supplies the settings that the world does not override. `magic` is None until the key is
     known. `running` counts the requests in flight. `has_tasks` says that there may be tasks in the
-    storage. `generation` is no other world's, not even of the same name.
+    storage, `revision` how often one was written anew. `label` is what its user calls it.
+    `generation` is no other world's, not even of the same name.
     """
 
     __slots__ = (
@@ -68,9 +90,11 @@ class World:
         "gone",
         "has_tasks",
         "is_being_reset",
+        "label",
         "magic",
         "name",
         "overrides",
+        "revision",
         "running",
     )
 
@@ -82,6 +106,8 @@ class World:
         self.clock = WorldClock(clock)
         self.overrides: dict[str, Any] = {}
         self.has_tasks = False
+        self.label = ""
+        self.revision = 0
         self.running = 0
         self.gone = False
         self.is_being_reset = False
@@ -116,6 +142,14 @@ class World:
         """Whether results that are drawn now would stay: not where a reset deletes them."""
         return not (self.gone or self.is_being_reset)
 
+    def remembered(self) -> Remembered:
+        """Return all that `State.change` may change."""
+        return Remembered(self.clock.state, self.overrides, self.label, self.revision)
+
+    def recall(self, before: Remembered) -> None:
+        """Be as when `before` was remembered."""
+        self.clock.state, self.overrides, self.label, self.revision = before
+
     def state(self) -> Mapping[str, Any]:
         """Return the state that must survive a restart; empty if all of it is default."""
         clock = self.clock.state
@@ -124,6 +158,8 @@ class World:
             state["clock"] = clock
         if self.overrides:
             state["settings"] = self.overrides
+        if self.label:
+            state["label"] = self.label
         if self.has_tasks:
             state[HAS_TASKS] = True
         return state
@@ -133,3 +169,4 @@ class World:
         self.clock.state = saved.clock
         self.overrides = saved.settings
         self.has_tasks = saved.has_tasks
+        self.label = saved.label

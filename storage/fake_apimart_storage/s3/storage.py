@@ -65,6 +65,7 @@ class S3Storage(PresigningStorage):
     reads: Reads
     keeping: Keeping
     sweep_pause = SWEEP_PAUSE_SECONDS
+    deletes_by_itself = True
 
     def __init__(
         self, bucket: str, prefix: str, access: Access | None = None, *, is_default: bool = False

@@ -87,14 +87,14 @@ class MemoryState(State):
         return (server,) if is_refused or world is server else (held(world), server)
 
     async def change(self, world: World, apply: Callable[[], None]) -> None:
-        """Change the clock or the settings of a world, and persist that, or take it back."""
+        """Change what a world remembers, and persist that, or take it back."""
         async with self._save_lock:
-            clock, overrides = world.clock.state, world.overrides
+            before = world.remembered()
             try:
                 apply()
                 await self._save(world, world.state(), durable=True)
             except BaseException as error:
-                world.clock.state, world.overrides = clock, overrides
+                world.recall(before)
                 if isinstance(error, StorageError | asyncio.CancelledError):
                     self._saved.settle(world.name, partial(self._save_again, world))
                 raise

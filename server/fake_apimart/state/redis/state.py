@@ -229,12 +229,12 @@ class RedisState(State):
 
 def _applied(world: RedisWorld, apply: Callable[[], None]) -> tuple[bytes, ...]:
     """Return what `apply` makes of a world, which nobody may see before Redis has taken it."""
-    clock, overrides = world.clock.state, world.overrides
+    before = world.remembered()
     try:
         apply()
         return world.fields()
     finally:
-        world.clock.state, world.overrides = clock, overrides
+        world.recall(before)
 
 
 def _foremost(worlds: Sequence[World]) -> World:

@@ -15,14 +15,20 @@ from fake_apimart.worlds.settings import WorldSettings, check_overrides
 from fake_apimart.worlds.world import World
 
 Fields = Sequence[bytes | None]
-"""Offset and time of the clock, and settings, as Redis has them; nothing where there is none."""
+"""Offset and time of the clock, settings, label and revision, as Redis has them.
+
+Nothing where there is none.
+"""
+
+FIELDS = 5
+"""How many there are."""
 
 
 class RedisWorld(World):
     """A world with what Redis has last said of it.
 
     `token` names it among those of its name that there were, and is empty until Redis has said it.
-    `in_redis` is what Redis had of clock and settings. `committed` is what its tasks cost if all
+    `in_redis` is what Redis had of what it remembers. `committed` is what its tasks cost if all
     complete, None where Redis has not added them up. `changes` is what Redis is not told yet.
     """
 
@@ -33,7 +39,7 @@ class RedisWorld(World):
         self.token = ""
         self.committed: float | None = None
         self.changes = Changes()
-        self.in_redis: Fields = (None, None, None)
+        self.in_redis: Fields = (None,) * FIELDS
         self._read_us = 0
         self.permanent = b"[]"
 
@@ -42,24 +48,28 @@ class RedisWorld(World):
         self.permanent = permanent(self.permanent_rules())
 
     def read(self, fields: Fields, time_us: int) -> None:
-        """Take over what Redis had of clock and settings at a time of its own, in microseconds.
+        """Take over what Redis had of the world at a time of its own, in microseconds.
 
         Answers may overtake each other: what is older than what is known is passed over.
         """
         if time_us < self._read_us:
             return
         self._read_us = time_us
-        self.in_redis = offset, frozen, settings = fields[:3]
+        self.in_redis = offset, frozen, settings, label, revision = fields[:FIELDS]
         self.clock.state = ClockState(int(offset) if offset else 0, int(frozen) if frozen else None)
         self.overrides = check_overrides(json.loads(settings)) if settings else {}
+        self.label = label.decode() if label else ""
+        self.revision = int(revision) if revision else 0
 
     def fields(self) -> tuple[bytes, ...]:
-        """Return clock and settings as Redis has them; empty what is as it is at first."""
+        """Return what Redis has of the world; empty what is as it is at first."""
         clock = self.clock.state
         return (
             b"%d" % clock.offset_ns if clock.offset_ns else b"",
             b"%d" % clock.frozen_ns if clock.frozen_ns is not None else b"",
             marshal(self.overrides) if self.overrides else b"",
+            self.label.encode(),
+            b"%d" % self.revision if self.revision else b"",
         )
 
 

@@ -68,7 +68,7 @@ class State(ABC):
 
     @abstractmethod
     async def change(self, world: World, apply: Callable[[], None]) -> None:
-        """Change the clock or the settings of a world by `apply`, for good.
+        """Change what a world remembers by `apply`, for good.
 
         Where that fails, it is taken back. `apply` may be called again, on what another server has
         made of the world meanwhile. Raises what it raises, too.

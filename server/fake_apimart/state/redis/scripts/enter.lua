@@ -15,7 +15,7 @@ if (token ~= '' and token ~= current) or (server_token ~= '' and server_token ~=
 end
 
 local function state_of(place)
-  return redis.call('HMGET', place .. 'world', 'offset', 'frozen', 'settings')
+  return redis.call('HMGET', place .. 'world', unpack(STATE))
 end
 
 local function committed_of(place)

@@ -18,6 +18,9 @@ local PARTS = {
   'account', 'running', 'costs', 'paced', 'waiting', 'polls',
 }
 
+-- What servers know of a world: fields of its part `world`.
+local STATE = {'offset', 'frozen', 'settings', 'label', 'revision'}
+
 local function now_us()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
