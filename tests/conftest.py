@@ -11,6 +11,7 @@ import os
 import ssl
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
@@ -194,6 +195,37 @@ def world(server: ServerThread) -> Iterator[FakeAPIMart]:
     """Yield a new world on the shared server."""
     with FakeAPIMart(server.url) as fresh:
         yield fresh
+
+
+Places = tuple[FakeAPIMart, FakeAPIMart]
+"""The same world on two servers that are one fake, or on one server twice."""
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "folder",
+        pytest.param("redis", marks=pytest.mark.subprocess),
+        pytest.param("s3", marks=pytest.mark.subprocess),
+    ]
+)
+def places(
+    request: pytest.FixtureRequest, start_server: StartServer, tmp_path: Path, bucket: str
+) -> Iterator[Places]:
+    """Yield a world, reached by two ways, on each kind of storage and of state."""
+    settings: dict[str, Any] = {"task_seconds": 0}
+    with contextlib.ExitStack() as stack:
+        if request.param == "redis":
+            settings["state"] = request.getfixturevalue("redis_url")
+        if request.param == "s3":
+            stack.enter_context(stores.environment(request.getfixturevalue("moto_store").env))
+        locations = {"memory": "memory://", "s3": f"s3://{bucket}"}
+        settings["storage"] = locations.get(request.param, f"dir:{tmp_path}")
+        one = other = start_server(**settings)
+        if request.param == "redis":
+            other = start_server(**settings)
+        world = stack.enter_context(FakeAPIMart(one.url))
+        yield world, FakeAPIMart(other.url, world.api_key)
 
 
 @pytest.fixture(scope="session")

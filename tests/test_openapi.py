@@ -49,6 +49,7 @@ IDS = {
     *("control_list_faults", "control_add_fault", "control_remove_faults"),
     *("control_list_requests", "control_wait_for_requests"),
     *("control_list_uploads", "control_read_upload", "control_list_tasks"),
+    *("control_add_upload", "control_expire_upload", "control_complete_task", "control_fail_task"),
 }
 OURS = [name for name in CALLS if name.startswith("control_")]
 VENDORS = [name for name in CALLS if name not in OURS]

@@ -181,12 +181,12 @@ def test_server_elsewhere_is_driven_by_its_url() -> None:
 )
 def test_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ControlError, match="is no URL of a server, such as"):
-        _ = FakeAPIMart(url).uploads
+        _ = list(FakeAPIMart(url).uploads)
 
 
 def test_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ControlError, match=r"http://127\.0\.0\.1:1 does not answer: .*refused"):
-        _ = FakeAPIMart("http://127.0.0.1:1").uploads
+        _ = list(FakeAPIMart("http://127.0.0.1:1").uploads)
 
 
 def test_another_server_is_recognised() -> None:
@@ -202,14 +202,14 @@ def test_another_server_is_recognised() -> None:
         answering.start()
         url = f"http://127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(ControlError, match="is no fake-apimart: it answered 200 hello"):
-            _ = FakeAPIMart(url).uploads
+            _ = list(FakeAPIMart(url).uploads)
         answering.join()
 
 
 def test_server_without_control_is_named(start_server: Callable[..., ServerThread]) -> None:
     server = start_server(control=False)
     with pytest.raises(ControlError, match=r"has no control API: .*FAKE_APIMART_CONTROL on"):
-        _ = FakeAPIMart(server.url).uploads
+        _ = list(FakeAPIMart(server.url).uploads)
 
 
 def test_connection_that_the_server_closed_is_reopened(server: ServerThread) -> None:

@@ -193,7 +193,7 @@ def test_reset_leaves_nothing(world: FakeAPIMart) -> None:
     world.fail("uploads.create", "forbidden")
     world.clock.advance(hours=1)
     world.reset()
-    assert (world.uploads, world.tasks, list(world.requests)) == ([], [], [])
+    assert ([*world.uploads], world.tasks, list(world.requests)) == ([], [], [])
     assert httpx.get(url).status_code == 403
     assert httpx.get(result["result"]["images"][0]["url"][0]).status_code == 403
     assert abs(world.clock.now - time.time()) < 10

@@ -140,13 +140,10 @@ class Storage(ABC):
 
     location: str
     """The location in the form of the settings, without secrets."""
-
     sweep_pause = 0.0
     """Seconds between two batches of the search for expired objects."""
-
     deletes_by_itself: bool = False
     """Whether the store deletes what is older than the lifetimes that `open` was given."""
-
     has_others: bool = False
     """Whether other servers are known to have used the store when this one opened it."""
 

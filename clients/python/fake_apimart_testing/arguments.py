@@ -20,6 +20,12 @@ def check_text(name: str, value: object, *, optional: bool = False) -> None:
         raise ValueError(f"{name} has a surrogate, which is no text: {value!a}") from None
 
 
+def check_bytes(name: str, value: object, wanted: str = "bytes") -> None:
+    """Raise TypeError, which says what is `wanted`, unless `value` is bytes or a bytearray."""
+    if not isinstance(value, bytes | bytearray):
+        raise _wrong_type(name, wanted, value)
+
+
 def check_integer(name: str, value: object, *, optional: bool = False) -> None:
     """Raise TypeError unless `value` is an int, ValueError if it has too many digits."""
     if value is None and optional:

@@ -17,9 +17,10 @@ from fake_apimart_testing.arguments import (
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
 from fake_apimart_testing.environment import Environment
-from fake_apimart_testing.records import Rule, Task, Upload
+from fake_apimart_testing.records import Rule, Task
 from fake_apimart_testing.requests import Requests
 from fake_apimart_testing.servers.server import Server
+from fake_apimart_testing.uploads import Uploads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,15 +144,15 @@ class FakeAPIMart:
         return other
 
     @property
-    def uploads(self) -> list[Upload]:
+    def uploads(self) -> Uploads:
         """The uploaded files, oldest first, regardless of clock and rules."""
-        uploads = self._control.call("GET", "uploads")["uploads"]
-        return [Upload(self._control, self.base_url, fields) for fields in uploads]
+        return Uploads(self._control, self.base_url)
 
     @property
     def tasks(self) -> list[Task]:
         """The generation tasks, oldest first."""
-        return [Task(fields) for fields in self._control.call("GET", "tasks")["tasks"]]
+        tasks = self._control.call("GET", "tasks")["tasks"]
+        return [Task(self._control, fields) for fields in tasks]
 
     @property
     def requests(self) -> Requests:

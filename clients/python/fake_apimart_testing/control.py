@@ -51,7 +51,10 @@ class Control:
         self._lock = allocate_lock()
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Send a request to `path` below `/_fake/` and return the JSON of the answer."""
+        """Send a request to `path` below `/_fake/` and return the JSON of the answer.
+
+        A `body` is sent as JSON, and bytes as they are.
+        """
         return self._parse(self.read(method, path, body))
 
     def read(self, method: str, path: str, body: object = None) -> bytes:
@@ -105,9 +108,13 @@ class Control:
     ) -> bytes:
         import json
 
-        text = None if body is None else json.dumps(body)
+        headers, sent = self._headers, body if isinstance(body, bytes) else None
+        if sent is not None:
+            headers = {**headers, "Content-Type": "application/octet-stream"}
+        elif body is not None:
+            sent = json.dumps(body).encode()
         try:
-            connection.request(method, f"{self._path}/_fake/{path}", text, self._headers)
+            connection.request(method, f"{self._path}/_fake/{path}", sent, headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, UnicodeError, http_client().HTTPException) as error:

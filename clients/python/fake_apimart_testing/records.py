@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fake_apimart_testing.arguments import check_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -25,6 +27,14 @@ class Upload:
         self.alive: bool = fields["alive"]
         """Whether the URL had not expired when the file was listed."""
 
+    def expire(self) -> None:
+        """Let the URL be dead from now on, and leave the clock alone.
+
+        Raises ControlError where it has expired already.
+        """
+        expired = self._control.call("POST", f"uploads/{self.name}/expire")
+        self.expires_at, self.alive = expired["expires_at"], expired["alive"]
+
     def read(self) -> bytes:
         """Return the bytes as uploaded, even if the URL has expired. Raises ControlError."""
         return self._control.read("GET", f"uploads/{self.name}")
@@ -36,6 +46,12 @@ class Upload:
 
         return hashlib.sha256(self.read()).hexdigest()
 
+    def __eq__(self, other: object) -> bool:
+        return self.name == other.name if isinstance(other, Upload) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def __repr__(self) -> str:
         return f"<Upload {self.filename!r} {self.content_type} {self.bytes} bytes>"
 
@@ -43,7 +59,11 @@ class Upload:
 class Task:
     """A generation task in the state it had when listed, which does not count as a poll."""
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    def __init__(self, control: Control, fields: dict[str, Any]) -> None:
+        self._control = control
+        self._read(fields)
+
+    def _read(self, fields: dict[str, Any]) -> None:
         self.id: str = fields["id"]
         self.status: str = fields["status"]
         self.progress: int = fields["progress"]
@@ -57,6 +77,22 @@ class Task:
         self.failure: str | None = fields["failure"]
         self.cost: float = fields["cost"]
         self.created: int = fields["created"]
+
+    def complete(self) -> None:
+        """Let it complete now, whatever was planned, with its pictures, its cost and its callback.
+
+        Raises ControlError where it has ended already.
+        """
+        self._read(self._control.call("POST", f"tasks/{self.id}/complete"))
+
+    def fail(self, message: str = "task failed on purpose") -> None:
+        """Let it fail now, with its callback; it costs nothing.
+
+        Raises TypeError and ValueError, which name the argument, and ControlError where it has
+        ended already.
+        """
+        check_text("message", message)
+        self._read(self._control.call("POST", f"tasks/{self.id}/fail", {"message": message}))
 
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.status} {self.prompt!r}>"

@@ -182,6 +182,14 @@ class Callbacks:
             # Another server has booked it, and does not hear of polls of this one.
             self._add(self._records.new(task.world, task.id, task.planned_end_ms), world)
 
+    def note_end(self, task: Task, world: World) -> None:
+        """Look at a task that was ended before its time."""
+        queue = self._queues.get(task.world)
+        if queue is not None and task.id in queue:
+            queue.bring_forward(task.id, task.planned_end_ms)
+        else:
+            self.note_poll(task, world)
+
     def note_clock(self, world: World) -> None:
         """Look at all tasks again that go by a clock which was moved, the server's included."""
         for queue in self._queues.values():

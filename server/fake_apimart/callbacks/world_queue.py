@@ -65,6 +65,12 @@ class WorldQueue:
                 pending.look_again()
         self._changed.set()
 
+    def bring_forward(self, task_id: str, due_ms: int) -> None:
+        """Have the callback of a task due by `due_ms`, in milliseconds of the world's clock."""
+        pending = self._pending[task_id]
+        pending.due_ms = min(pending.due_ms, due_ms)
+        self.look_again(task_id)
+
     def notice_time(self) -> None:
         """Look again where the clock was moved ahead without a word."""
         if self._now_ms() >= self._next_ms:

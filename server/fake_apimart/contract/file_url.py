@@ -37,6 +37,8 @@ KEY_FORMATS = {
 }
 """By dialect: 13 digits and 8 hexadecimal digits (page), or 16 digits and a UUID4 (live)."""
 
+_PAGE_DIGITS = 13
+
 
 def new_key(dialect: str, created_ns: int, randomness: Randomness, filename: bytes) -> str:
     """Return a key for a new file called `filename`, created at `created_ns` Unix nanoseconds."""
@@ -44,6 +46,14 @@ def new_key(dialect: str, created_ns: int, randomness: Randomness, filename: byt
     digits = key_format.countdown_from - created_ns // _NANOSECONDS_PER_MILLISECOND
     name = path_escape(b"file" if filename in _UNUSABLE_NAMES else filename)
     return f"{KEY_PREFIX}{digits}-{key_format.token(randomness)}-{name}"
+
+
+def moved_key(key: str, instant_ns: int) -> str:
+    """Return a key of `new_key` as if its file were created at `instant_ns` Unix nanoseconds."""
+    digits, _, rest = key.removeprefix(KEY_PREFIX).partition("-")
+    dialect = "live" if len(digits) > _PAGE_DIGITS else "page"
+    countdown = KEY_FORMATS[dialect].countdown_from - instant_ns // _NANOSECONDS_PER_MILLISECOND
+    return f"{KEY_PREFIX}{countdown}-{rest}"
 
 
 def url_of(key: str, base: str) -> str:

@@ -29,6 +29,7 @@ from fake_apimart.settings.settings import Settings
 
 ADMIN_TOKEN_HEADER = "X-Fake-Admin-Token"  # noqa: S105
 JSON = "application/json"
+BYTES = "application/octet-stream"
 
 CHANGING = ("POST", "PATCH", "DELETE", "PUT")
 
@@ -39,13 +40,16 @@ class ControlRoute(APIRoute):
     FastAPI solves dependencies only after it has read the body, even of a caller that is refused.
     """
 
+    media_type = JSON
+    """What the body of a call that changes something must be."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's own handler behind the check."""
         handle = super().get_route_handler()
 
         async def handle_allowed(request: Request) -> Response:
-            check(request, service_of(request).settings)
-            if request.method in CHANGING:
+            check(request, service_of(request).settings, self.media_type)
+            if request.method in CHANGING and self.media_type == JSON:
                 # Also where nobody wants the body: nothing is done for a request that was cut.
                 request = await read_body(request)
             return await handle(request)
@@ -53,8 +57,17 @@ class ControlRoute(APIRoute):
         return handle_allowed
 
 
-def check(request: Request, settings: Settings) -> None:
-    """Raise `callback`, `foreign_origin`, `not_json`, `no_api_key`, `admin_token_needed`."""
+class BytesRoute(ControlRoute):
+    """A route whose body is a file: its handler reads it as it comes."""
+
+    media_type = BYTES
+
+
+def check(request: Request, settings: Settings, expected: str = JSON) -> None:
+    """Raise `callback`, `foreign_origin`, `not_of_type`, `no_api_key`, `admin_token_needed`.
+
+    A body must be of the `expected` type.
+    """
     headers = request.headers
     if MARK in headers:
         # Whoever has a key of the API chooses where these go, also to this very machine.
@@ -63,8 +76,8 @@ def check(request: Request, settings: Settings) -> None:
         if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
             raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method in CHANGING and media_type != JSON:
-        raise refusals.not_json()
+    if request.method in CHANGING and media_type != expected:
+        raise refusals.not_of_type(expected)
     authorization = headers.get(HEADER)
     if authorization is None:
         check_for_whole_server(request, settings)

@@ -22,6 +22,8 @@ from fake_apimart.go.textproto import EOF
 from fake_apimart.http.request_body import LimitedBody
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_TEXT_CHARACTERS = 8192
+"""The longest text that is kept of a body."""
 MAX_SHOWN_CHARACTERS = 100
 """How much of a value that is refused the refusal states."""
 MAX_DEPTH = 100
@@ -69,6 +71,15 @@ def is_text(value: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def check_short_text(value: str) -> str:
+    """Return a text that is kept. Raises ValueError where it is too long, or none."""
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"expected at most {MAX_TEXT_CHARACTERS} characters")
+    if not is_text(value):
+        raise ValueError("a surrogate is no text")
+    return value
 
 
 def _strings_in(value: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ from fake_apimart.callbacks.delivery import MARK
 from fake_apimart.contract import errors
 from fake_apimart.contract.documentation import Refusal, answers_of, responses
 from fake_apimart.control import refusals
-from fake_apimart.control.access import ADMIN_TOKEN_HEADER, CHANGING
+from fake_apimart.control.access import ADMIN_TOKEN_HEADER, BYTES, CHANGING, JSON, ControlRoute
 from fake_apimart.control.body import MAX_BODY_BYTES
 from fake_apimart.openapi.document import Group
 from fake_apimart.settings.names import variable_of
@@ -41,12 +41,26 @@ _NO_BODY = {
 }
 
 
+_FILE = {
+    "description": "The file itself.",
+    "required": True,
+    "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}},
+}
+_REFUSALS_OF_FILES: tuple[Refusal, ...] = (
+    partial(errors.file_too_large, 25_165_824, 20_971_520),
+    partial(errors.unsupported_image_type, "application/pdf"),
+    partial(errors.invalid_form, "unexpected EOF"),
+    errors.upload_failed,
+)
+
+
 def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
     call["operationId"] = f"control_{route.name}"
     call["summary"] = call.pop("description")
     call["security"] = [{"key": []}, {"admin": []}, {}]
+    media_type = route.media_type if isinstance(route, ControlRoute) else JSON
     if method in CHANGING:
-        call.setdefault("requestBody", _NO_BODY)
+        call.setdefault("requestBody", _NO_BODY if media_type == JSON else _FILE)
     answers = call["responses"]
     if route.response_model is not None:
         answers["200"]["description"] = inspect.getdoc(route.response_model)
@@ -56,13 +70,21 @@ def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
         is_validated=answers.pop("422", None) is not None,
         may_be_unknown=answers.pop("404", None) is not None,
         has_body=route.body_field is not None,
+        may_be_over=answers.pop("409", None) is not None,
+        media_type=media_type,
     )
     described = responses(answer for each in found for answer in answers_of(each))
     answers |= {str(status): response for status, response in described.items()}
 
 
 def _refusals(
-    method: str, *, is_validated: bool, may_be_unknown: bool, has_body: bool
+    method: str,
+    *,
+    is_validated: bool,
+    may_be_unknown: bool,
+    has_body: bool,
+    may_be_over: bool,
+    media_type: str,
 ) -> list[Refusal]:
     """Return what a call can be refused with."""
     found: list[Refusal] = [
@@ -80,11 +102,17 @@ def _refusals(
     if is_validated:
         found.append(partial(refusals.invalid_call, "the body is not valid JSON: Expecting value"))
     if method in CHANGING:
-        found.append(refusals.not_json)
+        found.append(partial(refusals.not_of_type, media_type))
     if has_body:
         found.append(partial(refusals.too_large, MAX_BODY_BYTES))
     if may_be_unknown:
         found.append(partial(refusals.unknown, "rule 7"))
+    if may_be_over:
+        found.append(
+            partial(refusals.over, "task task_01KT48E134GCG3W870HKHPVMNA is failed already")
+        )
+    if media_type == BYTES:
+        found += _REFUSALS_OF_FILES
     return found
 
 

@@ -18,9 +18,9 @@ def too_large(maximum: int) -> ApiError:
     return ApiError(413, f"the body is larger than {maximum} bytes", INVALID_REQUEST)
 
 
-def not_json() -> ApiError:
+def not_of_type(media_type: str) -> ApiError:
     """Refuse a request that changes state and that a form on any web page could send."""
-    return ApiError(415, "Content-Type must be application/json", INVALID_REQUEST)
+    return ApiError(415, f"Content-Type must be {media_type}", INVALID_REQUEST)
 
 
 def foreign_origin(origin: str) -> ApiError:
@@ -51,6 +51,11 @@ def admin_token_needed(header: str, what: str) -> ApiError:
 def unknown(what: str) -> ApiError:
     """Refuse a request for something that does not exist."""
     return ApiError(404, f"there is no {redacted_text(what)}", INVALID_REQUEST)
+
+
+def over(what: str) -> ApiError:
+    """Refuse to end what has ended already."""
+    return ApiError(409, redacted_text(what), INVALID_REQUEST)
 
 
 def storage_failed(cause: str) -> ApiError:

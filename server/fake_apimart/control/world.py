@@ -14,7 +14,7 @@ from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ControlRoute
 from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
-from fake_apimart.control.body import Body, example, is_text
+from fake_apimart.control.body import Body, check_short_text, example
 from fake_apimart.control.target import TargetDep
 from fake_apimart.service.expiry import longest_lifetime
 from fake_apimart.service.service import Service
@@ -26,8 +26,6 @@ from fake_apimart.worlds.world import MAX_LABEL_CHARACTERS, SERVER, World, check
 
 router = APIRouter(prefix="/_fake", tags=["control: world"], route_class=ControlRoute)
 
-MAX_TEXT_CHARACTERS = 8192
-"""The longest text that a world has as a setting of its own."""
 _SETTINGS = tuple(field.name for field in dataclasses.fields(WorldSettings))
 
 
@@ -40,15 +38,7 @@ def _check_rate(value: str) -> str:
     return value
 
 
-def _check_text(value: str) -> str:
-    if len(value) > MAX_TEXT_CHARACTERS:
-        raise ValueError(f"expected at most {MAX_TEXT_CHARACTERS} characters")
-    if not is_text(value):
-        raise ValueError("a surrogate is no text")
-    return value
-
-
-_CHECKS = {"rate_limit": _check_rate, "task_failure": _check_text}
+_CHECKS = {"rate_limit": _check_rate, "task_failure": check_short_text}
 
 
 def _field(name: str) -> Any:

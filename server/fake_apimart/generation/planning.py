@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fake_apimart.common.randomness import Randomness
-from fake_apimart.common.redaction import redacted_urls
 from fake_apimart.common.texts import kept, shortened
 from fake_apimart.contract import errors, file_url
 from fake_apimart.generation.models import GPT_IMAGE_2
@@ -13,7 +12,7 @@ from fake_apimart.machine.shortage import loading
 from fake_apimart.pictures.own_urls import OwnUrls
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
-from fake_apimart.tasks.task import Task
+from fake_apimart.tasks.task import Task, failure_message
 from fake_apimart.worlds.world import World
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
@@ -54,7 +53,7 @@ class Planner:
             created_ms=created_ms,
             seconds=parsed.outcome.seconds,
             polls=parsed.outcome.polls,
-            failure=_failure_message(references.failure or parsed.outcome.failure),
+            failure=failure_message(references.failure or parsed.outcome.failure),
             model=kept(parsed.model.id),
             prompt=parsed.prompt,
             seed=parsed.seed,
@@ -110,14 +109,3 @@ def size_of(parsed: GenerationRequest, reference: Size | None) -> Size:
                 f"invalid size: {given}, allowed: {allowed}"
             ) from None
         raise errors.invalid_parameter(str(error)) from None
-
-
-def _failure_message(failure: str | None) -> str | None:
-    """Return the message of a task that fails: without secrets, since it is posted to webhooks.
-
-    One that begins with `http` gets a prefix: clients take it for the result (live clients).
-    """
-    if failure is None:
-        return None
-    message = kept(redacted_urls(kept(failure)))
-    return f"failed: {message}" if message.lower().startswith("http") else message

@@ -28,6 +28,7 @@ from fake_apimart.settings.settings import Settings
 from fake_apimart.state.shared import SharedState
 from fake_apimart.tasks.accounts import Accounts
 from fake_apimart.tasks.balance import Balance
+from fake_apimart.tasks.ending import Ending
 from fake_apimart.tasks.polls import Tasks
 from fake_apimart.tasks.results import Results
 from fake_apimart.tasks.store import TaskStore
@@ -72,6 +73,7 @@ class Service:
             takes_fakes=settings.control,
             stopping=self.stopping,
         )
+        self.ending = Ending(self.task_store, ledger, state, shared.locks)
         references = ReferenceReader(storage, self.worlds, self._decoders)
         self._results = results = Results(
             storage, clock, state, shared.locks, self.index, references, telemetry
@@ -96,7 +98,7 @@ class Service:
             idempotency,
             self.callbacks,
         )
-        self._uploads = Uploads(
+        self.uploads = Uploads(
             settings, storage, clock, randomness, state, self.index, self._decoders
         )
         planner = Planner(randomness, references)
@@ -115,7 +117,7 @@ class Service:
         health = Health(self.storage, self._state, self.stopping)
         catalogue = Catalogue(self.settings)
         return {
-            "uploads.create": self._uploads.create,
+            "uploads.create": self.uploads.create,
             "files.get": files.get,
             "generations.create": self._generations.create,
             "tasks.get": self.tasks.get,
@@ -153,5 +155,5 @@ class Service:
             await self.callbacks.close()
             await self._state.close()
             self._decoders.close()
-            self._uploads.close()
+            self.uploads.close()
             await self._results.close()

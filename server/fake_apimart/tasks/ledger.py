@@ -20,6 +20,10 @@ class Ledger(ABC):
         """Store a new task, and commit its cost."""
 
     @abstractmethod
+    async def replace(self, task: Task, ended: Task, world: World) -> None:
+        """Store `ended` in place of a `task` that has not ended, and commit its cost instead."""
+
+    @abstractmethod
     async def committed(self, world: World) -> float:
         """Return what will be spent if all tasks complete: never less than what is spent.
 

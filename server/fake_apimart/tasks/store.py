@@ -1,7 +1,8 @@
 """Tasks in the storage, next to the files, so that any server on that storage can answer for them.
 
-A task is written once. The tasks that were stored or loaded last are also cached in memory. Where
-only this server counts its polls, their count lies under another key beside it.
+A task is written once, and again where a test ends it. The tasks that were stored or loaded last
+are also cached in memory. Where only this server counts its polls, their count lies under another
+key beside it.
 """
 
 from __future__ import annotations
@@ -47,19 +48,31 @@ class TaskStore:
         text = task.to_json()
         await write_json(self._storage, key, text, now_ns, LIFE_SECONDS, replaces=False)
         await self._state.discard_if_gone(world, self._storage, key)
-        self._cache_task(task, world)
+        self._cache_task(task, world, _place(world, task.id))
+
+    async def replace(self, task: Task, world: World) -> None:
+        """Store a task in place of the one with its id, unless its world is gone by then.
+
+        Whoever has cached that one goes on using it until the world has another revision. Raises
+        StorageError.
+        """
+        key, now_ns = _key(task.world, task.id), self._clock.time_ns()
+        await write_json(self._storage, key, task.to_json(), now_ns, LIFE_SECONDS)
+        await self._state.discard_if_gone(world, self._storage, key)
 
     async def get(self, world: World, task_id: str) -> Task | None:
         """Return the task, or None if this world has none of this id. Raises StorageError."""
         if not _ID.fullmatch(task_id):
             return None
-        task = self._cache.get(_place(world, task_id))
+        # Before it is read: what another server has written anew meanwhile is of another revision.
+        place = _place(world, task_id)
+        task = self._cache.get(place)
         if task is not None:
             return task
         key, now_ns = _key(world.name, task_id), self._clock.time_ns()
         task = await read_record(self._storage, key, now_ns, TASK)
         if task is not None:
-            self._cache_task(task, world)
+            self._cache_task(task, world, place)
         return task
 
     async def ids_of(self, world: World) -> list[str]:
@@ -78,9 +91,9 @@ class TaskStore:
             if task is not None:
                 yield task
 
-    def _cache_task(self, task: Task, world: World) -> None:
+    def _cache_task(self, task: Task, world: World, place: str) -> None:
         if not world.gone:
-            self._cache.put(_place(world, task.id), task)
+            self._cache.put(place, task)
 
     async def forget(self, world: World) -> None:
         """Delete a world's tasks from cache and storage. Raises StorageError."""
@@ -100,5 +113,8 @@ def _key(world: str, task_id: str) -> str:
 
 
 def _place(world: World, task_id: str) -> str:
-    """Return where a task is cached: a world that is begun anew has none of those before."""
-    return f"{world.generation}/{task_id}"
+    """Return where a task is cached.
+
+    A world that is begun anew has none of those before, nor has one whose tasks were written anew.
+    """
+    return f"{world.generation}.{world.revision}/{task_id}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fake_apimart_storage import ObjectInfo, Storage
+from fake_apimart_storage import Listed, ObjectInfo, Storage
 from python_multipart.exceptions import ParseError
 from starlette.responses import Response
 
@@ -16,6 +16,8 @@ from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.files.index import FileIndex
 from fake_apimart.files.stored_file import StoredFile
 from fake_apimart.gateway.exchange import Exchange
+from fake_apimart.go.path import base
+from fake_apimart.go.textproto import EOF
 from fake_apimart.go.url import query_error
 from fake_apimart.http.incoming_body import ENOUGH_BYTES
 from fake_apimart.http.request_body import LimitedBody
@@ -85,9 +87,34 @@ class Uploads:
             raise
         finally:
             _note_file(exchange.entry, image)
+        await self._note_stored(world, info)
+        return self._answer(exchange, image, info, created_ns // _NANOSECONDS_PER_SECOND)
+
+    async def add(self, world: World, filename: bytes, body: LimitedBody) -> Listed:
+        """Store the image that `body` is, as if it had been uploaded; return it as it is stored.
+
+        Raises `file_too_large`, `unsupported_image_type`, `invalid_image_content`, `upload_failed`,
+        `invalid_form` where the body ends too early, ClientDisconnect and Shortage.
+        """
+        image = self._new_image(world, world.clock.time_ns())
+        image.begin(base(filename))
+        try:
+            while chunks := await body.take():
+                for chunk in chunks:
+                    image.append(chunk, 0, len(chunk))
+                await image.flush()
+            if body.ending != EOF:
+                raise errors.invalid_form(body.ending, close=body.is_too_large)
+            info = await image.finish(_without_rules)
+        except BaseException:
+            await image.abort()
+            raise
+        await self._note_stored(world, info)
+        return Listed(info.key, info, image.size)
+
+    async def _note_stored(self, world: World, info: ObjectInfo) -> None:
         self._index.add(world.name, info.key)
         await self._state.discard_if_gone(world, self._storage, info.key)
-        return self._answer(exchange, image, info, created_ns // _NANOSECONDS_PER_SECOND)
 
     def _new_image(self, world: World, created_ns: int) -> IncomingImage:
         """Return an image that is to come into `world`, under the limits that it has now."""
@@ -179,6 +206,10 @@ def _facts_of(image: IncomingImage) -> dict[str, Any]:
     """Return what is known by now of what rules may ask of a file."""
     known = {"filename": printed(image.name), "content_type": image.content_type}
     return {name: value for name, value in known.items() if value}
+
+
+def _without_rules() -> None:
+    """Let the image be stored: rules are for requests of clients."""
 
 
 def _note_file(entry: Entry, image: IncomingImage) -> None:

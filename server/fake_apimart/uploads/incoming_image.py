@@ -61,7 +61,7 @@ class IncomingImage:
         self.filename = filename
         self.name = filename.decode("utf-8", "surrogateescape")
 
-    def append(self, data: bytes | bytearray, start: int, end: int) -> None:
+    def append(self, data: bytes | bytearray | memoryview, start: int, end: int) -> None:
         """Append `data[start:end]` without copying it: `data` must not change afterwards."""
         self.size += end - start
         if self._digest is not None:

@@ -46,6 +46,20 @@ class Account:
             if may_have_ended:
                 self._early.add(task.id)
 
+    def remove(self, task: Task) -> bool:
+        """Remove a task as if it had not been added; return False where it is not undecided."""
+        if task.failure is not None:
+            return True
+        others = [each for each in self._running if each[1] != task.id]
+        if self._waiting.pop(task.id, None) is None and len(others) == len(self._running):
+            return False
+        heapq.heapify(others)
+        self._running = others
+        self.committed -= task.cost
+        for ids in (self._paced, self._early, self._ready):
+            ids.discard(task.id)
+        return True
+
     @property
     def is_large(self) -> bool:
         """Whether so much is undecided that it should be settled."""

@@ -43,6 +43,15 @@ class MemoryLedger(Ledger):
         if account.is_large:
             account.settle(_now_ms(world))
 
+    async def replace(self, task: Task, ended: Task, world: World) -> None:
+        account = await self._account(world)
+        await self._tasks.replace(ended, world)
+        if account.remove(task):
+            account.add(ended)
+        else:
+            # It was spent before the clock was set back, or another server has accepted it.
+            self._accounts.pop(world, None)
+
     async def committed(self, world: World) -> float:
         if not world.has_tasks and world not in self._accounts:
             return 0.0

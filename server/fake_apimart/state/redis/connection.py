@@ -44,6 +44,7 @@ _NEEDS = {
     "rules_of": "rules",
     "spent": "accounts",
     "load_account": "accounts",
+    "replace_charge": "accounts",
     "count_poll": "accounts",
 }
 """What a script needs beside the keys."""

@@ -32,6 +32,15 @@ class RedisLedger(Ledger):
         if task.failure is None:
             here.changes.charged.append(_charge(task))
 
+    async def replace(self, task: Task, ended: Task, world: World) -> None:
+        here = known(world)
+        await self._sums(here)
+        await self._tasks.replace(ended, world)
+        charge = marshal(_charge(ended)) if ended.failure is None else b""
+        was_charged = int(task.failure is None)
+        arguments = (task.id, task.cost, was_charged, charge)
+        await self._run("replace_charge", here.name, here.token, *arguments)
+
     async def committed(self, world: World) -> float:
         """Return it; the tasks are added up where Redis has not done so, or has forgotten it."""
         here = known(world)
