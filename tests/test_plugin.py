@@ -320,8 +320,55 @@ def test_failure_shows_what_was_sent(project: pytest.Pytester) -> None:
     )
     result = run(project)
     result.stdout.fnmatch_lines(
-        ["*fake-apimart requests*", "<uploads.create: POST /v1/uploads/images -> 200>"]
+        [
+            "*fake-apimart requests*",
+            "'test_failure_shows_what_was_sent.py::test_fails': 1 request",
+            "    * uploads.create: POST /v1/uploads/images -> 200",
+            "* file 'a.png', image/jpeg, * bytes",
+        ]
     )
+
+
+def test_failure_of_a_fixture_shows_what_was_sent_too(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from helpers import *
+
+        @pytest.fixture
+        def uploaded(apimart):
+            assert upload(apimart).status_code == 429
+
+        def test_fails(uploaded):
+            pass
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fake-apimart requests*", "*POST /v1/uploads/images -> 200"])
+
+
+def test_world_is_called_what_its_test_is(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_labels="""
+        from helpers import *
+        from fake_apimart_testing import FakeAPIMart
+
+        class TestClass:
+            def test_world(self, class_apimart, module_apimart, session_apimart, apimart):
+                assert apimart.label == "test_labels.py::TestClass::test_world"
+                assert class_apimart.label == "test_labels.py::TestClass"
+                assert module_apimart.label == "test_labels.py"
+                assert session_apimart.label == "session"
+
+        @pytest.mark.parametrize("number", ["x" * 300, "a\\nb"])
+        def test_long(apimart, number):
+            assert apimart.label.startswith("test_labels.py::test_long[")
+            assert apimart.label.endswith("]")
+            assert len(apimart.label) <= 200
+            assert repr(apimart).startswith(f"<FakeAPIMart {apimart.label!r} at http://")
+        """
+    )
+    run(project).assert_outcomes(passed=3)
 
 
 @WORKERS

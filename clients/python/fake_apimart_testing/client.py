@@ -12,7 +12,6 @@ from fake_apimart_testing.arguments import (
     check_number,
     check_object,
     check_text,
-    seconds_of,
 )
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
@@ -20,7 +19,10 @@ from fake_apimart_testing.environment import Environment
 from fake_apimart_testing.records import Rule, Task
 from fake_apimart_testing.requests import Requests
 from fake_apimart_testing.servers.server import Server
-from fake_apimart_testing.uploads import Uploads
+from fake_apimart_testing.world.label import check_label, numbered
+from fake_apimart_testing.world.report import counts, described, title_of
+from fake_apimart_testing.world.settings import SettableWorld
+from fake_apimart_testing.world.uploads import Uploads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,16 +35,26 @@ if TYPE_CHECKING:
     JSON: TypeAlias = dict[str, Any] | list[Any] | int | float
 
 
-class FakeAPIMart:
+GLANCE_SECONDS = 0.5
+"""How long each call may take that only shows what a world holds."""
+
+
+class FakeAPIMart(SettableWorld):
     """The world of one API key on the server at `url`, or on a child process if that is None.
 
     Use it in a `with` or `async with` statement, or through the fixture `apimart`. Methods raise
     ControlError with the server's reason if it refuses a request.
     """
 
-    def __init__(self, url: str | None = None, api_key: str | None = None) -> None:
+    label: str = ""
+    """What the world is called in the server's log and in reports, once it is opened."""
+    api_key: str = ""
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, label: str = "") -> None:
         check_text("url", url, optional=True)
         check_text("api_key", api_key, optional=True)
+        check_label("label", label)
+        self.label = label
         self._server: Server | InProcessServer = Server(url)
         # Not from `random` or `uuid`, which tests seed or mock: keys would not be unique.
         self.api_key = api_key or f"sk-fake-{os.urandom(16).hex()}"
@@ -66,8 +78,8 @@ class FakeAPIMart:
         return FakeAPIMart._on(InProcessServer(ApplicationThread(**settings)))
 
     @staticmethod
-    def _on(server: Server | InProcessServer) -> FakeAPIMart:
-        world = FakeAPIMart()
+    def _on(server: Server | InProcessServer, label: str = "") -> FakeAPIMart:
+        world = FakeAPIMart(label=label)
         world._server = server
         return world
 
@@ -95,8 +107,25 @@ class FakeAPIMart:
             self._open_control = Control(self.base_url, self.api_key, connect=self._server.connect)
         return self._open_control
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Start the child process, if it is to be one, and tell the server the label.
+
+        A `with` statement and the fixture do so. `close` must follow.
+        """
         self._server.start()
+        self._tell_label()
+
+    def _tell_label(self) -> None:
+        if self.label:
+            check_label("label", self.label)
+            self._control.call("PATCH", "world", {"label": self.label})
+
+    def __enter__(self) -> Self:
+        try:
+            self.open()
+        except BaseException:
+            self._server.stop()
+            raise
         return self
 
     def __exit__(
@@ -139,8 +168,9 @@ class FakeAPIMart:
 
     def another(self) -> FakeAPIMart:
         """Return a second tenant of the same server: a new world, which is closed with this one."""
-        other = self._on(self._server.lent())
+        other = self._on(self._server.lent(), numbered(self.label, len(self._others) + 2))
         self._others.append(other)
+        other.open()
         return other
 
     @property
@@ -234,63 +264,30 @@ class FakeAPIMart:
                 raise AssertionError(f"never met: {unused}. Requests were: {sent}")
 
     def described_requests(self) -> str:
-        """Return a line for each request to this world and those made by `another`."""
+        """Return what was sent to this world and to those made by `another`, for people to read.
+
+        Of each world the latest requests are shown, with the rules that answered and those that
+        were never met.
+        """
+        return described([self, *self._others])
+
+    def __repr__(self) -> str:
+        """Return what the world holds, as far as its server says so at once."""
         try:
-            sent = [each for world in (self, *self._others) for each in world.requests]
-        except ControlError as error:
-            return f"unknown: {error}"
-        return "\n".join(map(repr, sent)) or "none"
-
-    def pace(self, *, seconds: float | None = None, polls: int | None = None) -> None:
-        """Set how long tasks take: `seconds`, a number of `polls`, or both."""
-        check_number("seconds", seconds, optional=True)
-        check_integer("polls", polls, optional=True)
-        changes = {"task_seconds": seconds or 0, "task_polls": polls or 0}
-        self._control.call("PATCH", "world", changes)
-
-    def tasks_fail(self, message: str = "task failed on purpose") -> None:
-        """Make tasks fail with this message."""
-        check_text("message", message)
-        self._control.call("PATCH", "world", {"task_failure": message})
-
-    def tasks_complete(self) -> None:
-        """Make tasks complete, which is the default."""
-        self._control.call("PATCH", "world", {"task_failure": ""})
-
-    def balance(self, amount: float) -> None:
-        """Set the initial balance of the key, from which its spending is subtracted."""
-        check_number("amount", amount)
-        self._control.call("PATCH", "world", {"balance": amount})
-
-    def rate_limit(self, rate: str | None) -> None:
-        """Set the rate limit of the key, such as `3/minute`; None removes it."""
-        check_text("rate", rate, optional=True)
-        self._control.call("PATCH", "world", {"rate_limit": rate or ""})
-
-    def dialect(self, name: str | None) -> None:
-        """Answer as on the vendor's page (`page`) or as the live service (`live`).
-
-        None is for the server's own dialect, which also answers requests whose key is refused.
-        """
-        check_text("name", name, optional=True)
-        self._control.call("PATCH", "world", {"dialect": name})
-
-    def size_limit(self, size: int | None) -> None:
-        """Refuse uploads of more than `size` bytes; None is for the server's own limit."""
-        check_integer("size", size, optional=True)
-        self._control.call("PATCH", "world", {"max_file_bytes": size})
-
-    def url_lifetime(
-        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
-    ) -> None:
-        """Let the URLs of files that are uploaded from now on live so long, in whole seconds.
-
-        Without any argument it is the server's own lifetime: 72 hours, if nobody has set it.
-        """
-        total = seconds_of(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        self._control.call("PATCH", "world", {"url_ttl_seconds": round(total) or None})
+            url = self.base_url
+        except (ControlError, AttributeError):
+            return f"<FakeAPIMart {title_of(self)}, not started>"
+        try:
+            # A connection of its own: the other one may be in use, by this very thread.
+            held = counts(
+                Control(url, self.api_key, connect=self._server.connect, timeout=GLANCE_SECONDS)
+            )
+        except (ControlError, LookupError, TypeError):
+            held = "no answer"
+        return f"<FakeAPIMart {title_of(self)} at {url}: {held}>"
 
     def reset(self) -> None:
         """Remove uploads, tasks, rules and requests; reset clock and settings."""
         self._control.call("POST", "reset")
         self.rules.clear()
+        self._tell_label()

@@ -28,8 +28,8 @@ class Control:
     """A thread-safe client of the server at `url`, for the world of `api_key`.
 
     Without a key its requests are about the whole server, which may require its admin token.
-    `connect` stands in place of a connection by HTTP; it gets the timeout in seconds. All methods
-    raise ControlError.
+    `connect` stands in place of a connection by HTTP; it gets the timeout in seconds. That is of
+    each step of a call, such as a read. All methods raise ControlError.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class Control:
         api_key: str | None,
         admin_token: str = "",
         connect: Callable[[float], http.client.HTTPConnection] | None = None,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
+        self._timeout = timeout
         self._connect = connect or self._connect_by_http
         self._connection: http.client.HTTPConnection | None = None
         self._url = _without_password(url)
@@ -60,10 +62,10 @@ class Control:
     def read(self, method: str, path: str, body: object = None) -> bytes:
         """Send a request to `path` below `/_fake/` and return the bytes of the answer."""
         with self._lock:
-            if self._connection is not None and _is_stale(self._connection):
+            if self._connection is not None and _is_stale(self._connection, self._timeout):
                 self._close()
             if self._connection is None:
-                self._connection = self._connect(TIMEOUT_SECONDS)
+                self._connection = self._connect(self._timeout)
             try:
                 return self._exchange(self._connection, method, path, body)
             except BaseException:
@@ -72,7 +74,7 @@ class Control:
 
     def wait(self, path: str, seconds: float) -> Any:
         """Return the JSON of a GET that may take `seconds`, on a separate connection."""
-        connection = self._connect(seconds + TIMEOUT_SECONDS)
+        connection = self._connect(seconds + self._timeout)
         try:
             return self._parse(self._exchange(connection, "GET", path, None))
         finally:
@@ -178,7 +180,7 @@ def _sendable(what: str, value: str) -> str:
     return value
 
 
-def _is_stale(connection: http.client.HTTPConnection) -> bool:
+def _is_stale(connection: http.client.HTTPConnection, timeout: float) -> bool:
     """Return whether the server has closed an idle connection.
 
     This is checked before sending, because a failed request may have been carried out and so cannot
@@ -190,7 +192,7 @@ def _is_stale(connection: http.client.HTTPConnection) -> bool:
     try:
         connection.sock.recv(1, http_client().socket.MSG_PEEK)
     except BlockingIOError:
-        connection.sock.settimeout(TIMEOUT_SECONDS)
+        connection.sock.settimeout(timeout)
         return False
     except OSError:
         return True

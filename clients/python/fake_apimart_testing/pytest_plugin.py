@@ -77,7 +77,8 @@ def session_apimart(
 def _fresh_world(server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
     from fake_apimart_testing.client import FakeAPIMart
 
-    world = FakeAPIMart(server.url)
+    world = FakeAPIMart(server.url, label=_label_of(request.node))
+    world.open()
     worlds = request.node.stash.setdefault(_WORLDS, [])
     worlds.append(world)
     yield world
@@ -88,6 +89,16 @@ def _fresh_world(server: Server, request: pytest.FixtureRequest) -> Iterator[Fak
             world.check_rules()
     finally:
         world.close()
+
+
+def _label_of(node: Any) -> str:
+    """Return what the worlds of a test, a class, a module or the session are called."""
+    from fake_apimart_testing.world.label import label_of
+
+    if isinstance(node, pytest.Session):
+        worker: dict[str, Any] = getattr(node.config, "workerinput", {})
+        return f"session {worker.get('workerid', '')}".strip()
+    return label_of(node.nodeid)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -105,7 +116,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the requests of its worlds to the report of a test that failed."""
     report = yield
-    if report.failed and call.when == "call":
+    if report.failed and call.when != "teardown":
         worlds: list[list[FakeAPIMart]] = [node.stash.get(_WORLDS, []) for node in item.listchain()]
         for world in itertools.chain.from_iterable(worlds):
             report.sections.append(("fake-apimart requests", world.described_requests()))

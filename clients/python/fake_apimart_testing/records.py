@@ -136,14 +136,18 @@ class Request:
         self.unread_fields: list[str] = fields["unread_fields"]
         """The names of fields that were sent and ignored."""
 
-    def __repr__(self) -> str:
+    def described(self) -> str:
+        """Return what it was and what was answered, in a line."""
         answer = "no answer" if self.status is None else str(self.status)
         text = f"{self.operation or 'unknown'}: {self.method} {self.path} -> {answer}"
         if self.error:
             text += f" {self.error}"
         if self.fault:
             text += f" (rule: {self.fault})"
-        return f"<{text}>"
+        return text
+
+    def __repr__(self) -> str:
+        return f"<{self.described()}>"
 
 
 class Rule:
