@@ -201,10 +201,13 @@ curl -s -X POST $fake/faults -H "$key" -H "$json" -d "$rule"
 curl -s -X POST $fake/clock -H "$key" -H "$json" -d '{"advance":"72h"}'
 curl -s -X PATCH $fake/world -H "$key" -H "$json" -d '{"task_seconds":0,"balance":5}'
 curl -s "$fake/requests?operation=uploads.create" -H "$key"
+octets='Content-Type: application/octet-stream'
+curl -s -X POST "$fake/uploads?filename=photo.jpg" -H "$key" -H "$octets" --data-binary @photo.jpg
 curl -s -X POST $fake/reset -H "$key" -H "$json"
 ```
 
-Calls that change something need `Content-Type: application/json`, even with an empty body, and
+Calls that change something need `Content-Type: application/json`, even with an empty body (but for
+`POST /_fake/uploads`, whose body is a file: `application/octet-stream`), and
 calls with a foreign `Origin` are rejected, so no web page can use the control API. Requests with
 the header `X-Fake-Callback` are rejected too: the server's own callbacks carry it, and whoever
 creates a task chooses where these go. Unknown fields,
@@ -351,13 +354,43 @@ even if `FAKE_APIMART_API_KEYS` lists other keys.
 """
 
 CONTROL_TAIL = """
+## Setting a world up
+
+`PATCH /_fake/world` gives the world settings of its own, by the names that
+[settings.md](settings.md) has: `task_seconds`, `task_polls`, `task_failure`, `balance`,
+`rate_limit`, `dialect`, `max_file_bytes` and `url_ttl_seconds`. `null` returns to the server's, and
+so does a reset. A call without a key sets them for all worlds that have none of their own.
+
+- `dialect`: all answers follow it once the key is known, so that a route of the page alone is there
+  too. What is answered before, such as a 401 or a redirect of a slash, follows the server's.
+- `max_file_bytes`: a larger upload gets the vendor's 413, which states this limit.
+- `url_ttl_seconds`: for files that are uploaded from then on; others keep theirs. A bucket on S3
+  deletes old files by a rule that the server sets at its start, so that there a lifetime which is
+  longer than the server's own (at least a day) is refused. Do not start the server with a shorter
+  one while worlds have this setting.
+- `label`: what the world is called in its answers, in the [log](observability.md) and in traces,
+  such as the name of a test: at most 200 characters that print, on one line. A reset removes it.
+
+## Uploads and tasks
+
+`POST /_fake/uploads` puts a file into the world as an upload does: the same checks of size and type
+with the same errors, the same URL. It meets no rule, no rate and no 402, and is not in the journal.
+`POST /_fake/uploads/{{name}}/expire` makes the URL of a file dead, as if its time were over; the
+clock stays as it is, the bytes can still be read by the control API, and a redirect to the store
+that was given before stays good for as long as it says. A clock that is set back to before then
+shows the file again.
+
+`POST /_fake/tasks/{{task_id}}/complete` and `…/fail` (`{{"message": "no cats today"}}`) end a task
+now, whatever was planned for it: with its pictures and its cost, or with its message and without.
+Its callback is sent. A task that has ended, and a file that has expired, are 409.
+
 ## The life of a world
 
 - A world is created when its key is first used. A file belongs to the world that uploaded it: a
   download uses that world's clock and rules and is recorded in its journal, whatever key is sent.
   Requests without a key, and requests for unknown files, belong to the whole server.
-- The clock and settings of a world are in the storage, next to its files and tasks, and survive a
-  restart. Rules and journal are in memory. With `FAKE_APIMART_STATE=redis://…` all of
+- The clock, the settings and the label of a world are in the storage, next to its files and tasks,
+  and survive a restart. Rules and journal are in memory. With `FAKE_APIMART_STATE=redis://…` all of
   that is in Redis, for any number of servers ([scaling.md](scaling.md)).
 - A server keeps at most {worlds:,} worlds in memory, {entries:,} requests of each, and in total
   {megabytes} MiB of requests. Beyond that, the data that was unused longest is evicted first; an

@@ -15,7 +15,7 @@ from fake_apimart.fidelity import page as fidelity_page
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
 
-from tests.harness import PNG, ServerProcess
+from tests.harness import JPEG, PNG, ServerProcess
 from tests.inner_runs import without_plugins
 from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS
 
@@ -62,15 +62,21 @@ def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.subprocess
 @pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs bash and curl")
-def test_commands_of_the_control_api_s_page_work() -> None:
+def test_commands_of_the_control_api_s_page_work(tmp_path: Path) -> None:
     (commands,) = blocks("control.md", "sh")
+    (tmp_path / "photo.jpg").write_bytes(JPEG)
     with ServerProcess("--storage", "memory://") as server:
         here = commands.replace("http://127.0.0.1:8080", server.url).replace("curl ", "curl -f ")
         result = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", here], capture_output=True, text=True, check=False
+            ["bash", "-euo", "pipefail", "-c", here],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
         )
     assert result.returncode == 0, result.stderr
     assert '"own_settings":{"task_seconds":0.0,"balance":5.0}' in result.stdout
+    assert '-photo.jpg","path":' in result.stdout
 
 
 def test_page_names_every_recorded_request_that_is_answered_otherwise() -> None:

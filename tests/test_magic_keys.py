@@ -78,3 +78,11 @@ def test_names_are_parsed() -> None:
     assert magic_of("sk-fake-slow--a--b") is NAMES["slow"]
     for key in ("sk-fake-slowly", "slow", "sk-fake-", "SK-FAKE-slow", "sk-fake-slow-x"):
         assert magic_of(key) is ORDINARY
+
+
+@pytest.mark.parametrize("dialect", ["page", "live"])
+def test_key_has_a_dialect(dialect: str, start_server: StartServer) -> None:
+    for of_server in ("page", "live"):
+        server = start_server(dialect=of_server)
+        with world_of(server, f"{dialect}--x") as world:
+            assert ("id" in create(world).json()) is (dialect == "page")

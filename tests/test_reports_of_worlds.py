@@ -184,7 +184,6 @@ application/pdf, allowed: jpeg, png, gif, webp
 !   14:13:20.250 generations.create: POST /v1/images/generations -> 400 prompt is required
                 json {{"model": "gpt-image-2", "prompt": "", "negative_prompt": "dogs", \
 "webhook": "http://h/?token=***"}}
-                nothing reads negative_prompt
 !   14:13:20.250 uploads.create: POST /v1/uploads/images -> 400 missing or invalid file field: \
 http: no such file
                 nothing reads image

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 from fake_apimart.state.memory.account import Account
 from fake_apimart.tasks.state import Polls, state_of
 from fake_apimart.testing import ControlError, FakeAPIMart
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from tests.conftest import Places, StartServer
 from tests.harness import JPEG, PDF, PNG, wait_until
 from tests.receivers import Receiver, answers
+from tests.redis_server import RedisServer
 from tests.test_account import CREATED_MS, task_of
 from tests.worlds import authorized, balance, create, created, poll, upload, upload_url
 
@@ -452,3 +454,19 @@ def test_task_of_records_is_brought_up_to_date_by_its_end(world: FakeAPIMart) ->
     assert isinstance(task, Task)
     task.complete()
     assert world.tasks[0].status == task.status
+
+
+def test_other_server_forgets_its_plan_even_where_what_they_share_was_lost(
+    redis_server: RedisServer, start_server: StartServer, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"storage": f"dir:{tmp_path}", "state": redis_server.url}
+    one, other = (
+        FakeAPIMart(start_server(task_seconds=500, **settings).url, "key") for _ in range(2)
+    )
+    first, second = created(one), created(one)
+    one.tasks[0].complete()
+    assert poll(other, second)["status"] == "pending"
+    redis.Redis.from_url(redis_server.url).flushall()
+    assert poll(other, first)["status"] == "completed"
+    other.tasks[1].complete()
+    assert poll(one, second)["status"] == "completed"

@@ -21,7 +21,7 @@ DESCRIPTION = f"""
 Below `/_fake/` is the **control API** by which tests drive the server. Calls with an API key are
 about the world of that key. Those without one are about the whole server: they are free where only
 this machine can have sent them, else they need the header `{ADMIN_TOKEN_HEADER}`. What changes
-something must be `application/json`, an empty body too.
+something must be `application/json`, an empty body too, but for a file that is put into a world.
 """
 
 TAGS = {

@@ -117,4 +117,4 @@ def _place(world: World, task_id: str) -> str:
 
     A world that is begun anew has none of those before, nor has one whose tasks were written anew.
     """
-    return f"{world.generation}.{world.revision}/{task_id}"
+    return f"{world.generation}/{task_id}"

@@ -48,6 +48,8 @@ NAMES = {
         rules=_always("upload_failed", "uploads.create"),
     ),
     "tasks-fail": Magic(f"tasks fail: `{FAILURE}`", {"task_failure": FAILURE}),
+    "page": Magic("answers are as on the vendor's page", {"dialect": "page"}),
+    "live": Magic("answers are as the live service was seen to give them", {"dialect": "live"}),
     "slow": Magic(
         f"answers take {SLOW_SECONDS:g} seconds longer, and tasks {SLOW_TASK_SECONDS:g} seconds",
         {"task_seconds": SLOW_TASK_SECONDS},

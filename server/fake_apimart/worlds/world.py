@@ -79,12 +79,13 @@ class World:
     `base` supplies the settings that the world does not override. `magic` is None until the key is
     known. `running` counts the requests in flight. `has_tasks` says that there may be tasks in the
     storage, `revision` how often one was written anew. `label` is what its user calls it.
-    `generation` is no other world's, not even of the same name.
+    `generation` is no other world's, not even of the same name, nor that of another revision.
     """
 
     __slots__ = (
         "__weakref__",
         "_base",
+        "_revision",
         "clock",
         "generation",
         "gone",
@@ -94,7 +95,6 @@ class World:
         "magic",
         "name",
         "overrides",
-        "revision",
         "running",
     )
 
@@ -107,12 +107,24 @@ class World:
         self.overrides: dict[str, Any] = {}
         self.has_tasks = False
         self.label = ""
-        self.revision = 0
+        self._revision = 0
         self.running = 0
         self.gone = False
         self.is_being_reset = False
         self.generation = next(self._generations)
         self._base = base
+
+    @property
+    def revision(self) -> int:
+        """How often a task was written anew."""
+        return self._revision
+
+    @revision.setter
+    def revision(self, revision: int) -> None:
+        if revision != self._revision:
+            self._revision = revision
+            # Not the number itself, which begins anew where what servers share is lost.
+            self.generation = next(self._generations)
 
     def apply_magic(self, magic: Magic) -> None:
         """Configure the world for its key; so far it was known by the name in its files alone."""
