@@ -173,8 +173,15 @@ ACCEPTED = (
         "control_change_world",
         _REJECTED,
         400,
-        "expected a rate such as",
-        "how rates are written: said in words",
+        "expected a rate such as|expected characters that print|expected at most 200",
+        "how rates and labels are written: said in words",
+    ),
+    Accepted(
+        "control_add_upload",
+        _REJECTED,
+        400,
+        "unsupported image type",
+        "which bytes are an image: no schema says so",
     ),
     Accepted(
         "control_(add_fault|change_world)",

@@ -470,3 +470,19 @@ def test_other_server_forgets_its_plan_even_where_what_they_share_was_lost(
     assert poll(other, first)["status"] == "completed"
     other.tasks[1].complete()
     assert poll(one, second)["status"] == "completed"
+
+
+def test_world_in_this_process_is_steered_too(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    with FakeAPIMart.asgi(task_seconds=500) as world:
+        added = world.uploads.add(tmp_path / "a.png")
+        headers = authorized(world)
+        with httpx.Client(transport=world.transport, base_url=world.base_url) as client:
+            task = {"model": "gpt-image-2", "prompt": "a cat", "image_urls": [added.url]}
+            client.post("/v1/images/generations", headers=headers, json=task).raise_for_status()
+            assert client.get(added.url).content == PNG
+            added.expire()
+            assert client.get(added.url).status_code == 403
+        world.tasks[0].complete()
+        assert world.tasks[0].status == "completed"
+        assert repr(world).endswith(": 3 requests, 1 upload, 1 task, 0 rules>")
