@@ -35,7 +35,8 @@ LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License 2.0;PSF
 coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
-  verify wheel-test docker-test openapi-test fuzz audit licences manifests sbom constraints clean
+  verify dist wheel-test docker-test openapi-test fuzz audit workflows licences manifests sbom \
+  constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -102,11 +103,15 @@ verify: $(VENV)/installed-dev
 fuzz: $(VENV)/installed-fuzz
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-# Known vulnerabilities of what constraints.txt names, and the workflows' weaknesses.
+# Known vulnerabilities of what constraints.txt names.
 audit: $(VENV)/installed-dev
 	$(TOOL) --from pip-audit==2.10.1 pip-audit --strict --requirement constraints.txt \
 	  --disable-pip --no-deps
-	$(TOOL) zizmor==1.32.0 --offline --persona pedantic .github
+
+# Mistakes and weaknesses of the workflows.
+workflows: $(VENV)/installed-dev
+	$(TOOL) zizmor==1.32.0 --offline --quiet --persona pedantic .github
+	CI=true $(BIN)/python -m tests.go_programs actionlint
 
 # What the package and all that it needs is licensed under; fails for a licence that is not listed.
 licences: $(PLAIN)/installed
@@ -127,9 +132,16 @@ sbom: $(PLAIN)/installed
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
 
-# The wheel, in an environment that has nothing else, serves an upload.
-wheel-test: $(VENV)/installed-dev
-	$(BIN)/python -m tests.wheel
+# What a release publishes, in dist/: sdist and wheel of both projects, fit for PyPI.
+dist: $(VENV)/installed-dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	$(BIN)/python -m build --no-isolation --outdir dist clients/python >/dev/null
+	$(TOOL) twine==7.0.0 check --strict dist/*
+
+# The wheels, by the commands that install them, in environments that have nothing else.
+wheel-test: dist
+	$(BIN)/python -m tests.installed
 
 # The image and the compose files, with a Docker engine, and stores that are built here.
 docker-test: $(VENV)/installed-dev

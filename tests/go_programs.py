@@ -1,10 +1,14 @@
-"""Programs in Go that tests need, each at one version, which continuous integration builds."""
+"""Programs in Go that tests need, each at one version, which continuous integration builds.
+
+`python -m tests.go_programs NAME ARGUMENTS…` runs one of them.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,3 +74,12 @@ MINIO = GoProgram("github.com/minio/minio", "v0.0.0-20250907161309-07c3a429bfed"
 MC = GoProgram("github.com/minio/mc", "v0.0.0-20250313080218-cf909e1063a9")
 # The release whose image compose.versitygw.yml starts.
 VERSITYGW = GoProgram("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")
+# What finds mistakes in workflows.
+ACTIONLINT = GoProgram("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12")
+
+BY_NAME = {program.name: program for program in (MINIO, MC, VERSITYGW, ACTIONLINT)}
+
+if __name__ == "__main__":
+    name, *arguments = sys.argv[1:]
+    path = BY_NAME[name].path()
+    sys.exit(subprocess.run([path, *arguments], check=False).returncode)

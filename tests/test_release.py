@@ -1,0 +1,225 @@
+"""What a tag releases: the checks before it, its notes, and the workflow that publishes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.go_programs import BY_NAME
+from tools import release_check
+from tools.project import IMAGE, ROOT, SOURCE, VERSION, ReleaseError, with_absolute_links
+from tools.release_check import check_files, check_repository, check_version
+from tools.release_notes import notes_of
+
+CHANGELOG = """\
+# Changelog
+
+## [Unreleased]
+
+### Added
+
+- Not yet.
+
+## [0.3.0]
+
+- Of a day that nobody wrote down.
+
+## [0.2.0] - 2026-11-30
+
+### Fixed
+
+- Uploads ([docs](docs/storage.md)).
+
+## [0.2.0rc1] - 2026-11-29
+
+## [0.1.0] - 2026-11-27
+
+- The first.
+"""
+WORKFLOWS = ROOT / ".github" / "workflows"
+RELEASE = yaml.safe_load((WORKFLOWS / "release.yml").read_text("utf-8"))
+JOBS: dict[str, dict[str, Any]] = RELEASE["jobs"]
+
+
+def test_notes_are_the_section_of_the_version() -> None:
+    assert notes_of("0.2.0", CHANGELOG) == "### Fixed\n\n- Uploads ([docs](docs/storage.md))."
+    assert notes_of("0.1.0", CHANGELOG) == "- The first."
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("0.4.0", r"needs a line `## \[0\.4\.0\] - YYYY-MM-DD` \(sections: Unreleased, 0\.3\.0, 0"),
+        ("0.2", "has 0 sections of version 0.2, not one"),
+        ("0.3.0", "does not say the day of version 0.3.0"),
+        ("0.2.0rc1", "says nothing of version 0.2.0rc1"),
+    ],
+)
+def test_version_without_notes_is_refused(version: str, said: str) -> None:
+    with pytest.raises(ReleaseError, match=said):
+        notes_of(version, CHANGELOG)
+
+
+def test_version_with_two_sections_is_refused() -> None:
+    with pytest.raises(ReleaseError, match="has 2 sections"):
+        notes_of("0.1.0", f"{CHANGELOG}\n## [0.1.0] - 2026-11-28\n\n- Again.\n")
+
+
+def test_command_says_in_one_line_what_is_missing() -> None:
+    command = [sys.executable, "-m", "tools.release_notes", "99.0.0"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("CHANGELOG.md has 0 sections of version 99.0.0")
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[a](docs/a.md#b)", "[a](https://example.com/r/blob/v1.2.3/docs/a.md#b)"),
+        ("[a](https://apimart.ai) [b](http://x) [c](#d)",) * 2,
+        ("`call(x)` and [text] (docs/a.md)",) * 2,
+    ],
+)
+def test_links_to_files_lead_to_the_release(text: str, expected: str) -> None:
+    assert with_absolute_links(text, "https://example.com/r", "1.2.3") == expected
+
+
+@pytest.mark.parametrize("version", ["0.2.0", "10.20.30", "0.2.0rc1", "1.0.0a12", "1.0.0b2"])
+def test_tag_of_the_version_is_taken(version: str) -> None:
+    check_version(f"v{version}", version)
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "said"),
+    [
+        ("v0.2.1", "0.2.0", "the tag v0.2.1 is not v0.2.0"),
+        ("0.2.0", "0.2.0", "the tag 0.2.0 is not v0.2.0"),
+        ("v0.2.0-rc.1", "0.2.0-rc.1", "no version of a release"),
+        ("v0.2", "0.2", "no version of a release"),
+        ("v0.2.0.dev1", "0.2.0.dev1", "no version of a release"),
+        ("v0.2.0.post1", "0.2.0.post1", "no version of a release"),
+        ("v0.2.0\n", "0.2.0\n", "no version of a release"),
+    ],
+)
+def test_other_tag_is_refused(tag: str, version: str, said: str) -> None:
+    with pytest.raises(ReleaseError, match=said):
+        check_version(tag, version)
+
+
+def test_repository_of_another_name_is_refused() -> None:
+    check_repository("some-one/a-fake", "https://github.com/some-one/a-fake")
+    with pytest.raises(ReleaseError, match="but this is some-one/a-fake"):
+        check_repository("some-one/a-fake", SOURCE)
+
+
+def test_exactly_what_is_built_is_released(tmp_path: Path) -> None:
+    for name in ("fake_apimart", "fake_apimart_testing"):
+        for ending in (".tar.gz", "-py3-none-any.whl"):
+            (tmp_path / f"{name}-0.2.0{ending}").touch()
+    check_files(tmp_path, "0.2.0")
+    with pytest.raises(ReleaseError, match=r"lacks \['fake_apimart-0\.3\.0-py3-none-any\.whl"):
+        check_files(tmp_path, "0.3.0")
+    (tmp_path / "fake_apimart-0.1.0.tar.gz").touch()
+    with pytest.raises(ReleaseError, match=r"has \['fake_apimart-0\.1\.0\.tar\.gz'\] too"):
+        check_files(tmp_path, "0.2.0")
+
+
+@pytest.mark.parametrize(("version", "prerelease"), [("1.2.3", "false"), ("1.2.3rc4", "true")])
+def test_check_prints_what_the_workflow_reads(
+    version: str,
+    prerelease: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(f"## [{version}] - 2026-11-30\n\n- A change.\n")
+    for project in release_check.PROJECTS:
+        for ending in (".tar.gz", "-py3-none-any.whl"):
+            (tmp_path / "dist").mkdir(exist_ok=True)
+            (tmp_path / "dist" / f"{project}-{version}{ending}").touch()
+    monkeypatch.setattr(release_check, "ROOT", tmp_path)
+    monkeypatch.setattr(release_check, "VERSION", version)
+    release_check.main(f"v{version}", SOURCE.removeprefix("https://github.com/"))
+    lines = dict(line.split("=", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines == {"version": version, "image": IMAGE, "prerelease": prerelease}
+    outputs = JOBS["build"]["outputs"]
+    assert outputs == {name: f"${{{{ steps.check.outputs.{name} }}}}" for name in lines}
+
+
+def test_image_is_named_as_the_repository_in_small_letters() -> None:
+    assert IMAGE == SOURCE.lower().replace("https://github.com", "ghcr.io")
+
+
+def test_every_page_names_this_image_and_version() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = {page.name: page.read_text("utf-8") for page in pages}
+    images = {name: set(re.findall(r"ghcr\.io/[\w./-]*\w", text)) for name, text in texts.items()}
+    assert {image for found in images.values() for image in found} == {IMAGE}
+    pinned = re.compile(rf"(?:fake-apimart(?:-testing)?(?:@|==)|{re.escape(IMAGE)}:)(\d[\w.]*\w)")
+    assert {each for text in texts.values() for each in pinned.findall(text)} == {VERSION}
+
+
+def test_nothing_is_allowed_but_what_each_job_needs() -> None:
+    assert RELEASE["permissions"] == {}
+    assert {name: job["permissions"] for name, job in JOBS.items()} == {
+        "tests": {"contents": "read"},
+        "build": {"contents": "read"},
+        "image": {"contents": "read", "packages": "write"},
+        "pypi": {"id-token": "write", "attestations": "write"},
+        "release": {"contents": "write"},
+    }
+
+
+def test_nothing_is_published_before_all_that_can_be_checked() -> None:
+    def before(name: str) -> set[str]:
+        needs = JOBS[name].get("needs", [])
+        return set(needs).union(*map(before, needs))
+
+    assert before("image") == {"tests", "build"}
+    assert before("pypi") == {"tests", "build", "image"}
+    assert before("release") == {"tests", "build", "image", "pypi"}
+
+
+def test_test_package_is_published_before_what_requires_it() -> None:
+    strategy = JOBS["pypi"]["strategy"]
+    assert strategy["max-parallel"] == 1
+    projects = [each["project"] for each in strategy["matrix"]["include"]]
+    assert projects == sorted(release_check.PROJECTS, reverse=True)
+
+
+def test_releases_are_made_without_a_secret_or_a_cache() -> None:
+    text = (WORKFLOWS / "release.yml").read_text("utf-8")
+    assert "secrets." not in text
+    assert not re.search(r"cache: |cache-from|enable-cache: true", text)
+
+
+def test_packages_are_published_by_the_uv_that_is_tested() -> None:
+    steps = JOBS["pypi"]["steps"]
+    (uv,) = (step["with"] for step in steps if "setup-uv" in step.get("uses", ""))
+    assert f"uv=={uv['version']}" in (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def test_each_action_has_one_commit_in_all_workflows() -> None:
+    pins: dict[str, set[str]] = {}
+    for workflow in WORKFLOWS.glob("*.yml"):
+        for action, pin in re.findall(r"uses: ([\w-]+/[\w-]+)@(.+)", workflow.read_text("utf-8")):
+            assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", pin), (workflow.name, action)
+            pins.setdefault(action, set()).add(pin)
+    assert {action: len(found) for action, found in pins.items()} == dict.fromkeys(pins, 1)
+
+
+def test_continuous_integration_checks_the_workflows_and_the_packages() -> None:
+    run = (ROOT / ".ci" / "run").read_text().splitlines()
+    targets = yaml.safe_load((WORKFLOWS / "ci.yml").read_text("utf-8"))["jobs"]["checks"]
+    for target in ("workflows", "wheel-test", "docker-test"):
+        assert f"make {target}" in run
+        assert target in targets["strategy"]["matrix"]["target"]
+    assert re.search(r"^wheel-test: dist$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "actionlint" in BY_NAME
