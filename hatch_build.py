@@ -1,4 +1,4 @@
-"""What the build adds to pyproject.toml: a dependency of our own version, and PyPI's description."""
+"""What the build adds to pyproject.toml: a dependency of our own version, and the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run every command of the README, as a user would, in a copy of the project."""
+"""Run the commands of README.md and docs/installing.md for a checkout, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -21,12 +21,28 @@ from PIL import Image
 
 from tests.harness import DEADLINE_SECONDS, PNG
 from tests.inner_runs import without_plugins
+from tests.pages import (
+    INSTALLING,
+    ROOT,
+    blocks,
+    lines_to_install,
+    lines_with_docker,
+    one_liners,
+    service_blocks,
+)
+from tests.pages import README as PAGE
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PYTHON = [code for language, code in BLOCKS if language == "python"]
-COMMANDS = [code for language, code in BLOCKS if language == "sh"]
+README = PAGE.read_text("utf-8")
+PYTHON = blocks(PAGE, "python")
+COMMANDS = blocks(PAGE, "sh")
+WITHOUT_MAKE, WAIT_AND_RESET = (
+    block for block in blocks(INSTALLING, "sh") if ".venv/bin/fake-apimart" in block
+)
+
+PROJECT_FILES = (
+    *("pyproject.toml", "hatch_build.py", "clients/python/pyproject.toml"),
+    "constraints.txt",
+)
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt" or shutil.which("make") is None, reason="needs make and a POSIX shell"
@@ -75,9 +91,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     for name in ("Makefile", "docs"):
         (folder / name).symlink_to(ROOT / name)
     # The stamps must be newer than their sources, so that make finds everything installed.
-    (folder / "clients" / "python").mkdir(parents=True)
-    projects = ("pyproject.toml", "hatch_build.py", "clients/python/pyproject.toml")
-    for name in (*projects, "constraints.txt"):
+    for name in PROJECT_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     for name in ("installed", "installed-dev"):
         Path(sys.prefix, name).touch()
@@ -107,9 +122,32 @@ def test_first_command_stands_within_25_lines_of_under_200() -> None:
 
 def test_commands_are_the_known_ones() -> None:
     starts = [code.split()[:2] for code in COMMANDS]
-    assert starts[0] == ["make", "run"]
-    assert COMMANDS[5] == "docker compose up --wait\n", "what tests/containers runs"
-    assert len(COMMANDS) == 6, "a new command needs a test here"
+    assert starts == [
+        ["uvx", "fake-apimart"],  # tests/installed
+        ["curl", "--request"],
+        ["api=http://127.0.0.1:8080/v1", "key='Authorization:"],
+    ], "a new command needs a test here"
+
+
+def test_ways_to_start_it_are_the_known_ones() -> None:
+    assert [line.split()[:2] for line in one_liners()] == [
+        ["uvx", "fake-apimart"],  # tests/installed
+        ["pipx", "run"],  # tests/installed
+        ["pip", "install"],  # tests/installed
+        ["docker", "run"],  # tests/containers
+        ["docker", "compose"],  # tests/containers, as in docs/docker.md
+        ["make", "run"],  # here: the server that all these tests use
+    ]
+    assert COMMANDS[0] == f"{one_liners()[0]}\n"
+
+
+def test_commands_to_install_it_are_the_known_ones() -> None:
+    published = [*lines_to_install(), *lines_with_docker()]
+    checkout = ["make run", *WITHOUT_MAKE.splitlines(), *WAIT_AND_RESET.splitlines()]
+    printed = [line for block in blocks(INSTALLING, "sh") for line in block.splitlines()]
+    assert set(printed) <= {*published, *checkout}, "a new command needs a test"
+    assert {*published, *checkout} <= {*printed, *one_liners()}
+    assert len(service_blocks()) == 2
 
 
 def test_continuous_integration_runs_the_readme_s_tests() -> None:
@@ -118,7 +156,7 @@ def test_continuous_integration_runs_the_readme_s_tests() -> None:
 
 def test_curl_command_uploads_as_shown(shell: Shell) -> None:
     answer = json.loads(shell.run(COMMANDS[1]))
-    shown = json.loads(next(code for language, code in BLOCKS if language == "json"))
+    shown = json.loads(blocks(PAGE, "json")[0])
     assert list(answer) == list(shown)
     for key in ("filename", "content_type", "bytes"):
         assert answer[key] == shown[key]
@@ -138,14 +176,14 @@ def test_python_sample_prints_the_url(shell: Shell) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node")
 def test_javascript_sample_prints_the_url(shell: Shell) -> None:
-    code = next(code for language, code in BLOCKS if language == "javascript")
+    (code,) = blocks(PAGE, "javascript")
     path = shell.folder / "sample.mjs"
     path.write_text(code.replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}"))
     assert shell.run("node sample.mjs").startswith("http://127.0.0.1:")
 
 
 def test_commands_without_make_serve(shell: Shell) -> None:
-    set_up, install, serve = COMMANDS[3].splitlines()
+    set_up, install, serve = WITHOUT_MAKE.splitlines()
     assert set_up == "python3 -m venv .venv"
     assert install == ".venv/bin/pip install -c constraints.txt ./clients/python ."
     # `make wheel-test` covers a fresh installation; here the others run, in an environment that
@@ -159,7 +197,7 @@ def test_commands_without_make_serve(shell: Shell) -> None:
     )
     assert serving.stdout is not None
     assert "(storage: memory://)" in serving.stdout.readline()
-    assert other.run(COMMANDS[4]) == ""
+    assert other.run(WAIT_AND_RESET) == ""
     serving.terminate()
     assert serving.wait(DEADLINE_SECONDS) == 0
     serving.stdout.close()

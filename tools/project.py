@@ -6,13 +6,16 @@ import tomllib
 from pathlib import Path
 
 from fake_apimart_testing.version import __version__
+
 from hatch_build import with_absolute_links
 
 __all__ = ["IMAGE", "ROOT", "SOURCE", "VERSION", "ReleaseError", "with_absolute_links"]
 
 ROOT = Path(__file__).parents[1]
 VERSION = __version__
-SOURCE: str = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Source"]
+SOURCE: str = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+    "Source"
+]
 """The URL of the repository."""
 IMAGE = "ghcr.io/" + "/".join(SOURCE.lower().split("/")[-2:])
 """The name of the image, which GitHub's registry wants to be that of the repository."""

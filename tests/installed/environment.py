@@ -1,0 +1,60 @@
+"""The wheels in one environment: its size, the contract's cases, and the fixture of a project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from importlib.metadata import distributions
+from pathlib import Path
+
+from tests.installed.wheels import stand_ins
+from tests.pages import INSTALLING, ROOT
+
+UV = (sys.executable, "-m", "uv")
+
+
+def check(folder: Path) -> None:
+    """Install the wheels into an environment that has nothing else, not even pip, and check it."""
+    folder.mkdir()
+    env = folder / "env"
+    venv.create(env)
+    constraints = stand_ins(folder / "constraints.txt")
+    install(env, constraints, "fake-apimart")
+    check_size(env)
+    check_cases(env)
+    check_example(env, constraints, folder / "example")
+
+
+def install(env: Path, constraints: Path, *requirements: str) -> None:
+    command = (*UV, "pip", "install", "--quiet", "--python", str(env), "-c", str(constraints))
+    subprocess.run([*command, *requirements], check=True)
+
+
+def check_size(env: Path) -> None:
+    """Check that docs/installing.md does not promise less than there is, nor much more."""
+    (packages,) = env.glob("lib/python*/site-packages")
+    count = len(list(distributions(path=[str(packages)])))
+    size = sum(path.lstat().st_size for path in packages.rglob("*") if path.is_file()) / 1e6
+    sys.stdout.write(f"{count} packages, {size:.0f} MB\n")
+    promised = re.search(r"at most (\d+) packages with (\d+) MB", INSTALLING.read_text("utf-8"))
+    assert promised is not None
+    most_packages, most_megabytes = map(int, promised.groups())
+    assert most_packages * 0.8 <= count <= most_packages
+    assert most_megabytes * 0.8 <= size <= most_megabytes
+
+
+def check_cases(env: Path) -> None:
+    """Run all cases of the contract, which are data in the wheel."""
+    subprocess.run([env / "bin" / "fake-apimart", "verify"], check=True)
+
+
+def check_example(env: Path, constraints: Path, project: Path) -> None:
+    """Run the tests of `examples/pytest` with its requirements, serially and in parallel."""
+    shutil.copytree(ROOT / "examples" / "pytest", project)
+    install(env, constraints, "-r", str(project / "requirements.txt"), "pytest-xdist")
+    pytest = [str(env / "bin" / "pytest"), "-q", "-W", "error"]
+    for workers in ((), ("-n", "2")):
+        subprocess.run([*pytest, *workers], cwd=project, check=True)
