@@ -6,7 +6,9 @@ Run `make docs` or `python docs/generate.py`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from fake_apimart.contract.operations import BY_NAME, JOURNALED
@@ -27,6 +29,7 @@ from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.worlds.outcome import MARKERS
 from fake_apimart.worlds.pool import MAX_WORLDS
+from fake_apimart_testing.version import __version__
 from fastapi.routing import APIRoute
 
 FOLDER = Path(__file__).parent
@@ -507,7 +510,20 @@ def _docstring(path: Path) -> list[str]:
     return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").splitlines()
 
 
-PAGES = {
+PINNED = re.compile(r"(fake[-_]apimart(?:\[\w+\])?(?:@|==|:|-| ))\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
+PINNING = (
+    *("../README.md", "installing.md"),
+    *("../.github/ISSUE_TEMPLATE/1-fidelity.yml", "../.github/ISSUE_TEMPLATE/3-bug.yml"),
+)
+
+
+def with_this_version(name: str) -> str:
+    """Return a file with the version of the project where it names one: `fake-apimart==0.1.0`."""
+    return PINNED.sub(rf"\g<1>{__version__}", (FOLDER / name).read_text("utf-8"))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    **{name: partial(with_this_version, name) for name in PINNING},
     "../compose.server.yml": compose_file,
     "architecture.md": architecture_page,
     "control.md": control_page,
