@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from fake_apimart.fidelity import page as fidelity_page
@@ -17,20 +16,14 @@ from fake_apimart.settings.settings import Settings
 
 from tests.harness import JPEG, PNG, ServerProcess
 from tests.inner_runs import without_plugins
+from tests.pages import ROOT, blocks
 from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS
 
-ROOT = Path(__file__).parents[1]
 GENERATOR = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
 assert GENERATOR is not None
 assert GENERATOR.loader is not None
 generate = importlib.util.module_from_spec(GENERATOR)
 GENERATOR.loader.exec_module(generate)
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """Return the code blocks of one language on a page."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("name", list(generate.PAGES))
@@ -51,7 +44,7 @@ def test_readme_describes_settings_as_they_are_described() -> None:
 
 
 def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
-    code = blocks("testing.md", "python")
+    code = blocks(ROOT / "docs" / "testing.md", "python")
     tests = "".join(code).count("def test_")
     assert tests > 0
     pytester.makepyfile("\n\n".join(code))
@@ -63,7 +56,7 @@ def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
 @pytest.mark.subprocess
 @pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs bash and curl")
 def test_commands_of_the_control_api_s_page_work(tmp_path: Path) -> None:
-    (commands,) = blocks("control.md", "sh")
+    (commands,) = blocks(ROOT / "docs" / "control.md", "sh")
     (tmp_path / "photo.jpg").write_bytes(JPEG)
     with ServerProcess("--storage", "memory://") as server:
         here = commands.replace("http://127.0.0.1:8080", server.url).replace("curl ", "curl -f ")

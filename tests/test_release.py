@@ -162,7 +162,9 @@ def test_every_page_names_this_image_and_version() -> None:
     texts = {page.name: page.read_text("utf-8") for page in pages}
     images = {name: set(re.findall(r"ghcr\.io/[\w./-]*\w", text)) for name, text in texts.items()}
     assert {image for found in images.values() for image in found} == {IMAGE}
-    pinned = re.compile(rf"(?:fake-apimart(?:-testing)?(?:@|==)|{re.escape(IMAGE)}:)(\d[\w.]*\w)")
+    pinned = re.compile(
+        rf"(?:fake-apimart(?:-testing)?(?:\[\w+\])?(?:@|==)|{re.escape(IMAGE)}:)(\d[\w.]*\w)"
+    )
     assert {each for text in texts.values() for each in pinned.findall(text)} == {VERSION}
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tests.containers.engine import PROJECT, ROOT, docker
 from tests.containers.stores import StandIns
+from tests.pages import blocks
 from tests.stores import free_port
 
 PAGE = (ROOT / "docs" / "docker.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks(ROOT / "docs" / "docker.md", "sh")
 FILES = (
     *("Dockerfile", ".dockerignore", "pyproject.toml", "hatch_build.py"),
     *("constraints.txt", "README.md", "LICENSE"),
