@@ -512,7 +512,8 @@ def _docstring(path: Path) -> list[str]:
 
 PINNED = re.compile(r"(fake[-_]apimart(?:\[\w+\])?(?:@|==|:|-| ))\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
 PINNING = (
-    *("../README.md", "installing.md"),
+    *("../README.md", "installing.md", "servers.md"),
+    *("../examples/kubernetes/fake-apimart.yml", "../examples/kubernetes/replicas.yml"),
     *("../.github/ISSUE_TEMPLATE/1-fidelity.yml", "../.github/ISSUE_TEMPLATE/3-bug.yml"),
 )
 

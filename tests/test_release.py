@@ -158,14 +158,16 @@ def test_image_is_named_as_the_repository_in_small_letters() -> None:
 
 
 def test_every_page_names_this_image_and_version() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    texts = {page.name: page.read_text("utf-8") for page in pages}
-    images = {name: set(re.findall(r"ghcr\.io/[\w./-]*\w", text)) for name, text in texts.items()}
-    assert {image for found in images.values() for image in found} == {IMAGE}
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/*.yml")]
+    texts = [page.read_text("utf-8") for page in pages]
+    images = re.compile(
+        r"ghcr\.io/[\w./-]*\bfake-apimart\b|image: (?:.*/)?fake-apimart$", re.MULTILINE
+    )
+    assert {image for text in texts for image in images.findall(text)} == {IMAGE}
     pinned = re.compile(
         rf"(?:fake-apimart(?:-testing)?(?:\[\w+\])?(?:@|==)|{re.escape(IMAGE)}:)(\d[\w.]*\w)"
     )
-    assert {each for text in texts.values() for each in pinned.findall(text)} == {VERSION}
+    assert {each for text in texts for each in pinned.findall(text)} == {VERSION}
 
 
 def test_nothing_is_allowed_but_what_each_job_needs() -> None:
