@@ -552,13 +552,13 @@ def test_world_of_a_unittest_test_case(project: pytest.Pytester) -> None:
         from helpers import *
         from fake_apimart_testing import FakeAPIMart, Server
 
-        def setUpModule():
-            global server
-            server = unittest.enterModuleContext(Server())
-
         class Uploads(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.server = cls.enterClassContext(Server())
+
             def setUp(self):
-                self.apimart = self.enterContext(FakeAPIMart(server.url))
+                self.apimart = self.enterContext(FakeAPIMart(self.server.url))
 
             def test_upload(self):
                 self.assertEqual(upload(self.apimart).status_code, 200)
@@ -575,4 +575,6 @@ def test_world_of_a_unittest_test_case(project: pytest.Pytester) -> None:
                 self.assertEqual(upload(self.apimart).status_code, 200)
         """
     )
-    run(project).assert_outcomes(passed=2, failed=1)
+    result = run(project)
+    result.assert_outcomes(passed=2, failed=1)
+    assert "Warning" not in str(result.stderr)

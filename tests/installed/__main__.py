@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.installed import commands, environment, wheels
+from tests.installed import commands, environment, projects, wheels
 
 
 def main() -> None:
@@ -15,6 +15,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         commands.check(Path(name, "commands"))
         environment.check(Path(name, "environment"))
+        projects.check(Path(name, "projects"))
     sys.stdout.write("the wheels are installed and used as documented, from nothing else\n")
 
 

@@ -1,9 +1,8 @@
-"""The wheels in one environment: its size, the contract's cases, and the fixture of a project."""
+"""The wheels in one environment: its size, what it refuses, and the contract's cases."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import venv
@@ -11,7 +10,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from tests.installed.wheels import stand_ins
-from tests.pages import INSTALLING, ROOT
+from tests.pages import INSTALLING
 
 UV = (sys.executable, "-m", "uv")
 LEAST = 0.8
@@ -26,12 +25,13 @@ def check(folder: Path) -> None:
     constraints = stand_ins(folder / "constraints.txt")
     install(env, constraints, "fake-apimart")
     check_size(env)
+    check_extra(env)
     check_cases(env)
-    check_example(env, constraints, folder / "example")
 
 
-def install(env: Path, constraints: Path, *requirements: str) -> None:
-    command = (*UV, "pip", "install", "--quiet", "--python", str(env), "-c", str(constraints))
+def install(env: Path, constraints: Path | None, *requirements: str) -> None:
+    pins = ("-c", str(constraints)) if constraints else ()
+    command = (*UV, "pip", "install", "--quiet", "--python", str(env), *pins)
     subprocess.run([*command, *requirements], check=True)
 
 
@@ -49,15 +49,15 @@ def check_size(env: Path) -> None:
     assert most_megabytes * LEAST <= size <= most_megabytes, said
 
 
+def check_extra(env: Path) -> None:
+    """Check that S3 is refused with what to install, since boto3 is an extra."""
+    command = (env / "bin" / "fake-apimart", "serve", "--port", "0", "--storage", "s3://bucket")
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2, refused
+    advice = "no module boto3: install it by pip install 'fake-apimart[s3]'\n"
+    assert refused.stderr.endswith(advice), refused.stderr
+
+
 def check_cases(env: Path) -> None:
     """Run all cases of the contract, which are data in the wheel."""
     subprocess.run([env / "bin" / "fake-apimart", "verify"], check=True)
-
-
-def check_example(env: Path, constraints: Path, project: Path) -> None:
-    """Run the tests of `examples/pytest` with its requirements, serially and in parallel."""
-    shutil.copytree(ROOT / "examples" / "pytest", project)
-    install(env, constraints, "-r", str(project / "requirements.txt"), "pytest-xdist")
-    pytest = [str(env / "bin" / "pytest"), "-q", "-W", "error"]
-    for workers in ((), ("-n", "2")):
-        subprocess.run([*pytest, *workers], cwd=project, check=True)
