@@ -126,11 +126,11 @@ def test_invalid_setting_is_named(settings: dict[str, str]) -> None:
 def test_world_that_is_not_open_says_so() -> None:
     apimart = FakeAPIMart.asgi()
     with pytest.raises(ControlError, match="has not been started: use it in a `with` statement"):
-        _ = apimart.uploads
+        list(apimart.uploads)
     with apimart:
         assert apimart.uploads == []
     with pytest.raises(ControlError, match="has not been started"):
-        _ = apimart.uploads
+        list(apimart.uploads)
 
 
 def test_world_can_be_opened_again() -> None:

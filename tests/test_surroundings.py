@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from fake_apimart.settings.reading import InvalidSettings, read_settings
-from fake_apimart_testing import ControlError, Server
 
 from tests.harness import ServerProcess
 
@@ -176,11 +175,3 @@ def test_terminal_that_cannot_show_a_character_gets_another(tmp_path: Path) -> N
     assert (printed.returncode, printed.stderr) == (0, "")
     with ServerProcess("--storage", f"dir:{tmp_path}/ü", env=env) as server:
         assert rf"{tmp_path}/\xfc" in server.first_line
-
-
-def test_child_that_cannot_be_started_says_why(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(ControlError, match=r"the server did not start: .*No such file"):
-        Server().start()
