@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +198,55 @@ def test_test_package_is_published_before_what_requires_it() -> None:
     assert strategy["max-parallel"] == 1
     projects = [each["project"] for each in strategy["matrix"]["include"]]
     assert projects == sorted(release_check.PROJECTS, reverse=True)
+
+
+def test_no_workflow_waits_for_one_that_it_calls() -> None:
+    texts = {path.name: path.read_text("utf-8") for path in WORKFLOWS.glob("*.yml")}
+    workflows = {name: yaml.safe_load(text) for name, text in texts.items()}
+    calls = [
+        (caller, name)
+        for caller, text in texts.items()
+        for name in re.findall(r"uses: \./\.github/workflows/(\S+)", text)
+    ]
+    assert calls == [("release.yml", "ci.yml")]
+    for caller, called in calls:
+        # In both, `github.workflow` is the name of the caller; groups are compared in any case.
+        name = workflows[caller]["name"]
+        groups = [
+            workflows[each]["concurrency"]["group"].replace("${{ github.workflow }}", name).lower()
+            for each in (caller, called)
+        ]
+        assert groups[0] != groups[1]
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+@pytest.mark.parametrize(("tagged", "status"), [("main", 0), ("main~1", 0), ("other", 1)])
+def test_commit_that_is_not_on_the_main_branch_is_not_released(
+    tagged: str, status: int, tmp_path: Path
+) -> None:
+    def git(*words: str) -> None:
+        names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+        subprocess.run(["git", *names, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "--initial-branch", "main")
+    for branch in ("main", "main", "other"):
+        git("checkout", "-B", branch)
+        git("commit", "--allow-empty", "--message", branch)
+    git("update-ref", "refs/remotes/origin/main", "main")
+    git("checkout", "--detach", tagged)
+    (step,) = (step for step in JOBS["build"]["steps"] if "MAIN" in step.get("env", {}))
+    ran = subprocess.run(
+        # As a runner does where no shell is named.
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        env={**os.environ, "MAIN": "main", "GITHUB_REF_NAME": "v0.2.0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == status, ran.stderr
+    assert ("v0.2.0 is no commit of main" in ran.stdout) == (status == 1)
 
 
 def test_releases_are_made_without_a_secret_or_a_cache() -> None:
