@@ -31,10 +31,12 @@ from tests.pages import (
     service_blocks,
 )
 from tests.pages import README as PAGE
+from tools.project import SOURCE
 
 README = PAGE.read_text("utf-8")
 PYTHON = blocks(PAGE, "python")
 COMMANDS = blocks(PAGE, "sh")
+TESTING_README = ROOT / "clients" / "python" / "README.md"
 WITHOUT_MAKE, WAIT_AND_RESET = (
     block for block in blocks(INSTALLING, "sh") if ".venv/bin/fake-apimart" in block
 )
@@ -235,8 +237,9 @@ def upload(path):
 """
 
 
-def test_test_that_uses_the_fixture_passes(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(my_program=MY_PROGRAM, test_it=PYTHON[0])
+@pytest.mark.parametrize("code", [PYTHON[0], *blocks(TESTING_README, "python")])
+def test_test_that_uses_the_fixture_passes(code: str, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(my_program=MY_PROGRAM, test_it=code)
     pytester.syspathinsert()
     (pytester.path / "photo.png").write_bytes(PNG)
     pytester.runpytest_subprocess(*without_plugins()).assert_outcomes(passed=1)
@@ -252,3 +255,13 @@ def test_links_point_to_files() -> None:
     assert len(links) > len(pages)
     for page, target in links:
         assert (page.parent / target).exists(), f"{page.name} leads to {target}"
+
+
+def test_links_of_the_test_package_lead_somewhere_from_its_page_on_the_index() -> None:
+    text = TESTING_README.read_text("utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links
+    for link in links:
+        path = link.removeprefix(SOURCE)
+        assert path != link, f"{link} leads elsewhere"
+        assert (ROOT / path.removeprefix("/blob/main/").lstrip("/")).exists(), link

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,11 @@ def test_image_is_named_as_the_repository_in_small_letters() -> None:
 
 
 def test_every_page_names_this_image_and_version() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/*.yml")]
+    pages = [
+        *(ROOT / "README.md", ROOT / "clients" / "python" / "README.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *ROOT.glob("examples/*/*.yml"),
+    ]
     texts = [page.read_text("utf-8") for page in pages]
     images = re.compile(
         r"ghcr\.io/[\w./-]*\bfake-apimart\b|image: (?:.*/)?fake-apimart$", re.MULTILINE
@@ -170,6 +175,24 @@ def test_every_page_names_this_image_and_version() -> None:
         rf"(?:fake-apimart(?:-testing)?(?:\[\w+\])?(?:@|==)|{re.escape(IMAGE)}:)(\d[\w.]*\w)"
     )
     assert {each for text in texts for each in pinned.findall(text)} == {VERSION}
+
+
+def test_pages_start_no_image_that_a_reader_has_not() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "clients").glob("*/*.md")]
+    for page in pages:
+        text = page.read_text("utf-8")
+        runs = re.findall(r"docker (?:run|create) (?:[^`\n]*\\\n)*[^`\n]*", text)
+        named = {word for run in runs for word in run.split() if word.endswith("/fake-apimart")}
+        local = [run for run in runs if "fake-apimart" in run.split()]
+        assert named <= {IMAGE}
+        assert not local or "docker build --tag fake-apimart ." in text, (page.name, local)
+
+
+def test_page_of_installing_has_all_extras_of_users() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (ROOT / "docs" / "installing.md").read_text("utf-8")
+    listed = re.findall(r"^\| `fake-apimart\[(\w+)\]` \|", page, re.MULTILINE)
+    assert set(listed) == set(project["optional-dependencies"]) - {"dev", "fuzz"}
 
 
 def test_nothing_is_allowed_but_what_each_job_needs() -> None:
