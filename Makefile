@@ -84,7 +84,7 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 
 docs: $(VENV)/installed-dev
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tools.pages
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks $(ARGS)

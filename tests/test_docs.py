@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -19,18 +18,13 @@ from tests.harness import JPEG, PNG, ServerProcess
 from tests.inner_runs import without_plugins
 from tests.pages import ROOT, blocks
 from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS
-
-GENERATOR = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-assert GENERATOR is not None
-assert GENERATOR.loader is not None
-generate = importlib.util.module_from_spec(GENERATOR)
-GENERATOR.loader.exec_module(generate)
+from tools.pages import PAGES
 
 
-@pytest.mark.parametrize("name", list(generate.PAGES))
+@pytest.mark.parametrize("name", list(PAGES))
 def test_generated_page_is_up_to_date(name: str) -> None:
-    page = (ROOT / "docs" / name).read_text("utf-8")
-    assert page == generate.PAGES[name](), "run `make docs`"
+    page = (ROOT / name).read_text("utf-8")
+    assert page == PAGES[name](), "run `make docs`"
 
 
 def test_readme_describes_settings_as_they_are_described() -> None:

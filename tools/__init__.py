@@ -1,1 +1,1 @@
-"""Programs for those who maintain this project: versions of dependencies, and releases."""
+"""Programs for those who maintain this project: versions of dependencies, releases, pages."""
