@@ -14,20 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import (
-    growth,
-    memory,
-    report,
-    s3,
-    s3_reads,
-    slow_clients,
-    start,
-    targets,
-    throughput,
-    worlds,
-)
+from benchmarks import growth, memory, s3, s3_reads, slow_clients, start, throughput, worlds
 from benchmarks.load import LOADS
-from benchmarks.servers import touch_memory
+from benchmarks.results import report, targets
+from benchmarks.servers.running import touch_memory
 from benchmarks.throughput import WORKLOADS
 from tests.stores import Store
 
@@ -95,7 +85,7 @@ def _measure_other_figures(store: Store | None, rounds: int) -> dict[str, object
 
 def _write(folder: Path, results: dict[str, object]) -> None:
     # Imported here because the import takes a second, and only plots need it.
-    from benchmarks import plots
+    from benchmarks.results import plots
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"

@@ -13,7 +13,7 @@ from fake_apimart_storage.object_file import trailer
 from fake_apimart_testing import FakeAPIMart
 
 from benchmarks import load as loads
-from benchmarks.servers import RunningServer, touch_memory
+from benchmarks.servers.running import RunningServer, touch_memory
 from benchmarks.worlds import median_seconds
 
 FILES = (10, 1000, 100_000)

@@ -119,7 +119,7 @@ def of_s3(load: Load, port: int, connection: int) -> bytes:
 
 
 def of_bare(load: Load, port: int, connection: int) -> bytes:
-    """Return the request for the minimal routes of `benchmarks.bare`."""
+    """Return the request for the minimal routes of `benchmarks.servers.bare`."""
     path = (
         b"/%d" % load.size if load.kind == "get" else b"/v1/tasks/task_01M2T0YKN9ZXCWCAGMHGNZ6GJ6"
     )

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 
 from benchmarks.load import Load, in_threads, once, run, upload_request
-from benchmarks.servers import RunningServer
+from benchmarks.servers.running import RunningServer
 
 UPLOADS = 64
 SIZE = 20_000_000

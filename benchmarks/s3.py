@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import boto3
 
 from benchmarks.load import read_response, upload_request
-from benchmarks.servers import RunningServer, scratch_folder
+from benchmarks.servers.running import RunningServer, scratch_folder
 from tests.stores import REGION, Store, environment, minio
 from tests.tcp_proxy import TCPProxy
 

@@ -22,7 +22,7 @@ from botocore.config import Config
 
 from benchmarks.load import once, read_response, request, upload_request
 from benchmarks.s3 import running_store
-from benchmarks.servers import BUCKET, RunningServer
+from benchmarks.servers.running import BUCKET, RunningServer
 from tests.stores import REGION, Store
 
 SIZE = 50_000

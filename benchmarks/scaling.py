@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import load as loads
 from benchmarks.load import Load
-from benchmarks.servers import RunningServer, cpu_seconds_of
+from benchmarks.servers.running import RunningServer, cpu_seconds_of
 from benchmarks.worlds import median_seconds
 from tests.redis_server import RedisServer
 

@@ -23,7 +23,7 @@ from benchmarks.load import (
     request,
     upload_request,
 )
-from benchmarks.servers import RunningServer
+from benchmarks.servers.running import RunningServer
 
 CONNECTIONS = 1000
 SLOW = 200

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks.servers import RunningServer
+from benchmarks.servers.running import RunningServer
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fake_apimart_testing import FakeAPIMart, Server
 
 from benchmarks.load import read_response
-from benchmarks.servers import RunningServer
+from benchmarks.servers.running import RunningServer
 
 CALLS = 1000
 WORLDS = (20_000, 1000)

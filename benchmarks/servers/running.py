@@ -20,11 +20,11 @@ BUCKET = "benchmark"
 _FAKE = ("fake_apimart", "serve", "--port", "0", "--storage")
 
 COMMANDS = {
-    "sink": ("benchmarks.sink", "{folder}"),
-    "handwritten": ("benchmarks.handwritten", "{folder}"),
-    "moto": ("benchmarks.moto_server",),
-    "bare file": ("benchmarks.bare", "file", "{folder}"),
-    "bare api": ("benchmarks.bare", "api", "{folder}"),
+    "sink": ("benchmarks.servers.sink", "{folder}"),
+    "handwritten": ("benchmarks.servers.handwritten", "{folder}"),
+    "moto": ("benchmarks.servers.moto_server",),
+    "bare file": ("benchmarks.servers.bare", "file", "{folder}"),
+    "bare api": ("benchmarks.servers.bare", "api", "{folder}"),
     "fake dir:": (*_FAKE, "dir:{folder}"),
     "fake dir: unwatched": (*_FAKE, "dir:{folder}", "--no-control"),
     # More than any load uploads: what is measured is no refusal.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks import growth
 from benchmarks.growth import GrowthFigure
-from benchmarks.targets import Outcome
+from benchmarks.results.targets import Outcome
 from benchmarks.throughput import Figure
 
 HEAD = (
