@@ -195,6 +195,22 @@ def test_page_of_installing_has_all_extras_of_users() -> None:
     assert set(listed) == set(project["optional-dependencies"]) - {"dev", "fuzz"}
 
 
+def test_both_packages_say_the_same_of_what_they_share() -> None:
+    one, other = (ROOT, ROOT / "clients" / "python")
+    assert (one / "LICENSE").read_bytes() == (other / "LICENSE").read_bytes()
+    first, second = (
+        tomllib.loads((folder / "pyproject.toml").read_text("utf-8")) for folder in (one, other)
+    )
+    for name in ("requires-python", "license", "license-files", "authors", "urls"):
+        assert first["project"][name] == second["project"][name]
+    versions = [
+        target["core-metadata-version"]
+        for project in (first, second)
+        for target in project["tool"]["hatch"]["build"]["targets"].values()
+    ]
+    assert versions == ["2.4"] * 4
+
+
 def test_nothing_is_allowed_but_what_each_job_needs() -> None:
     assert RELEASE["permissions"] == {}
     assert {name: job["permissions"] for name, job in JOBS.items()} == {
@@ -293,11 +309,13 @@ def test_each_action_has_one_commit_in_all_workflows() -> None:
     assert {action: len(found) for action, found in pins.items()} == dict.fromkeys(pins, 1)
 
 
-def test_continuous_integration_checks_the_workflows_and_the_packages() -> None:
-    run = (ROOT / ".ci" / "run").read_text().splitlines()
-    targets = yaml.safe_load((WORKFLOWS / "ci.yml").read_text("utf-8"))["jobs"]["checks"]
-    for target in ("workflows", "wheel-test", "docker-test"):
-        assert f"make {target}" in run
-        assert target in targets["strategy"]["matrix"]["target"]
+def test_both_kinds_of_continuous_integration_check_what_contributors_are_told() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `make ([\w-]+)` \|", page, re.MULTILINE))
+    run = (ROOT / ".ci" / "run").read_text()
+    assert set(re.findall(r"^make ([\w-]+)", run, re.MULTILINE)) == told
+    jobs = yaml.safe_load((WORKFLOWS / "ci.yml").read_text("utf-8"))["jobs"]
+    assert set(jobs["checks"]["strategy"]["matrix"]["target"]) == told | {"audit"}
+    assert {"workflows", "wheel-test", "docker-test"} <= told
     assert re.search(r"^wheel-test: dist$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert "actionlint" in BY_NAME

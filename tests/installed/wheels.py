@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def check() -> None:
         for package in top_level:
             assert f"{package}/py.typed" in names
         assert any(name.endswith("licenses/LICENSE") for name in names)
+        assert metadata_of(wheel)["Metadata-Version"] == "2.4"
     check_assets(zipfile.ZipFile(SERVER).namelist())
     check_description()
 
@@ -40,8 +42,7 @@ def check_assets(names: list[str]) -> None:
 
 def check_description() -> None:
     """Check that PyPI shows the README, whose links lead to files of the release."""
-    metadata = zipfile.ZipFile(SERVER).read(f"fake_apimart-{VERSION}.dist-info/METADATA").decode()
-    description = Parser().parsestr(metadata).get_payload()
+    description = metadata_of(SERVER).get_payload()
     assert isinstance(description, str)
     there = f"{SOURCE}/blob/v{VERSION}/"
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -51,6 +52,14 @@ def check_description() -> None:
     assert len(ours) > 10
     assert all((ROOT / path.partition("#")[0]).exists() for path in ours)
     assert all(re.match(r"https?:", link) for link in links)
+
+
+def metadata_of(wheel: Path) -> Message:
+    """Return what an index is told of a wheel, and its description."""
+    folder = "-".join(wheel.name.split("-")[:2])
+    return Parser().parsestr(
+        zipfile.ZipFile(wheel).read(f"{folder}.dist-info/METADATA").decode("utf-8")
+    )
 
 
 def stand_ins(constraints: Path) -> Path:
