@@ -25,6 +25,10 @@ SOURCES = sorted(
 )
 ROOMS = sorted({path.parent for path in SOURCES})
 DESCRIBED = [each for each in ROOMS if each.parent == PACKAGE or each.is_relative_to(TESTING)]
+PROGRAMS = sorted(
+    path for name in ("benchmarks", "soak", "tools") for path in ROOT.joinpath(name).rglob("*.py")
+)
+"""What is no part of a package, and held to the same measures."""
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 60
 MAX_MODULES = 12
@@ -54,7 +58,9 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=room_name)
+@pytest.mark.parametrize(
+    "room", [*ROOMS, *sorted({path.parent for path in PROGRAMS})], ids=room_name
+)
 def test_room_has_at_most_a_dozen_modules(room: Path) -> None:
     assert 0 < len(modules_of(room)) <= MAX_MODULES
 
@@ -85,7 +91,7 @@ def test_architecture_page_lists_the_folders_and_modules() -> None:
         assert named == {path.stem for path in modules_of(room)}, name
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+@pytest.mark.parametrize("path", [*SOURCES, *PROGRAMS], ids=module_name)
 def test_module_and_its_functions_are_short(path: Path) -> None:
     text = path.read_text("utf-8")
     assert text.count("\n") <= MAX_MODULE_LINES

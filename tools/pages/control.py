@@ -11,7 +11,6 @@ from fake_apimart.http.socket_faults import SOCKET_FAULTS, Dribble
 from fake_apimart.state.memory import journal
 from fake_apimart.worlds import conditions, faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
-from fake_apimart.worlds.faults import errors_of
 from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
 from fake_apimart.worlds.pool import MAX_WORLDS
 from fastapi.routing import APIRoute
@@ -250,7 +249,7 @@ Its callback is sent. A task that has ended, and a file that has expired, are 40
 
 def page() -> str:
     """Return docs/control.md."""
-    rules = (f"| `{name}` | {names(errors_of(name))} |\n" for name in JOURNALED)
+    rules = (f"| `{name}` | {names(faults.errors_of(name))} |\n" for name in JOURNALED)
     sockets = (
         f"| `{name}` | {fault.when} | {fault.meaning} |\n" for name, fault in SOCKET_FAULTS.items()
     )
