@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_apimart.http.socket_faults import AFTER, SOCKET_FAULTS
 from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
@@ -358,6 +359,25 @@ def test_delay_of_some_requests_is_noted_at_once(world: FakeAPIMart) -> None:
         )
     assert rule.used == 1
     assert [each.fault for each in world.requests] == [None, "delay"]
+
+
+@pytest.mark.parametrize(
+    "fault", [name for name, each in SOCKET_FAULTS.items() if each.when == AFTER]
+)
+def test_fault_of_an_answer_is_counted_and_noted_before_it_is_sent(
+    fault: str, world: FakeAPIMart
+) -> None:
+    rule = world.fail("uploads.create", socket=fault, where={"filename": "b.jpg"})
+    assert upload(world).status_code == 200
+    with contextlib.suppress(httpx.TransportError):
+        httpx.post(
+            f"{world.base_url}/v1/uploads/images",
+            headers=authorized(world),
+            files={"file": ("b.jpg", JPEG)},
+            timeout=0.5,
+        )
+    assert rule.used == 1
+    assert [each.fault for each in world.requests] == [None, fault]
 
 
 def test_socket_fault_before_the_body_may_ask_of_the_head(world: FakeAPIMart) -> None:

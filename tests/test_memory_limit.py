@@ -281,6 +281,19 @@ def test_files_that_have_expired_by_their_world_s_clock_go_first(start: Start) -
     assert world.uploads == []
 
 
+@pytest.mark.parametrize("metrics", [True, False])
+def test_file_is_expired_where_there_is_no_room_for_another_copy(
+    metrics: bool, start: Start
+) -> None:
+    world = start(metrics=metrics)
+    urls = fill(world)
+    assert upload(world, FILE).status_code == 500
+    world.uploads[0].expire()
+    assert [httpx.get(url).status_code for url in urls] == [403, 200, 200]
+    assert upload(world, FILE).status_code == 200, "it gives way to the next one"
+    assert upload(world, FILE).status_code == 500
+
+
 def test_files_that_have_expired_by_the_server_s_clock_go_first(start: Start) -> None:
     clock = StoppedClock(1_700_000_000)
     world = start(clock=clock)

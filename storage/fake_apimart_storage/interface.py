@@ -197,6 +197,19 @@ class Storage(ABC):
         Without `with_bytes` a remote store sends none until they are asked for.
         """
 
+    async def redescribe(self, stored: StoredObject, info: ObjectInfo) -> None:
+        """Give an open object the description `info`, under the same key.
+
+        It is written anew where descriptions lie with the bytes. Raises StorageError.
+        """
+        writer = self.writer(info)
+        try:
+            async for chunk in stored.chunks(0, stored.size):
+                await writer.write([chunk])
+            await writer.commit(replaces=True)
+        finally:
+            await writer.abort()
+
     @abstractmethod
     async def delete(self, key: str, *, durable: bool = False) -> None:
         """Delete the object under `key`, if it exists. Raises StorageError.

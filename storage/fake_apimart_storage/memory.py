@@ -99,6 +99,10 @@ class MemoryObject(StoredObject):
         """How much memory the object counts with."""
         return overhead(self.info) + self.size
 
+    def described_as(self, info: ObjectInfo) -> MemoryObject:
+        """Return an object of the same bytes with another description."""
+        return MemoryObject(info, self._data)
+
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         for offset in range(start, min(stop, self.size), CHUNK_BYTES):
             yield bytes(self._data[offset : min(offset + CHUNK_BYTES, stop)])
@@ -182,6 +186,10 @@ class MemoryStorage(Storage):
             return self.objects[key]
         except KeyError:
             raise ObjectNotFound(key) from None
+
+    async def redescribe(self, stored: StoredObject, info: ObjectInfo) -> None:
+        # Without a second copy of the bytes: there may be no room for it.
+        self.put((await self.get(info.key)).described_as(info))
 
     def put(self, stored: MemoryObject) -> None:
         """Add an object, which is visible from then on, in place of one under the same key."""

@@ -18,9 +18,8 @@ class FileHasExpired(Exception):
 async def expire(storage: Storage, state: State, world: World, key: str) -> Listed:
     """Let a file of `world` expire, and return it as it is then.
 
-    Its bytes stay in the storage as long as they would have. It is written anew, with another
-    description. Raises ObjectNotFound, also where it is another world's, FileHasExpired,
-    StorageError, StateError.
+    Its bytes stay in the storage as long as they would have, but where that is full. Raises
+    ObjectNotFound, also where it is another world's, FileHasExpired, StorageError, StateError.
     """
     async with await open_file(storage, world, key) as stored:
         now_ns = world.clock.time_ns()
@@ -29,13 +28,7 @@ async def expire(storage: Storage, state: State, world: World, key: str) -> List
         expires_at = str(now_ns // _NANOSECONDS_PER_SECOND)
         metadata = {**stored.info.metadata, EXPIRES_AT: expires_at}
         info = stored.info._replace(metadata=metadata)
-        writer = storage.writer(info)
-        try:
-            async for chunk in stored.chunks(0, stored.size):
-                await writer.write([chunk])
-            await writer.commit(replaces=True)
-        finally:
-            await writer.abort()
+        await storage.redescribe(stored, info)
     await state.discard_if_gone(world, storage, key)
     await state.settle(world)
     return Listed(key, info, stored.size)

@@ -121,6 +121,9 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
     """Return the answer of an operation, or what is said in its place; the journal has it."""
     try:
         outcome = await _outcome(exchange, running)
+        if exchange.rule_of_answer is not None:
+            # Now, since a journal that servers share is told of it with the rest of the entry.
+            exchange.note_fired()
         exchange.record.reason = outcome.problem or exchange.record.reason
         try:
             await running.worlds.record(
@@ -212,7 +215,7 @@ async def _send(
     send: Send,
 ) -> None:
     """Send an answer, broken as a rule says. Raises Abandoned where it is cut."""
-    rule, connection = exchange.rule_of_answer(), exchange.connection
+    rule, connection = exchange.rule_of_answer, exchange.connection
     if rule is not None and rule.socket is not None and connection is not None:
         send = broken(rule.socket, rule.dribble, send, connection, running.stopping)
     await response(scope, receive, send)

@@ -199,13 +199,11 @@ class Exchange:
         self._has_fired = True
         self.entry.fault = self.record.reason = self.reservation.rule.name
 
+    @property
     def rule_of_answer(self) -> Rule | None:
-        """Return the rule whose socket fault breaks the answer, or None."""
+        """The rule whose socket fault breaks the answer, if there is one."""
         rule = self.rule
-        if rule is None or rule.step is not Step.ANSWER:
-            return None
-        self.note_fired()
-        return rule
+        return rule if rule is not None and rule.step is Step.ANSWER else None
 
 
 def exchange_of(scope: Scope) -> Exchange:

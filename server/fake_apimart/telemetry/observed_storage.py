@@ -132,6 +132,10 @@ class ObservedStorage(Storage, Generic[AnyStorage]):
             stored = await self._storage.get(key, with_bytes=with_bytes)
         return _ObservedObject(stored, self._observer) if self._observer.follows_reads else stored
 
+    async def redescribe(self, stored: StoredObject, info: ObjectInfo) -> None:
+        with _Call(self._observer, "redescribe"):
+            await self._storage.redescribe(stored, info)
+
     async def delete(self, key: str, *, durable: bool = False) -> None:
         with _Call(self._observer, "delete"):
             await self._storage.delete(key, durable=durable)
