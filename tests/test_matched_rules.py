@@ -481,6 +481,12 @@ HEADERS: list[tuple[dict[str, str], dict[str, list[str]]]] = [
     ),
     ({"X-Ratelimit-Remaining": "0"}, {"x-ratelimit-remaining": ["0"], "retry-after": ["1"]}),
     ({"Content-Type": "text/plain"}, {"content-type": ["text/plain"], "retry-after": ["1"]}),
+    ({"X-Oneapi-Request-Id": "mine"}, {"x-oneapi-request-id": ["mine"]}),
+    ({"Date": "Fri, 27 Nov 2026 00:00:00 GMT"}, {"date": ["Fri, 27 Nov 2026 00:00:00 GMT"]}),
+    (
+        {"Access-Control-Allow-Origin": "null"},
+        {"access-control-allow-origin": ["null"], "access-control-allow-credentials": ["true"]},
+    ),
     ({}, {"retry-after": ["1"]}),
 ]
 
@@ -493,11 +499,21 @@ def test_headers_stand_beside_or_in_place_of_those_of_an_error(
     world.fail("generations.create", "rate_limited", headers=headers)
     world.fail("generations.create", "rate_limited", where={"prompt": "a cat"}, headers=headers)
     for _ in range(2):
-        answer = create(world, headers=VERSION if versioned else {})
+        sent = {"Origin": "http://elsewhere", **(VERSION if versioned else {})}
+        answer = create(world, headers=sent)
         assert answer.status_code == 429
         assert {name: answer.headers.get_list(name) for name in expected} == expected
         assert answer.json()["error"]["message"].startswith("Rate limit exceeded")
     assert create(world).status_code == 200
+
+
+def test_headers_of_an_own_answer_are_there_once(world: FakeAPIMart) -> None:
+    headers = {"X-Oneapi-Request-Id": "mine", "Date": "today", "Access-Control-Allow-Origin": "null"}
+    world.fail("generations.create", status=503, headers=headers)
+    answer = create(world, headers={"Origin": "http://elsewhere"})
+    assert {name: answer.headers.get_list(name) for name in headers} == {
+        name: [value] for name, value in headers.items()
+    }
 
 
 def test_headers_stand_on_the_error_of_a_store(world: FakeAPIMart) -> None:

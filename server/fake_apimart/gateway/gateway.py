@@ -148,11 +148,13 @@ class Gateway:
 
 
 def _adding(headers: list[tuple[bytes, bytes]], send: Send) -> Send:
-    """Return a `send` that adds headers to the answer's head."""
+    """Return a `send` that adds headers to the answer's head, but what a rule has put there."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *headers]
+            given = message["headers"]
+            names = {name for name, _ in given}
+            message["headers"] = [*given, *(each for each in headers if each[0] not in names)]
         await send(message)
 
     return send_with_headers

@@ -232,7 +232,10 @@ class ResponseWriter:
         lines = [line.replace(b"1.1", b"1.0", 1) if self._is_http_1_0 else line]
         length = None
         says_close = False
-        for name, value in (*map(_dated, self._default_headers), *start["headers"]):
+        given = start["headers"]
+        names = {name for name, _ in given}
+        defaults = (_dated(each) for each in self._default_headers if each[0] not in names)
+        for name, value in (*defaults, *given):
             if name == b"content-length":
                 length = int(value)
             elif name == b"connection" and value.lower() == b"close":
