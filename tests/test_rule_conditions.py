@@ -250,3 +250,12 @@ def test_of_a_text_only_its_beginning_is_looked_at() -> None:
     assert facts.verdict(checked({"filename": {"contains": "ab"}}, UPLOAD)) is True
     assert facts.verdict(checked({"filename": {"contains": "bc"}}, UPLOAD)) is False
     assert facts.verdict(checked({"filename": {"glob": "*b"}}, UPLOAD)) is True
+
+
+def test_large_object_is_looked_through_once_for_all_rules() -> None:
+    facts = facts_of({"json": {"Tenant": 1, "deep": {f"f{n}": n for n in range(50_000)}}})
+    started = time.monotonic()
+    for number in range(1000):
+        path, value = f"deep.F{number}", number
+        assert facts.verdict({"json": {path: {"equal": value}, "tenant": {"equal": 1}}})
+    assert time.monotonic() - started < 2

@@ -147,22 +147,38 @@ def match_fields(
     Names match in any case, and the last of equal ones counts. What is null is left out, and takes
     nothing from text, numbers and booleans that were there before.
     """
-    by_folded_name = {_fold(name): name for name in names}
+    by_folded_name = {fold(name): name for name in names}
     # Folding makes no name shorter, and takes its time with a long one.
     longest = max(map(len, by_folded_name), default=0)
     fields: dict[str, Any] = {}
     others: dict[str, None] = {}
-    pairs = given.pairs if isinstance(given, _RepeatedFields) else given.items()
-    for name, value in pairs:
-        field = by_folded_name.get(_fold(name)) if len(name) <= longest else None
+    for name, value in _pairs_of(given):
+        field = by_folded_name.get(fold(name)) if len(name) <= longest else None
         if field is None:
             others[name] = None
-        elif value is not None or isinstance(fields.get(field), list | dict):
-            fields[field] = value
+        else:
+            _put(fields, field, value)
     return {name: value for name, value in fields.items() if value is not None}, list(others)
 
 
-def _fold(name: str) -> str:
+def folded_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all fields of an object by their names in folded case, as `match_fields` has them."""
+    fields: dict[str, Any] = {}
+    for name, value in _pairs_of(given):
+        _put(fields, fold(name), value)
+    return fields
+
+
+def _pairs_of(given: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    return given.pairs if isinstance(given, _RepeatedFields) else given.items()
+
+
+def _put(fields: dict[str, Any], field: str, value: Any) -> None:
+    if value is not None or isinstance(fields.get(field), list | dict):
+        fields[field] = value
+
+
+def fold(name: str) -> str:
     """Return `name` in Go's folded case, where U+017F is an s and U+212A a k."""
     return name.replace("\u017f", "s").lower()
 

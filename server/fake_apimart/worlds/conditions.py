@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract.operations import BY_NAME, FILE
-from fake_apimart.go.json import match_fields
+from fake_apimart.go.json import fold, folded_fields
 
 Where = Mapping[str, Any]
 """Conditions as `checked` returns them: operators by subjects, or by names in a subject."""
@@ -220,12 +220,14 @@ class Facts:
     Once it `is_complete`, what was not learned until then is not there.
     """
 
-    __slots__ = ("_header", "_known", "is_complete")
+    __slots__ = ("_fields", "_header", "_known", "is_complete")
 
     def __init__(self, header: Callable[[bytes], str | None]) -> None:
         self.is_complete = False
         self._header = header
         self._known: dict[str, Any] = {}
+        self._fields: dict[int, Mapping[str, Any]] = {}
+        """The fields of JSON objects that were asked of, by what identifies each."""
 
     def learn(self, facts: Mapping[str, Any]) -> None:
         """Take note of `filename`, `size`, `content_type` or `json`; None where there is none."""
@@ -248,26 +250,32 @@ class Facts:
         if subject == "header":
             return self._header(part.lower().encode())
         if subject == "json":
-            return _field(self._known.get("json"), part)
+            return self._field(part)
         if subject == "prompt":
-            prompt = _field(self._known.get("json"), "prompt")
+            prompt = self._field("prompt")
             return prompt if isinstance(prompt, str) else None
         return self._known.get(subject)
 
+    def _field(self, path: str) -> Any:
+        """Return the field of the JSON at a path, None where there is none.
 
-def _field(value: Any, path: str) -> Any:
-    """Return the field of a JSON value at a path, None where there is none.
+        Names match as those of the API's own fields do, in any case (go).
+        """
+        value = self._known.get("json")
+        for name in path.split("."):
+            if isinstance(value, dict):
+                value = self._fields_of(value).get(fold(name))
+            elif isinstance(value, list) and name.isdecimal() and len(name) < len(str(MAX_TEXT)):
+                value = value[int(name)] if int(name) < len(value) else None
+            else:
+                return None
+        return value
 
-    Names match as those of the API's own fields do, in any case (go).
-    """
-    for name in path.split("."):
-        if isinstance(value, dict):
-            value = match_fields(value, [name])[0].get(name)
-        elif isinstance(value, list) and name.isdecimal() and len(name) < len(str(MAX_TEXT)):
-            value = value[int(name)] if int(name) < len(value) else None
-        else:
-            return None
-    return value
+    def _fields_of(self, value: dict[str, Any]) -> Mapping[str, Any]:
+        """Return the fields of an object, looked through once for all conditions of all rules."""
+        if id(value) not in self._fields:
+            self._fields[id(value)] = folded_fields(value)
+        return self._fields[id(value)]
 
 
 def printed(name: str) -> str:
