@@ -226,6 +226,18 @@ def test_error_of_a_late_step_waits_for_it(world: FakeAPIMart) -> None:
     assert world.uploads == []
 
 
+@pytest.mark.parametrize("content", [PNG, PNG + bytes(10_000)])
+def test_type_of_a_file_is_known_however_small_the_limit_is(
+    content: bytes, world: FakeAPIMart
+) -> None:
+    world.size_limit(10)
+    where = {"content_type": "image/png", "size": len(content)}
+    world.fail("uploads.create", "rate_limited", where=where)
+    assert [upload(world, content).status_code for _ in range(2)] == [429, 413]
+    assert [each.content_type for each in world.requests] == ["image/png"] * 2
+    assert world.uploads == []
+
+
 def test_error_of_the_size_states_it(world: FakeAPIMart) -> None:
     world.fail("uploads.create", "file_too_large", where={"size": {"at_least": 10}})
     assert upload(world).status_code == 413
@@ -508,7 +520,11 @@ def test_headers_stand_beside_or_in_place_of_those_of_an_error(
 
 
 def test_headers_of_an_own_answer_are_there_once(world: FakeAPIMart) -> None:
-    headers = {"X-Oneapi-Request-Id": "mine", "Date": "today", "Access-Control-Allow-Origin": "null"}
+    headers = {
+        "X-Oneapi-Request-Id": "mine",
+        "Date": "today",
+        "Access-Control-Allow-Origin": "null",
+    }
     world.fail("generations.create", status=503, headers=headers)
     answer = create(world, headers={"Origin": "http://elsewhere"})
     assert {name: answer.headers.get_list(name) for name in headers} == {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from fake_apimart_storage import ObjectInfo, StorageFull
+from fake_apimart_storage import ObjectInfo, ObjectNotFound, StorageFull
 from fake_apimart_storage.memory import (
     OBJECT_BYTES,
     RECORD_TYPE,
@@ -58,6 +59,7 @@ STEPS = st.lists(
         st.tuples(st.just("commit"), st.integers(0, 5), st.just(0)),
         st.tuples(st.just("abort"), st.integers(0, 5), st.just(0)),
         st.tuples(st.just("delete"), KEYS, st.just(0)),
+        st.tuples(st.just("redescribe"), KEYS, st.integers(0, 4)),
         st.tuples(st.just("delete many"), KEYS, st.just(0)),
     ),
     max_size=60,
@@ -77,10 +79,18 @@ class Model:
             self.open.append((self.storage.writer(described), described, []))
         elif step == "delete":
             await self.storage.delete(on)
+        elif step == "redescribe":
+            await self.redescribe(on, size)
         elif step == "delete many":
             await self.storage.delete_many([on, on, "image/none"])
         elif on < len(self.open):
             await self.act(step, on, size)
+
+    async def redescribe(self, key: str, size: int) -> None:
+        with contextlib.suppress(ObjectNotFound):
+            stored = await self.storage.get(key)
+            shorter = {"name": stored.info.metadata["name"][:size]}
+            await self.storage.redescribe(stored, stored.info._replace(metadata=shorter))
 
     async def act(self, step: str, number: int, size: int) -> None:
         writer, _, written = self.open[number]

@@ -8,7 +8,6 @@ from fake_apimart_storage.batches import in_parallel
 from fake_apimart_storage.interface import (
     Chunk,
     DamagedObject,
-    InvalidLocation,
     Listed,
     MakeRoom,
     ObjectInfo,
@@ -21,7 +20,13 @@ from fake_apimart_storage.interface import (
     Writer,
 )
 from fake_apimart_storage.keys import InvalidKey, KeyTest, any_key
-from fake_apimart_storage.location import full_location, is_text, location_below, storage_at
+from fake_apimart_storage.location import (
+    InvalidLocation,
+    full_location,
+    is_text,
+    location_below,
+    storage_at,
+)
 
 __all__ = [
     "Chunk",

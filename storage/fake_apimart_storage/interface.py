@@ -1,8 +1,7 @@
 """The interface of every storage, in terms of keys and bytes. Nothing here knows HTTP.
 
-A storage holds immutable objects. Each is written once under its own key, becomes visible
-atomically when its writer commits, and expires at `expires_at`. Times are Unix seconds, sizes
-bytes.
+A storage holds objects. Each is written once under its own key, becomes visible atomically when its
+writer commits, and expires at `expires_at`. Times are Unix seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ CHECKED_KEY = "check"
 MakeRoom = Callable[[], Awaitable[None]]
 """Deletes what is of no use any more."""
 
-
 logger = logging.getLogger(__name__)
 
 
@@ -58,10 +56,6 @@ class ObjectNotFound(Exception):
 
 class DamagedObject(ObjectNotFound):
     """An object has this key, but does not read, as after a power cut: it counts as absent."""
-
-
-class InvalidLocation(ValueError):
-    """A location that names no usable storage; the message says what was expected."""
 
 
 class ObjectInfo(NamedTuple):
@@ -198,10 +192,7 @@ class Storage(ABC):
         """
 
     async def redescribe(self, stored: StoredObject, info: ObjectInfo) -> None:
-        """Give an open object the description `info`, under the same key.
-
-        It is written anew where descriptions lie with the bytes. Raises StorageError.
-        """
+        """Give an open object the description `info`, under the same key. Raises StorageError."""
         writer = self.writer(info)
         try:
             async for chunk in stored.chunks(0, stored.size):

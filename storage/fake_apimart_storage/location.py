@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from fake_apimart_storage.interface import InvalidLocation, Storage
+from fake_apimart_storage.interface import Storage
 from fake_apimart_storage.keys import InvalidKey, check_key
 from fake_apimart_storage.s3.connection.patience import PATIENCE_SECONDS
 
@@ -25,6 +25,10 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 Addressing = Literal["auto", "path", "virtual"]
+
+
+class InvalidLocation(ValueError):
+    """A location that names no usable storage; the message says what was expected."""
 
 
 class Options(NamedTuple):

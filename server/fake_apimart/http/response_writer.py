@@ -232,10 +232,9 @@ class ResponseWriter:
         lines = [line.replace(b"1.1", b"1.0", 1) if self._is_http_1_0 else line]
         length = None
         says_close = False
-        given = start["headers"]
-        names = {name for name, _ in given}
+        names = {name for name, _ in start["headers"]}
         defaults = (_dated(each) for each in self._default_headers if each[0] not in names)
-        for name, value in (*defaults, *given):
+        for name, value in (*defaults, *start["headers"]):
             if name == b"content-length":
                 length = int(value)
             elif name == b"connection" and value.lower() == b"close":

@@ -78,8 +78,7 @@ class Uploads:
             await self._read_form(exchange, image)
             if exchange.undecided is not None:
                 await image.name_type()
-                rest = {"content_type": None, "size": image.size}
-                await exchange.learn(**{**rest, **_facts_of(image)})
+                await exchange.learn(**_facts_of(image), size=image.size)
             exchange.fire(Step.SIZE, size=image.size, maximum=image.max_bytes)
             info = await image.finish(functools.partial(exchange.fire, Step.STORE))
         except BaseException:

@@ -76,7 +76,10 @@ class IncomingImage:
 
     @property
     def _is_discarded(self) -> bool:
-        refused = self.content_type not in SIGNATURES and self.content_type != ""
+        if not self.content_type:
+            # The type is named whatever the limit is: rules ask for it, and the journal states it.
+            return False
+        refused = self.content_type not in SIGNATURES
         return refused or self._store_failed or self.size > self.max_bytes
 
     async def flush(self) -> None:
@@ -89,8 +92,8 @@ class IncomingImage:
             await self._store()
 
     async def name_type(self) -> None:
-        """Name the type of an image that has come to its end, unless it is too large for that."""
-        if not self.content_type and not self.size > self.max_bytes:
+        """Name the type of an image that has come to its end."""
+        if not self.content_type:
             await self._detect_type()
 
     async def _detect_type(self) -> None:
