@@ -111,7 +111,7 @@ def test_command_may_print_lines_and_be_a_parent(
     [
         ("no-such-command --flag", "no-such-command --flag: .*no-such-command"),
         ("'unclosed", "FAKE_APIMART_COMMAND='unclosed: No closing quotation"),
-        (shlex.join([sys.executable, "-c", "print('hello')"]), "it said nothing"),
+        (shlex.join([sys.executable, "-c", "print('hello')"]), "-c .*hello.* serve said nothing"),
         (shlex.join([sys.executable, "-c", "raise SystemExit('no, sorry')"]), "no, sorry"),
     ],
     ids=["missing", "unclosed", "silent", "refusing"],

@@ -83,6 +83,45 @@ def test_asynchronous_clients_of_any_loop_get_answers(backend: str, apimart: Fak
     assert sorted(anyio.run(upload_twice, apimart, backend=backend)) == [200, 429]
 
 
+async def wait_for_own_upload(apimart: FakeAPIMart) -> int:
+    async with httpx.AsyncClient(transport=apimart.transport, **asked_as(apimart)) as asking:
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: asking.get("/v1/models"))
+            (entry,) = await apimart.requests.wait_for_async("models.list", timeout=20)
+        return entry.status or 0
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_coroutines_of_any_loop_wait_for_a_request(backend: str, apimart: FakeAPIMart) -> None:
+    assert anyio.run(wait_for_own_upload, apimart, backend=backend) == 200
+
+
+async def give_up_waiting(apimart: FakeAPIMart) -> None:
+    with anyio.fail_after(0.2):
+        await apimart.requests.wait_for_async("models.list", timeout=20)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_wait_that_is_cancelled_returns_at_once(backend: str) -> None:
+    # What was asked goes on in its thread until the application ends.
+    with FakeAPIMart.asgi() as apimart, pytest.raises(TimeoutError):
+        anyio.run(give_up_waiting, apimart, backend=backend)
+
+
+async def use_and_cancel() -> FakeAPIMart:
+    with anyio.CancelScope() as scope:
+        async with FakeAPIMart.asgi() as apimart:
+            scope.cancel()
+    return apimart
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_world_of_a_cancelled_coroutine_is_closed(backend: str) -> None:
+    apimart = anyio.run(use_and_cancel, backend=backend)
+    with pytest.raises(ControlError, match="has not been started"):
+        len(apimart.uploads)
+
+
 def test_request_is_waited_for_while_another_thread_sends_it(apimart: FakeAPIMart) -> None:
     def send() -> None:
         with client(apimart) as asking:

@@ -167,7 +167,7 @@ def test_rule_that_was_never_met_fails_the_test(
     )
     result = run(project, *workers)
     result.assert_outcomes(passed=3, failed=2)
-    result.stdout.fnmatch_lines(["*AssertionError: never met:*rate_limited*"])
+    result.stdout.fnmatch_lines(["never met:*rate_limited*"])
 
 
 def test_failure_of_a_test_is_not_hidden_by_its_rules(project: pytest.Pytester) -> None:
@@ -327,6 +327,73 @@ def test_failure_shows_what_was_sent(project: pytest.Pytester) -> None:
             "* file 'a.png', image/jpeg, * bytes",
         ]
     )
+
+
+WRONG_CALLS = [
+    "apimart.fail('uploads.creat', 'rate_limited')",
+    "apimart.fail('uploads.create', times='x')",
+    "apimart.requests.wait_for('uploads.create', timeout=0)",
+    "apimart.requests.matching(5)",
+    "apimart.clock.advance(hours='x')",
+    "apimart.rate_limit('often')",
+    "apimart.uploads.add(5)",
+    "apimart.uploads.add(b'', filename='a.png')",
+    "apimart.balance('x')",
+    "apimart.env.setenv(5)",
+    "apimart.transport",
+    "FakeAPIMart('nowhere').clock.now",
+    "FakeAPIMart('http://127.0.0.1:1').clock.now",
+    "FakeAPIMart(label='\\n')",
+]
+
+
+def test_traceback_ends_where_the_test_called(project: pytest.Pytester) -> None:
+    tests = [f"def test_{number}(apimart):\n    {call}" for number, call in enumerate(WRONG_CALLS)]
+    project.makepyfile(
+        "\n".join(["from fake_apimart_testing import FakeAPIMart", *tests]),
+    )
+    result = run(project)
+    result.assert_outcomes(failed=len(WRONG_CALLS))
+    result.stdout.no_fnmatch_line("*fake_apimart_testing/*.py:*")
+    result.stdout.no_fnmatch_line("*http/client.py*")
+    for call in WRONG_CALLS:
+        assert f">       {call}" in str(result.stdout)
+
+
+def test_server_that_ends_meanwhile_is_named(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_kills_it(apimart_server):
+            process = apimart_server._child._process
+            process.kill()
+            process.wait()
+
+        def test_comes_later(apimart):
+            pass
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(passed=1, errors=1)
+    ended = "the server has ended by itself, with status *: no log"
+    result.stdout.fnmatch_lines([ended, "*= fake-apimart server =*", ended])
+    result.stdout.no_fnmatch_line("*.py:*: ControlError")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1", "http://127.0.0.1:1 does not answer: *"),
+        ("127.0.0.1:1", "'127.0.0.1:1' is no URL of a server, such as http://127.0.0.1:8080"),
+    ],
+)
+def test_url_without_a_server_is_named_in_a_line(
+    url: str, reason: str, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_APIMART_URL", url)
+    project.makepyfile("def test_it(apimart): pass")
+    result = run(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at setup of test_it*", reason])
 
 
 def test_failure_of_a_fixture_shows_what_was_sent_too(project: pytest.Pytester) -> None:

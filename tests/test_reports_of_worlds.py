@@ -208,8 +208,8 @@ def test_report_shows_what_went_wrong(labelled: FakeAPIMart) -> None:
     shown = re.sub(r" after [0-9.]+ s$", "", labelled.described_requests(), flags=re.MULTILINE)
     *lines, unmet = shown.split("\n")
     assert "\n".join(lines) == SHOWN.format(label=repr(LABEL), size=len(PDF)).strip()
-    assert unmet.startswith("never met: <Rule {")
-    assert "'error': 'forbidden'" in unmet
+    assert unmet.startswith("never met: <Rule tasks.get ")
+    assert "error='forbidden'" in unmet
     labelled.rules.clear()
 
 

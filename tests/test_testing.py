@@ -289,7 +289,7 @@ def test_rule_that_was_never_met_fails_the_with_statement(server: ServerThread) 
     apimart = FakeAPIMart(server.url)
     apimart.fail("uploads.create", "rate_limited")
     apimart.fail("uploads.create", "forbidden", optional=True)
-    with pytest.raises(AssertionError, match=r"never met: .*rate_limited.*Requests were: \[\]"):
+    with pytest.raises(AssertionError, match=r"never met: .*rate_limited.*Nothing was sent"):
         apimart.__exit__(None, None, None)
 
 
@@ -310,10 +310,7 @@ def test_rule_counts_and_can_be_removed(server: ServerThread) -> None:
         rule.remove()
         assert upload(apimart).status_code == 200
         assert rule.used == 2
-        assert repr(rule) == (
-            "<Rule {'operation': 'uploads.create', 'error': 'upload_failed', "
-            "'times': None, 'after': 0}>"
-        )
+        assert repr(rule) == ("<Rule uploads.create error='upload_failed' times=None>")
 
 
 def test_invalid_rules_and_settings_are_refused_when_they_are_written(server: ServerThread) -> None:
@@ -322,6 +319,44 @@ def test_invalid_rules_and_settings_are_refused_when_they_are_written(server: Se
             apimart.fail("tasks.get", "upload_failed")
         with pytest.raises(ControlError, match="rate_limit: expected a rate such as 60/minute"):
             apimart.rate_limit("often")
+
+
+def test_what_was_never_met_is_shown_with_the_nearest_requests_alone(server: ServerThread) -> None:
+    apimart = FakeAPIMart(server.url)
+    apimart.fail("uploads.create", "forbidden", where={"filename": "b.png"}, after=1)
+    for _ in range(12):
+        upload(apimart)
+    with pytest.raises(AssertionError) as raised:
+        apimart.__exit__(None, None, None)
+    first, *shown = str(raised.value).splitlines()
+    assert first == (
+        "never met: <Rule uploads.create error='forbidden' where={'filename': 'b.png'} after=1>. "
+        "Nearest were:"
+    )
+    assert shown == ["  <uploads.create: POST /v1/uploads/images -> 200>"] * 10
+
+
+def test_requests_are_a_sequence(server: ServerThread) -> None:
+    with FakeAPIMart(server.url) as apimart:
+        assert apimart.requests == []
+        for _ in range(3):
+            upload(apimart)
+        first, second, third = (each.id for each in apimart.requests)
+        assert [each.id for each in apimart.requests[:2]] == [first, second]
+        assert next(reversed(apimart.requests)).id == third
+
+
+def test_world_that_was_never_opened_can_be_closed_once(server: ServerThread) -> None:
+    FakeAPIMart(server.url).close()
+    with pytest.raises(ControlError, match="the server has not been started"):
+        FakeAPIMart().close()
+
+
+def test_servers_say_where_they_are() -> None:
+    assert repr(Server("http://127.0.0.1:1/")) == "<Server at http://127.0.0.1:1>"
+    assert repr(Server()) == "<Server, not started>"
+    with pytest.raises(TypeError, match="url must be a str or None, not int: 5"):
+        Server(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("times", "passes"), [(2, True), (9, False)])

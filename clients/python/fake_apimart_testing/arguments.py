@@ -5,6 +5,9 @@ Without them a wrong type would surface as an error of `json`, or as a refusal o
 
 from __future__ import annotations
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 LARGEST_INTEGER = 2**63 - 1
 
 

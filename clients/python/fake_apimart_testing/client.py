@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fake_apimart_testing.arguments import (
-    body_fields,
-    check_flag,
-    check_headers,
-    check_integer,
-    check_number,
-    check_object,
-    check_text,
-)
+from fake_apimart_testing.arguments import check_text
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
 from fake_apimart_testing.environment import Environment
@@ -21,25 +13,25 @@ from fake_apimart_testing.requests import Requests
 from fake_apimart_testing.servers.server import Server
 from fake_apimart_testing.world.label import check_label, numbered
 from fake_apimart_testing.world.report import counts, described, title_of
+from fake_apimart_testing.world.rules import RuledWorld
 from fake_apimart_testing.world.settings import SettableWorld
 from fake_apimart_testing.world.uploads import Uploads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Self, TypeAlias
+    from typing import Any, Self
 
-    from fake_apimart_testing.names import Error, Operation, SocketFault
     from fake_apimart_testing.servers.in_process import ApplicationTransport, InProcessServer
 
-    JSON: TypeAlias = dict[str, Any] | list[Any] | int | float
-
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
 
 GLANCE_SECONDS = 0.5
 """How long each call may take that only shows what a world holds."""
 
 
-class FakeAPIMart(SettableWorld):
+class FakeAPIMart(RuledWorld, SettableWorld):
     """The world of one API key on the server at `url`, or on a child process if that is None.
 
     Use it in a `with` or `async with` statement, or through the fixture `apimart`. Methods raise
@@ -59,7 +51,6 @@ class FakeAPIMart(SettableWorld):
         # Not from `random` or `uuid`, which tests seed or mock: keys would not be unique.
         self.api_key = api_key or f"sk-fake-{os.urandom(16).hex()}"
         self.rules: list[Rule] = []
-        """The rules added by `fail` since the last reset."""
         self._others: list[FakeAPIMart] = []
         self._open_control: Control | None = None
 
@@ -141,9 +132,14 @@ class FakeAPIMart(SettableWorld):
             self.close()
 
     async def __aenter__(self) -> Self:
-        import asyncio
+        from fake_apimart_testing.threads import in_thread
 
-        return await asyncio.to_thread(self.__enter__)
+        try:
+            return await in_thread(self.__enter__, to_the_end=True)
+        except BaseException:
+            # Whoever is cancelled here gets no world, and will not leave it.
+            self._server.stop()
+            raise
 
     async def __aexit__(
         self,
@@ -151,9 +147,9 @@ class FakeAPIMart(SettableWorld):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        import asyncio
+        from fake_apimart_testing.threads import in_thread
 
-        await asyncio.to_thread(self.__exit__, error_type, error, traceback)
+        await in_thread(lambda: self.__exit__(error_type, error, traceback), to_the_end=True)
 
     def close(self) -> None:
         """Remove this world and those made by `another`, and stop the child process, if any."""
@@ -162,8 +158,9 @@ class FakeAPIMart(SettableWorld):
                 other.close()
             self._control.call("DELETE", "world")
         finally:
-            self._control.close()
-            self._open_control = None
+            if self._open_control is not None:
+                self._open_control.close()
+                self._open_control = None
             self._server.stop()
 
     def another(self) -> FakeAPIMart:
@@ -194,74 +191,11 @@ class FakeAPIMart(SettableWorld):
         """The clock of this world."""
         return WorldClock(self._control)
 
-    def fail(
-        self,
-        operation: Operation | str,
-        error: Error | str | None = None,
-        *,
-        status: int | None = None,
-        headers: dict[str, str] | None = None,
-        body: str | bytes | JSON | None = None,
-        socket: SocketFault | str | None = None,
-        dribble: dict[str, float] | None = None,
-        delay: float | None = None,
-        where: dict[str, Any] | None = None,
-        times: int | None = 1,
-        after: int = 0,
-        every: int = 1,
-        optional: bool = False,
-    ) -> Rule:
-        """Add a rule that makes the next `times` requests to `operation` fail, or all if None.
-
-        They fail with an `error` of the vendor's (and `headers` beside its own), with an answer of
-        your own (`status`, `headers`, and a `body` of text, bytes or JSON), or with a fault of the
-        `socket`, after a `delay` in seconds; a `delay` alone is possible too. `dribble` has the
-        `bytes` and `seconds` of the socket fault of that name.
-
-        Only requests that are as `where` says count, such as `{"filename": {"glob": "*.png"}}`. The
-        first `after` of them pass, and of the others all but each `every`-th. If no request meets
-        the rule, the test fails, unless the rule is `optional` or was removed. Raises TypeError and
-        ValueError, which name the argument.
-        """
-        for name, text in {"error": error, "socket": socket}.items():
-            check_text(name, text, optional=True)
-        for name, value in {"dribble": dribble, "where": where}.items():
-            check_object(name, value)
-        check_text("operation", operation)
-        check_integer("status", status, optional=True)
-        check_headers("headers", headers)
-        check_number("delay", delay, optional=True)
-        check_integer("times", times, optional=True)
-        check_integer("after", after)
-        check_integer("every", every)
-        check_flag("optional", optional)
-        fields = {
-            "operation": operation,
-            "error": error,
-            "status": status,
-            "headers": headers,
-            "socket": socket,
-            "dribble": dribble,
-            "delay": delay,
-            "where": where,
-            "after": after,
-            "every": every,
-        }
-        set_fields = {name: value for name, value in fields.items() if value is not None}
-        created = self._control.call(
-            "POST", "faults", {**set_fields, **body_fields(body), "times": times}
-        )
-        rule = Rule(self._control, created, optional=optional)
-        self.rules.append(rule)
-        return rule
-
     def check_rules(self) -> None:
-        """Raise AssertionError if no request has met a rule that is not optional."""
-        for world in (self, *self._others):
-            unused = [rule for rule in world.rules if rule.must_be_met and not rule.used]
-            if unused:
-                sent = repr(world.requests)
-                raise AssertionError(f"never met: {unused}. Requests were: {sent}")
+        """Raise AssertionError if a rule was not met, of this world or of one by `another`."""
+        super().check_rules()
+        for other in self._others:
+            other.check_rules()
 
     def described_requests(self) -> str:
         """Return what was sent to this world and to those made by `another`, for people to read.

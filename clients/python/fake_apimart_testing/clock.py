@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from fake_apimart_testing.control import Control
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 
 class WorldClock:
     """The clock behind `created_at`, the progress of tasks, expiry, rate limits and idempotency.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 TIMEOUT_SECONDS = 30.0
 """The timeout of each socket operation."""
 _OK = 200
@@ -121,7 +124,7 @@ class Control:
             content = answer.read()
         except (OSError, UnicodeError, http_client().HTTPException) as error:
             reason = str(error) or type(error).__name__
-            raise ControlError(f"{self._url} does not answer: {reason}") from error
+            raise ControlError(f"{self._url} does not answer: {reason}") from None
         if answer.status != _OK:
             raise ControlError(self._refusal(answer.status, content))
         return content
@@ -135,7 +138,8 @@ class Control:
             raise ControlError(self._unexpected(200, content)) from None
 
     def _unexpected(self, status: int, content: bytes) -> str:
-        shown = content[:MAX_SHOWN_BYTES].decode("utf-8", "replace")
+        # On one line: it may be the page of another program.
+        shown = " ".join(content[:MAX_SHOWN_BYTES].decode("utf-8", "replace").split())
         return f"{self._url} is no fake-apimart: it answered {status} {shown}"
 
     def _refusal(self, status: int, content: bytes) -> str:

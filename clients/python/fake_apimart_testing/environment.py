@@ -14,6 +14,9 @@ if TYPE_CHECKING:
         def setenv(self, name: str, value: str) -> None: ...
 
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 EVERY_HOST = "*"
 """What `NO_PROXY` says where no host has a proxy; it means that alone, and not in a list."""
 

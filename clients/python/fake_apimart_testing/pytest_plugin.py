@@ -7,6 +7,7 @@ first test that needs them.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Generator, Iterator
@@ -21,21 +22,29 @@ if TYPE_CHECKING:
 _WORKER_INPUT = "fake_apimart_shared"
 _SHARED = pytest.StashKey[Any]()
 _WORLDS = pytest.StashKey[Any]()
+_LOG = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
 def apimart_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """Provide one fake APIMart for all tests, or the one that FAKE_APIMART_URL names."""
-    from fake_apimart_testing.control import ControlError
     from fake_apimart_testing.servers.server import Server
 
-    try:
+    with _told_without_traceback():
         server = Server(_shared_url(pytestconfig)).start()
-    except ControlError as error:
-        # What was wrong is said in the message: where it was noticed helps nobody.
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield server
-    server.stop()
+    pytestconfig.stash[_LOG] = server.stop()
+
+
+@contextlib.contextmanager
+def _told_without_traceback() -> Iterator[None]:
+    """Fail the test by the message of an error alone: where it was noticed helps nobody."""
+    from fake_apimart_testing.control import ControlError
+
+    try:
+        yield
+    except (AssertionError, ControlError) as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _shared_url(config: pytest.Config) -> str | None:
@@ -77,18 +86,17 @@ def session_apimart(
 def _fresh_world(server: Server, request: pytest.FixtureRequest) -> Iterator[FakeAPIMart]:
     from fake_apimart_testing.client import FakeAPIMart
 
-    world = FakeAPIMart(server.url, label=_label_of(request.node))
-    world.open()
+    with _told_without_traceback():
+        world = FakeAPIMart(server.url, label=_label_of(request.node))
+        world.open()
     worlds = request.node.stash.setdefault(_WORLDS, [])
     worlds.append(world)
     yield world
     # A test that is run again keeps its stash, and its rules would never be met any more.
     worlds.remove(world)
-    try:
+    with _told_without_traceback(), contextlib.closing(world):
         if request.scope != "function":
             world.check_rules()
-    finally:
-        world.close()
 
 
 def _label_of(node: Any) -> str:
@@ -106,7 +114,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed but left rules unused."""
     result = yield
     for world in item.stash.get(_WORLDS, []):
-        world.check_rules()
+        with _told_without_traceback():
+            world.check_rules()
     return result
 
 
@@ -134,6 +143,16 @@ def pytest_configure_node(node: Any) -> None:
 
         config.stash[_SHARED] = SharedServer()
     node.workerinput[_WORKER_INPUT] = config.stash[_SHARED].address
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what the server has logged, which is nothing where all went well."""
+    log = config.stash.get(_LOG, "")
+    if log:
+        terminalreporter.section("fake-apimart server")
+        terminalreporter.write_line(log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

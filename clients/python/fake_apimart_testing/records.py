@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from fake_apimart_testing.control import Control
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 
 class Upload:
     """An uploaded file; `bytes` is its size, times are Unix seconds by the world's clock."""
@@ -150,6 +153,10 @@ class Request:
         return f"<{self.described()}>"
 
 
+_DEFAULTS = {"times": 1, "after": 0, "every": 1}
+"""What `fail` asks for if the test does not say otherwise."""
+
+
 class Rule:
     """A rule that makes requests fail."""
 
@@ -163,9 +170,12 @@ class Rule:
         self._was_removed = False
 
     @property
-    def must_be_met(self) -> bool:
-        """Whether a test fails where no request meets the rule."""
-        return not self.optional and not self._was_removed
+    def is_missed(self) -> bool:
+        """Whether a test fails that ends now: no request has met the rule, and one has to.
+
+        Raises ControlError.
+        """
+        return not self.optional and not self._was_removed and not self.used
 
     @property
     def used(self) -> int:
@@ -184,7 +194,10 @@ class Rule:
 
     def __repr__(self) -> str:
         fields = self._fields.items()
-        shown = {name: value for name, value in fields if name not in ("id", "used")}
-        if shown.get("every") == 1:
-            del shown["every"]
-        return f"<Rule {shown}>"
+        shown = [f"{name}={value!r}" for name, value in fields if not _is_hidden(name, value)]
+        return f"<Rule {' '.join([self.operation, *shown])}>"
+
+
+def _is_hidden(name: str, value: object) -> bool:
+    """Return whether a field of a rule says nothing of what was asked for."""
+    return name in ("id", "used", "operation") or value == _DEFAULTS.get(name, ...)

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from fake_apimart_testing.arguments import check_integer, check_number, check_text
 from fake_apimart_testing.records import Request
+from fake_apimart_testing.world.listing import Listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fake_apimart_testing.control import Control
     from fake_apimart_testing.names import Operation
+
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
 
 MAX_SHOWN = 10
 """How many requests an assertion message shows."""
 
 
-class Requests:
+class Requests(Listing[Request]):
     """The journal of a world, newest last; each access reads it from the server."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def __iter__(self) -> Iterator[Request]:
-        return iter(self.matching())
-
-    def __len__(self) -> int:
-        return len(self.matching())
-
-    def __getitem__(self, position: int) -> Request:
-        return self.matching()[position]
-
-    def __repr__(self) -> str:
-        return repr(self.matching())
+    def _read(self) -> list[Request]:
+        return self.matching()
 
     def matching(
         self, operation: Operation | str | None = None, status: int | None = None
@@ -68,7 +61,7 @@ class Requests:
             )
             raise AssertionError(
                 f"waited {timeout:g} s for {count} request(s) {condition or 'of any kind'}, "
-                f"{len(answer['requests'])} came. {self._nearest(operation)}"
+                f"{len(answer['requests'])} came. {self.nearest(operation)}"
             )
         return [Request(fields) for fields in answer["requests"]]
 
@@ -80,12 +73,12 @@ class Requests:
         *,
         status: int | None = None,
     ) -> list[Request]:
-        """Do the same as `wait_for` without blocking the event loop."""
-        import asyncio
+        """Do the same as `wait_for` without blocking the event loop, of asyncio or of Trio."""
+        from fake_apimart_testing.threads import in_thread
 
-        return await asyncio.to_thread(self.wait_for, operation, count, timeout, status=status)
+        return await in_thread(lambda: self.wait_for(operation, count, timeout, status=status))
 
-    def _nearest(self, operation: str | None) -> str:
+    def nearest(self, operation: str | None) -> str:
         """Describe the latest requests: those to the same operation, or any if there are none."""
         sent = self.matching()
         if not sent:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import IO, Self
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 STOP_SECONDS = 10.0
 """How long the child may take to stop before it is killed."""
 _LISTENING = b"listening on "
@@ -55,10 +58,22 @@ class ChildServer:
 
     @property
     def url(self) -> str:
-        """Where it listens. Raises ControlError before `start`."""
+        """Where it listens. Raises ControlError before `start`, and if it has ended by itself."""
         if self._url is None:
             raise ControlError("the server has not been started")
+        ended = self._ended_by_itself()
+        if ended:
+            raise ControlError(ended)
         return self._url
+
+    def _ended_by_itself(self) -> str:
+        """Return how it ended, with its log, if it did so after its start; else nothing."""
+        status = self._process.poll() if self._process is not None and self._url else None
+        if status is None:
+            return ""
+        return (
+            f"the server has ended by itself, with status {status}: {self._read_log() or 'no log'}"
+        )
 
     def start(self) -> Self:
         """Start the process, and wait until it listens. Raises ControlError."""
@@ -68,7 +83,7 @@ class ChildServer:
         except OSError as error:
             self._close_log()
             raise ControlError(f"the server did not start: {' '.join(command)}: {error}") from error
-        self._url = self._read_url()
+        self._url = self._read_url(command)
         return self
 
     def _open_log_and_run(self, command: Sequence[str]) -> None:
@@ -87,14 +102,15 @@ class ChildServer:
             start_new_session=os.name != "nt",
         )
 
-    def _read_url(self) -> str:
+    def _read_url(self, command: Sequence[str]) -> str:
         assert self._process is not None
         assert self._process.stdout is not None
         # A command of somebody's own may print lines before.
         for line in self._process.stdout:
             if _LISTENING in line:
                 return line.partition(_LISTENING)[2].split()[0].decode()
-        raise ControlError(f"the server did not start: {self.stop() or 'it said nothing'}")
+        silence = f"{' '.join(command)} serve said nothing"
+        raise ControlError(f"the server did not start: {self.stop() or silence}")
 
     def begin_to_stop(self) -> None:
         """Tell the process to stop, and do not wait for it."""
@@ -108,12 +124,13 @@ class ChildServer:
             self._kill()
 
     def stop(self) -> str:
-        """Stop the process, if there is one, and return its log."""
+        """Stop the process, if there is one, and return its log, or how it ended by itself."""
         import subprocess
 
         process = self._process
         if process is None:
             return ""
+        ended = self._ended_by_itself()
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
             pipe.close()
@@ -123,7 +140,9 @@ class ChildServer:
             self._kill()
             process.wait()
         self._process = self._url = None
-        return self._close_log()
+        log = self._read_log()
+        self._close_log()
+        return ended or log
 
     def _kill(self) -> None:
         """Kill the process, and those that its command has started."""
@@ -135,13 +154,15 @@ class ChildServer:
         else:
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _close_log(self) -> str:
-        log, self._log = self._log, None
-        if log is None:
-            return ""
-        with log:
-            log.seek(0)
-            return log.read().decode("utf-8", "replace").strip()
+    def _read_log(self) -> str:
+        assert self._log is not None
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace").strip()
+
+    def _close_log(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
 
 def _environment() -> dict[str, str]:

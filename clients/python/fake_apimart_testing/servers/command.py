@@ -7,6 +7,9 @@ import sys
 
 from fake_apimart_testing.control import ControlError
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 COMMAND_VARIABLE = "FAKE_APIMART_COMMAND"
 # -P: modules in the current directory of the tests must not shadow ours.
 OF_THIS_ENVIRONMENT = (sys.executable, "-P", "-m", "fake_apimart")

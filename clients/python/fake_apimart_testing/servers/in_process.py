@@ -17,6 +17,9 @@ import httpx
 
 from fake_apimart_testing.control import ControlError
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 # Of a name that is never looked up: whoever forgets the transport reaches nobody.
 BASE_URL = "http://fake-apimart.test"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from fake_apimart_testing.arguments import check_text
 from fake_apimart_testing.control import ControlError
 from fake_apimart_testing.servers.child import ChildServer
 
@@ -11,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn, Self
+
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
 
 URL_VARIABLE = "FAKE_APIMART_URL"
 
@@ -24,6 +28,7 @@ class Server:
     """
 
     def __init__(self, url: str | None = None) -> None:
+        check_text("url", url, optional=True)
         named = url or os.environ.get(URL_VARIABLE)
         self._url = named.rstrip("/") if named else None
         self._child: ChildServer | None = None
@@ -64,6 +69,12 @@ class Server:
     def transport(self) -> NoReturn:
         """Raise ControlError: a transport is for servers without a socket."""
         raise ControlError("only a world of FakeAPIMart.asgi() has a transport: use base_url")
+
+    def __repr__(self) -> str:
+        try:
+            return f"<Server at {self.url}>"
+        except ControlError:
+            return "<Server, not started>"
 
     def __enter__(self) -> Self:
         return self.start()

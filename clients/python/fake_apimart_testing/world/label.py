@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fake_apimart_testing.arguments import check_text
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 MAX_CHARACTERS = 200
 """The longest label that the server takes."""
 _HEAD_CHARACTERS = 80

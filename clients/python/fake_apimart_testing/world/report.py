@@ -55,7 +55,7 @@ def described(worlds: Sequence[FakeAPIMart]) -> str:
 def _block(world: FakeAPIMart) -> str:
     try:
         sent = world.requests.matching()
-        unused = [rule for rule in world.rules if rule.must_be_met and not rule.used]
+        missed = [rule for rule in world.rules if rule.is_missed]
     except ControlError as error:
         return _line(f"{title_of(world)}: unknown: {error}")
     lines = [_line(f"{title_of(world)}: {_counted(len(sent), 'request')}")]
@@ -67,9 +67,9 @@ def _block(world: FakeAPIMart) -> str:
         if day != before:
             lines.append(f"{_INDENT}{day} UTC, by the clock of the world")
         lines += map(_line, _lines_of(each))
-    lines += [_line(f"never met: {rule!r}") for rule in unused[:MAX_RULES]]
-    if len(unused) > MAX_RULES:
-        lines.append(f"{_CUT} and {len(unused) - MAX_RULES} rules more")
+    lines += [_line(f"never met: {rule!r}") for rule in missed[:MAX_RULES]]
+    if len(missed) > MAX_RULES:
+        lines.append(f"{_CUT} and {len(missed) - MAX_RULES} rules more")
     return "\n".join(lines)
 
 

@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fake_apimart_testing.control import Control
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
+
 
 class SettableWorld:
     """A world whose settings a test can change until its next reset.

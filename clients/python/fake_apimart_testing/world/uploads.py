@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from fake_apimart_testing.arguments import check_bytes, check_text
 from fake_apimart_testing.records import Upload
+from fake_apimart_testing.world.listing import Listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import overload
-
     from fake_apimart_testing.control import Control
 
+# Tracebacks of pytest end where a test called us: the message says what was wrong.
+__tracebackhide__ = True
 
-class Uploads(Sequence[Upload]):
+
+class Uploads(Listing[Upload]):
     """The uploaded files, oldest first, whatever clock and rules say.
 
-    Each access reads them from the server, and raises ControlError. Equal to a list of the same
-    files.
+    Each access reads them from the server, and raises ControlError.
     """
 
     def __init__(self, control: Control, base_url: str) -> None:
@@ -30,35 +29,6 @@ class Uploads(Sequence[Upload]):
     def _read(self) -> list[Upload]:
         found = self._control.call("GET", "uploads")["uploads"]
         return [Upload(self._control, self._base_url, fields) for fields in found]
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __getitem__(self, position: int) -> Upload: ...
-        @overload
-        def __getitem__(self, position: slice) -> list[Upload]: ...
-
-    def __getitem__(self, position: int | slice) -> Upload | list[Upload]:
-        return self._read()[position]
-
-    def __iter__(self) -> Iterator[Upload]:
-        return iter(self._read())
-
-    def __reversed__(self) -> Iterator[Upload]:
-        return reversed(self._read())
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Uploads | list):
-            return NotImplemented
-        return self._read() == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self._read())
 
     def add(
         self, content: str | os.PathLike[str] | bytes | bytearray, filename: str | None = None
