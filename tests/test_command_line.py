@@ -53,6 +53,11 @@ def test_help_states_what_holds_without_each_flag(option: Any) -> None:
     assert option.required or option.show_default or "default" in option.help
 
 
+@pytest.mark.parametrize("option", OPTIONS)
+def test_help_says_in_a_word_what_a_flag_takes(option: Any) -> None:
+    assert option.is_flag or option.metavar
+
+
 def test_help_states_bounds_that_a_value_itself_does_not_reach() -> None:
     (option,) = (each for each in COMMANDS["serve"].params if "--head-seconds" in each.opts)
     assert "[more than 0, up to 86400; default 60; FAKE_APIMART_HEAD_SECONDS]" in option.help

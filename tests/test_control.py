@@ -280,7 +280,7 @@ def test_path_of_a_call_may_have_escapes(path: str, world: FakeAPIMart) -> None:
         (r'{"operation": "\ud800", "error": "x"}', "operation: unknown operation ?; valid are "),
         (
             r'{"operation": "models.list", "error": "\ud800"}',
-            "unknown error of models.list ?; valid are ",
+            "unknown error ?; valid for models.list are ",
         ),
         (
             r'{"operation": "models.list", "socket": "\ud800"}',

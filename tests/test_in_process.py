@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -155,10 +156,20 @@ def test_settings_are_those_of_the_server() -> None:
         assert [upload(asking).status_code for _ in range(2)] == [200, 429]
 
 
-@pytest.mark.parametrize("settings", [{"dialect": "unknown"}, {"unknown": "x"}], ids=str)
-def test_invalid_setting_is_named(settings: dict[str, str]) -> None:
-    (name,) = settings
-    with pytest.raises(ControlError, match=name), FakeAPIMart.asgi(**settings):
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"dialect": "unknown"}, "dialect=unknown: Input should be 'page' or 'live'"),
+        ({"dialekt": "live"}, "dialekt: unknown setting; did you mean dialect?"),
+        ({"x": 1}, "x: unknown setting; known are host, port, storage, "),
+    ],
+    ids=str,
+)
+def test_invalid_setting_is_named_as_it_was_given(settings: dict[str, Any], reason: str) -> None:
+    with (
+        pytest.raises(ControlError, match=re.escape(f"did not start: {reason}")),
+        FakeAPIMart.asgi(**settings),
+    ):
         pass
 
 

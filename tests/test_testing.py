@@ -315,7 +315,9 @@ def test_rule_counts_and_can_be_removed(server: ServerThread) -> None:
 
 def test_invalid_rules_and_settings_are_refused_when_they_are_written(server: ServerThread) -> None:
     with FakeAPIMart(server.url) as apimart:
-        with pytest.raises(ControlError, match=r"unknown error of tasks\.get upload_failed; valid"):
+        with pytest.raises(
+            ControlError, match=r"unknown error upload_failed; valid for tasks\.get"
+        ):
             apimart.fail("tasks.get", "upload_failed")
         with pytest.raises(ControlError, match="rate_limit: expected a rate such as 60/minute"):
             apimart.rate_limit("often")

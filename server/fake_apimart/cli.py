@@ -67,7 +67,8 @@ def serve(
     listen_fd: Annotated[
         int | None,
         typer.Option(
-            help="Take connections from this socket, which listens already; by default a new one."
+            metavar="INTEGER",
+            help="Take connections from this socket, which listens already; by default a new one.",
         ),
     ] = None,
     until_stdin_ends: Annotated[
@@ -125,7 +126,11 @@ def reset(
     url: ServerURL = None,
     key: Annotated[
         str | None,
-        typer.Option(help="Only the world of this API key; by default all.", show_default=False),
+        typer.Option(
+            metavar="KEY",
+            help="Only the world of this API key; by default all.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Let a server forget everything, or all of one world."""
@@ -143,7 +148,9 @@ def reset(
 @app.command(cls=Command)
 def ready(
     url: ServerURL = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="NUMBER", help="Seconds to wait for it.")
+    ] = 0,
 ) -> None:
     """Exit with status 0 when a server is ready, with 1 when not."""
     url = read_server_url(url, read_settings())
@@ -158,7 +165,8 @@ def ready(
 @app.command(cls=Command)
 def verify(
     target: Annotated[
-        str | None, typer.Option(help="The server's URL; by default servers are started here.")
+        str | None,
+        typer.Option(metavar="URL", help="The server's URL; by default servers are started here."),
     ] = None,
     api_key: ApiKey = None,
     only: Only = None,
@@ -167,24 +175,29 @@ def verify(
     dialect: Annotated[
         Dialect | None,
         typer.Option(
-            help="Of the servers started here; by default page, or that of the snapshots."
+            metavar="page|live",
+            help="Of the servers started here; by default page, or that of the snapshots.",
         ),
     ] = None,
     storage: Annotated[
-        str, typer.Option(help="Where the servers that are started here store.")
+        str,
+        typer.Option(metavar="TEXT", help="Where the servers that are started here store."),
     ] = "memory://",
     callback_host: CallbackHost = None,
     against: Annotated[
         Path | None,
         typer.Option(
-            help="Say what has moved since these snapshots were recorded; by default none."
+            metavar="FOLDER",
+            help="Say what has moved since these snapshots were recorded; by default none.",
         ),
     ] = None,
     json: Annotated[
-        Path | None, typer.Option(help="Write a report as JSON to this file; by default none.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a report as JSON to this file; by default none."),
     ] = None,
     junit: Annotated[
-        Path | None, typer.Option(help="Write a report as JUnit XML; by default none.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a report as JUnit XML; by default none."),
     ] = None,
 ) -> None:
     """Check what is known of APIMart against a server. What is not so is said."""
@@ -209,8 +222,8 @@ def verify(
 
 @app.command(cls=Command)
 def record(
-    target: Annotated[str, typer.Option(help="The server's URL.")],
-    out: Annotated[Path, typer.Option(help="The folder for the snapshots.")],
+    target: Annotated[str, typer.Option(metavar="URL", help="The server's URL.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder for the snapshots.")],
     api_key: ApiKey = None,
     only: Only = None,
     spend: Spend = False,

@@ -39,17 +39,24 @@ ServerURL = Annotated[
     str | None,
     typer.Option(
         "--url",
+        metavar="URL",
         help=f"The server's URL, also by {URL_VARIABLE}; by default where `serve` would listen.",
         show_default=False,
     ),
 ]
 ApiKey = Annotated[
     str | None,
-    typer.Option(envvar="APIMART_API_KEY", help="The key for the real service; by default none."),
+    typer.Option(
+        metavar="KEY",
+        envvar="APIMART_API_KEY",
+        help="The key for the real service; by default none.",
+    ),
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option(help="Only cases whose OPERATION/NAME contains this; by default all."),
+    typer.Option(
+        metavar="TEXT", help="Only cases whose OPERATION/NAME contains this; by default all."
+    ),
 ]
 Spend = Annotated[
     bool,
@@ -63,10 +70,11 @@ Yes = Annotated[
 CallbackHost = Annotated[
     str | None,
     typer.Option(
+        metavar="HOST",
         help=(
             "This machine's address for callbacks, to listen on; "
             "by default none but for servers that are started here."
-        )
+        ),
     ),
 ]
 

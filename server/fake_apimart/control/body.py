@@ -51,10 +51,14 @@ def example(**fields: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
-def require_one_of(value: str, valid: tuple[str, ...], what: str) -> str:
-    """Return `value`; raise ValueError, which lists the `valid` ones, if it is not among them."""
+def require_one_of(value: str, valid: tuple[str, ...], what: str, place: str = "") -> str:
+    """Return `value`; raise ValueError, which lists the `valid` ones, if it is not among them.
+
+    `place` is where they are valid, if it is not everywhere.
+    """
     if value not in valid:
-        raise ValueError(f"unknown {what} {shown(value)}; valid are {', '.join(valid)}")
+        there = f" for {place}" if place else ""
+        raise ValueError(f"unknown {what} {shown(value)}; valid{there} are {', '.join(valid)}")
     return value
 
 

@@ -157,9 +157,7 @@ class RuleBody(Body):
         if self.dribble is not None and self.socket != "dribble":
             raise ValueError("dribble needs the socket fault dribble")
         if self.error is not None:
-            require_one_of(
-                self.error, tuple(errors_of(self.operation)), f"error of {self.operation}"
-            )
+            require_one_of(self.error, tuple(errors_of(self.operation)), "error", self.operation)
         return self
 
     @model_validator(mode="after")

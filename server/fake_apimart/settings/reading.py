@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,12 +34,27 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> Settings:
 
     `flags`, by the setting's name, override environment variables, and those the defaults.
     """
-    flags = flags or {}
+    return _read(flags or {}, lambda name: f"{flag_of(name)} ")
+
+
+def settings_of(arguments: Mapping[str, Any]) -> Settings:
+    """Return this process's settings with `arguments` of Python's over them, by setting's name.
+
+    Raises InvalidSettings.
+    """
+    for name in arguments:
+        if name not in Settings.model_fields:
+            raise InvalidSettings(f"{name}: {_unknown(name, str)}")
+    return _read(arguments, lambda name: f"{name}=")
+
+
+def _read(given: Mapping[str, Any], written: Callable[[str], str]) -> Settings:
+    """Return the settings. Errors name what is `given` as it is `written`, before its value."""
     _refuse_unknown_variables()
     try:
-        return Settings(**flags)
+        return Settings(**given)
     except ValidationError as error:
-        problems = (_describe(problem, flags) for problem in error.errors())
+        problems = (_describe(problem, given, written) for problem in error.errors())
         raise InvalidSettings("; ".join(problems)) from None
 
 
@@ -66,26 +81,37 @@ def _url_variable() -> str | None:
 
 
 def _refuse_unknown_variables() -> None:
-    known = list(Settings.model_fields)
     for variable in os.environ:
         # Settings are read whatever the case of their variables.
         plain = variable.upper()
         name = plain.removeprefix(PREFIX).lower()
-        if plain.startswith(PREFIX) and plain not in OTHER_VARIABLES and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {variable_of(close[0])}?"
-                if close
-                else f"known are {', '.join(map(variable_of, known))}"
-            )
+        if (
+            plain.startswith(PREFIX)
+            and plain not in OTHER_VARIABLES
+            and name not in Settings.model_fields
+        ):
             # Its value is not shown: it may be an API key under a name with a slip.
-            raise InvalidSettings(f"{variable}: unknown setting; {hint}")
+            raise InvalidSettings(f"{variable}: {_unknown(name, variable_of)}")
 
 
-def _describe(problem: Mapping[str, Any], flags: Mapping[str, Any]) -> str:
+def _unknown(name: str, written: Callable[[str], str]) -> str:
+    """Return what is said of a name that no setting has, with those there are as `written`."""
+    known = list(Settings.model_fields)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = (
+        f"did you mean {written(close[0])}?"
+        if close
+        else f"known are {', '.join(map(written, known))}"
+    )
+    return f"unknown setting; {hint}"
+
+
+def _describe(
+    problem: Mapping[str, Any], given: Mapping[str, Any], written: Callable[[str], str]
+) -> str:
     name = str(problem["loc"][0])
     reason = redacted_text(problem["msg"].removeprefix("Value error, "))
-    source = flag_of(name) + " " if name in flags else variable_of(name) + "="
+    source = written(name) if name in given else variable_of(name) + "="
     is_secret = not Settings.model_fields[name].repr
     shown = REDACTED if is_secret else redacted_text(str(problem["input"]))
     return f"{source}{shown}: {reason}"

@@ -14,6 +14,7 @@ from typing import Any, Self
 import anyio.to_thread
 import fake_apimart
 import httpx
+from fake_apimart.settings.reading import InvalidSettings, settings_of
 
 from fake_apimart_testing.control import ControlError
 
@@ -22,6 +23,7 @@ __tracebackhide__ = True
 
 # Of a name that is never looked up: whoever forgets the transport reaches nobody.
 BASE_URL = "http://fake-apimart.test"
+_NOT_STARTED = "the application did not start"
 
 
 class InProcessServer:
@@ -95,9 +97,12 @@ class ApplicationThread:
         self._thread.start()
         try:
             self._opened.result()
+        except InvalidSettings as error:
+            self.close()
+            raise ControlError(f"{_NOT_STARTED}: {error}") from None
         except Exception as error:
             self.close()
-            raise ControlError(f"the application did not start: {error}") from error
+            raise ControlError(f"{_NOT_STARTED}: {error}") from error
 
     def close(self) -> None:
         """End the application, after the answers under way."""
@@ -139,9 +144,7 @@ class ApplicationThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
-        settings = fake_apimart.Settings(
-            **{"storage": "memory://", "state": "memory://", **self._settings}
-        )
+        settings = settings_of({"storage": "memory://", "state": "memory://", **self._settings})
         app = fake_apimart.create_app(settings)
         self._transport = httpx.ASGITransport(app)
         async with app.router.lifespan_context(app):
