@@ -106,8 +106,8 @@ def test_repr_never_shows_a_whole_key(key: str, server: ServerThread) -> None:
 
 def test_repr_of_a_world_without_a_server_says_so() -> None:
     world = FakeAPIMart(label="a test")
-    assert repr(world) == "<FakeAPIMart 'a test', not started>"
-    assert repr(FakeAPIMart.__new__(FakeAPIMart)) == "<FakeAPIMart key …, not started>"
+    assert repr(world) == "<FakeAPIMart 'a test', not running>"
+    assert repr(FakeAPIMart.__new__(FakeAPIMart)) == "<FakeAPIMart key …, not running>"
 
 
 def test_repr_after_the_child_has_ended_says_so() -> None:

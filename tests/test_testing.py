@@ -356,7 +356,7 @@ def test_world_that_was_never_opened_can_be_closed_once(server: ServerThread) ->
 
 def test_servers_say_where_they_are() -> None:
     assert repr(Server("http://127.0.0.1:1/")) == "<Server at http://127.0.0.1:1>"
-    assert repr(Server()) == "<Server, not started>"
+    assert repr(Server()) == "<Server, not running>"
     with pytest.raises(TypeError, match="url must be a str or None, not int: 5"):
         Server(5)  # type: ignore[arg-type]
 

@@ -210,7 +210,7 @@ class FakeAPIMart(RuledWorld, SettableWorld):
         try:
             url = self.base_url
         except (ControlError, AttributeError):
-            return f"<FakeAPIMart {title_of(self)}, not started>"
+            return f"<FakeAPIMart {title_of(self)}, not running>"
         try:
             # A connection of its own: the other one may be in use, by this very thread.
             held = counts(

@@ -98,8 +98,10 @@ class ChildServer:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=_environment() if self._environment is None else dict(self._environment),
-            # A new session does not get Ctrl+C, so the server outlives the teardown of the tests.
+            # A new session, or on Windows a new group, does not get Ctrl+C, so the server outlives
+            # the teardown of the tests.
             start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
 
     def _read_url(self, command: Sequence[str]) -> str:

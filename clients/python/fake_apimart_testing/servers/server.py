@@ -74,7 +74,7 @@ class Server:
         try:
             return f"<Server at {self.url}>"
         except ControlError:
-            return "<Server, not started>"
+            return "<Server, not running>"
 
     def __enter__(self) -> Self:
         return self.start()
