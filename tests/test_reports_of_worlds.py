@@ -113,7 +113,7 @@ def test_repr_of_a_world_without_a_server_says_so() -> None:
 def test_repr_after_the_child_has_ended_says_so() -> None:
     with FakeAPIMart() as world:
         assert "0 requests, 0 uploads, 0 tasks, 0 rules>" in repr(world)
-    assert "not started" in repr(world)
+    assert "not running" in repr(world)
 
 
 ANSWERS = [
