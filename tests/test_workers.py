@@ -94,7 +94,8 @@ def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProc
         [sys.executable, "-m", "fake_apimart", *arguments],
         capture_output=True,
         text=True,
-        timeout=DEADLINE_SECONDS,
+        # Several processes start here, and those that still begin are waited for at the end.
+        timeout=3 * DEADLINE_SECONDS,
         check=False,
         env={**os.environ, **environment},
     )
