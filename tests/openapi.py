@@ -152,7 +152,8 @@ ACCEPTED = (
         "control_(add_fault|change_clock)",
         _REJECTED,
         400,
-        "exclude each other|expected one of|goes with no other|need a status|has no body|error of",
+        "exclude each other|expected one of|goes with no other|needs? a status|has no body"
+        "|unknown error",
         "fields that go with others or not: said in words",
     ),
     Accepted(
