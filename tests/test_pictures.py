@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from fake_apimart.generation.models import MODELS, find_model
 from fake_apimart.pictures.drawing import Picture, draw
-from fake_apimart.pictures.lettering import Lettering
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from tests.conftest import StartServer
 from tests.generating import create, picture_at, poll, task_id_of, upload
@@ -123,48 +122,6 @@ def test_prompt_is_written_in_the_picture() -> None:
         return sum(count for count, colour in colours if colour == (255, 255, 255))
 
     assert white("") < white("one") < white("one two three four")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "A cat",
-        "été, Привет, Ωμέγα",
-        CHINESE,
-        "着物の猫が傘をさす",
-        "한글 프롬프트",
-        "\uff0c。\uff01「」",
-    ],
-)
-def test_text_is_drawn_with_glyphs_of_its_own(text: str) -> None:
-    def drawn(character: str) -> bytes:
-        image = Image.new("L", (100, 100))
-        Lettering.fitting(f"m\n{character}", image.size, padding=8).draw(ImageDraw.Draw(image))
-        return image.tobytes()
-
-    # A font draws the same box for every character that it does not have.
-    boxes = {drawn("\U000f0000"), drawn("\U0003fffd")}
-    for character in text.replace(" ", ""):
-        assert drawn(character) not in boxes, character
-
-
-@pytest.mark.parametrize("text", ["x", "x" * 5000, CHINESE * 100, "a b " * 500, "\n\n\n", " "])
-def test_text_fits_its_box(text: str) -> None:
-    lettering = Lettering.fitting(f"model\n{text}", (600, 400), padding=8)
-    assert lettering.height <= 400
-    assert lettering.lines[0] == "model"
-
-
-def test_text_is_the_smaller_the_longer_it_is_down_to_8_pixels() -> None:
-    short, long = (Lettering.fitting(f"m\n{'x' * n}", (600, 400), padding=8) for n in (1, 500))
-    assert short.size > long.size > 8
-    tight = Lettering.fitting(f"m\n{'x' * 500}", (60, 40), padding=8)
-    assert (tight.size, tight.height > 40) == (8, True)
-
-
-def test_name_of_the_model_is_not_broken() -> None:
-    lettering = Lettering.fitting("gemini-3-pro-image-preview\nx", (300, 300), padding=8)
-    assert lettering.lines[0] == "gemini-3-pro-image-preview"
 
 
 def test_result_is_of_the_size_format_and_number_asked_for(start_server: StartServer) -> None:

@@ -33,9 +33,10 @@ def check() -> None:
 
 
 def check_assets(names: list[str]) -> None:
-    for font in ("DejaVuSans", "DroidSansFallback"):
+    for font in ("DejaVuSans", "DroidSansFallback", "NotoEmoji", "NotoSansThai"):
         assert f"fake_apimart/pictures/fonts/{font}.ttf" in names
         assert f"fake_apimart/pictures/fonts/{font}-LICENSE.txt" in names
+    assert "fake_apimart/pictures/fonts/coverage.txt" in names
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"):
         assert f"fake_apimart/openapi/swagger_ui/{name}" in names
 

@@ -61,7 +61,8 @@ task, also when a test moves that clock, or when a poll has ended the task.
 | ![a result with a reference](result-16x9.png) | ![a tall result](result-9x16.png) |
 
 The same request with the same `seed` gives the same bytes. Fonts for Latin, Greek, Cyrillic,
-Chinese, Japanese and Korean are included in the package.
+Arabic, Hebrew, Thai, Chinese, Japanese, Korean and emoji are included in the package. A character
+of another script is a box with its code point.
 """
 
 

@@ -140,8 +140,14 @@ def _draw_text(canvas: Image.Image, picture: Picture, margin: int, top: int) -> 
     box = (canvas.width - 2 * margin, canvas.height - top - margin)
     if min(box) < _MIN_PANEL_SIDE:
         return
-    lettering = Lettering.fitting(f"{picture.model}\n{picture.prompt}", box, padding=margin // 2)
-    panel = Image.new("L", (box[0], min(box[1], lettering.height)), _PANEL_GREY)
-    lettering.draw(ImageDraw.Draw(panel))
+    padding = margin // 2
+    size = max(8, min(box) // 14)
+    width = box[0] - 2 * padding
+    name = Lettering.fitting(picture.model, size=size, width=width, max_lines=1)
+    prompt = Lettering.fitting(picture.prompt, size=size, width=width, max_lines=10)
+    height = min(box[1], 2 * padding + name.height + prompt.height)
+    panel = Image.new("L", (box[0], height), _PANEL_GREY)
+    name.draw(ImageDraw.Draw(panel), padding, padding, 255, box_width=width)
+    prompt.draw(ImageDraw.Draw(panel), padding, padding + name.height, 255, box_width=width)
     greys = [_CUBE_COLOURS + value * (_GREYS - 1) // 255 for value in range(256)]
     canvas.paste(panel.point(greys), (margin, top))
