@@ -190,6 +190,11 @@ def test_long_word_is_split() -> None:
     assert "".join(lines) == "x" * 30
 
 
+@pytest.mark.parametrize("text", ["a b c d", "猫 犬 猫 犬", "א ב ג ד"])
+def test_line_has_one_character_however_narrow_it_is(text: str) -> None:
+    assert len(lines_of(text, 1, 9)) == 4
+
+
 def test_cut_text_ends_with_an_ellipsis() -> None:
     lines = lines_of("word and more " * 99, 200)
     assert len(lines) == 3
