@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fake_apimart.generation.models import MODELS, find_model
-from fake_apimart.pictures.drawing import Picture, draw
+from fake_apimart.pictures.compositions import style_of
+from fake_apimart.pictures.drawing import Picture, draw, reference_sides
+from fake_apimart.pictures.seeded import PALETTES, Colour, Palette
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
@@ -34,6 +37,14 @@ def decoded(content: bytes) -> Image.Image:
 
 def picture(**changes: Any) -> Picture:
     return Picture(320, 200, "m", CHINESE, "png", None, 0)._replace(**changes)
+
+
+def photo(width: int, height: int, noise: int = 30) -> Image.Image:
+    """Return a picture with as much noise as a photo has in bad light."""
+    grain = Image.frombytes("L", (width, height), random.Random(1).randbytes(width * height))
+    colours = Image.linear_gradient("L").resize((width, height))
+    scene = Image.merge("RGB", (colours, colours.rotate(180), colours))
+    return Image.blend(scene, Image.merge("RGB", [grain] * 3), noise / 255)
 
 
 SIZES = [
@@ -101,19 +112,104 @@ def test_same_request_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"prompt": "other"}, {"model": "n"}, {"variation": 1}]
+    "change", [{"seed": 1}, {"prompt": "other"}, {"model": "n"}, {"number": 1}, {"total": 2}]
 )
 def test_other_request_gives_another_picture(change: dict[str, Any]) -> None:
     assert draw(picture(**change)) != draw(picture())
 
 
-def test_references_are_seen_in_the_picture() -> None:
-    red = Image.new("RGB", (36, 36), (255, 0, 0))
-    with_reference = decoded(draw(picture(references=[red]))).convert("RGB")
-    reds = [
-        count for count, colour in with_reference.getcolors(1 << 20) or [] if colour == (255, 0, 0)
+def test_first_reference_fills_the_frame() -> None:
+    halves = Image.new("RGB", (400, 400), "white")
+    halves.paste((0, 0, 0), (0, 0, 200, 400))
+    drawn = decoded(draw(picture(width=400, height=400, references=[halves]))).convert("L")
+    left, right = drawn.crop((0, 0, 180, 200)), drawn.crop((220, 0, 400, 200))
+    assert mean(left) < 110 < 145 < mean(right)
+
+
+def test_reference_is_cropped_to_the_ratio_and_not_distorted() -> None:
+    circle = Image.new("RGB", (900, 300), "black")
+    ImageDraw.Draw(circle).ellipse((350, 50, 550, 250), fill="white")
+    drawn = decoded(draw(picture(width=600, height=600, prompt="", references=[circle])))
+    bright = drawn.convert("L").point([255 * (value > 128) for value in range(256)])
+    left, top, right, bottom = bright.crop((0, 0, 600, 500)).getbbox() or (0, 0, 0, 0)
+    assert (left, top) == pytest.approx((100, 100), abs=12)
+    assert (right, bottom) == pytest.approx((500, 500), abs=12)
+
+
+def test_further_references_are_a_strip() -> None:
+    first, other = Image.new("RGB", (400, 400), "black"), Image.new("RGB", (64, 64), "gray")
+    frames = [
+        decoded(draw(picture(width=800, height=800, references=[first, *[other] * count])))
+        for count in range(4)
     ]
-    assert sum(reds) > 500
+    whites = [frame.convert("L").crop((0, 0, 800, 200)).histogram()[-20:] for frame in frames]
+    assert [sum(each) for each in whites] == sorted(sum(each) for each in whites)
+    assert sum(whites[0]) == 0 < sum(whites[1])
+
+
+def test_references_are_read_no_larger_than_they_are_seen() -> None:
+    assert reference_sides(1024, 1024, 1) == [1024]
+    assert reference_sides(4096, 4096, 3) == [1280, 655, 655]
+    assert reference_sides(20, 20, 2) == [20, 0]
+    assert reference_sides(1024, 1024, 16)[9:] == [0] * 7
+
+
+def mean(image: Image.Image) -> float:
+    return sum(value * count for value, count in enumerate(image.histogram())) / (
+        image.width * image.height
+    )
+
+
+STYLES = {
+    "gpt-image-2": "dunes",
+    "gemini-3-pro-image-preview": "orbs",
+    "Nano-Banana": "orbs",
+    "doubao-seedream-4-0": "ribbons",
+    "flux-kontext-pro": "facets",
+    "qwen-image-edit": "tiles",
+    "some-model": "rings",
+}
+
+
+@pytest.mark.parametrize(("model", "style"), STYLES.items())
+def test_family_of_the_model_is_seen(model: str, style: str) -> None:
+    assert style_of(model).name == style
+
+
+@pytest.mark.parametrize("model", STYLES)
+def test_abstract_picture_is_smooth_in_24_bits_and_below_a_megabyte(model: str) -> None:
+    for seed in range(3):
+        content = draw(picture(width=1024, height=1024, model=model, seed=seed))
+        assert len(content) < 1_000_000
+        drawn = decoded(content)
+        assert drawn.mode == "RGB"
+        assert len(drawn.getcolors(1 << 20) or []) > 2000
+
+
+def test_large_picture_of_a_noisy_photo_is_below_four_megabytes() -> None:
+    references = [photo(1280, 1280)]
+    content = draw(picture(width=4096, height=4096, references=references))
+    assert len(content) < 4_000_000
+    assert decoded(content).size == (4096, 4096)
+
+
+@pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.colours[2])
+def test_palette_goes_from_dark_to_light_so_that_text_can_be_read(palette: Palette) -> None:
+    tones = [luminance(palette.tone(value)) for value in range(256)]
+    assert tones == sorted(tones)
+    # What a caption in tones is written with, on the lightest bar that there can be.
+    ground, muted, ink = tones[80], tones[212], tones[255]
+    assert (muted + 0.05) / (ground + 0.05) > 4
+    assert (ink + 0.05) / (ground + 0.05) > 4.5
+
+
+def luminance(colour: Colour) -> float:
+    """Return the relative luminance, as WCAG defines it."""
+    linear = [
+        value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (channel / 255 for channel in colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_prompt_is_written_in_the_picture() -> None:

@@ -1,37 +1,29 @@
-"""Drawing of a result: a background, the model's name, the prompt, thumbnails of the references.
+"""Drawing of a result: made from the references if there are any, else an abstract composition.
 
-The canvas holds palette indices, one byte per pixel, which is several times faster than RGB. The
-drawing is deterministic: the same request gives the same bytes.
+The same request and seed give the same bytes: all numbers come from a hash of them, and all that
+is done with pixels is Pillow's integer arithmetic.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from fake_apimart.pictures.lettering import Lettering
+from fake_apimart.pictures.caption import Caption, draw_caption
+from fake_apimart.pictures.compositions import compose
+from fake_apimart.pictures.photos import filled, paste_strip, sides
+from fake_apimart.pictures.seeded import PALETTES, TONES, Palette, Seeded
 
-# The palette is a colour cube for the thumbnails, then greys for text, then the background.
-_CUBE_SIDE = 6
-_CUBE_COLOURS = _CUBE_SIDE**3
-_GREYS = 16
-_BACKGROUND_COLOURS = 256 - _CUBE_COLOURS - _GREYS
-_PANEL_GREY = 24
-"""The brightness of the panel behind the text, from 0 to 255."""
-_THUMBNAIL_SHARE = 0.18
-"""The longest side of a thumbnail, as a share of the picture's height."""
-MAX_THUMBNAILS = 8
-"""How many references are shown."""
-_MIN_THUMBNAIL_SIDE = 8
-"""In pixels; no thumbnails are drawn where they would be smaller."""
-_MIN_PANEL_SIDE = 16
-"""In pixels; no text is drawn where its panel would be smaller."""
+_COMPOSED_PIXELS = 2**18, 2**19
+"""How many pixels a composition has at least, unless the picture has fewer, and at most."""
+_COMPOSED_SHARE = 4
+"""Of how many pixels of the picture one is composed."""
 
-_ENCODERS = {
+_ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "png": ("PNG", {"compress_level": 1}),
     "jpeg": ("JPEG", {"quality": 85}),
     "webp": ("WEBP", {"quality": 75, "method": 0}),
@@ -40,9 +32,9 @@ _ENCODERS = {
 
 
 class Picture(NamedTuple):
-    """What to draw; `variation` distinguishes the images of one task.
+    """What to draw; it is the one with this `number`, from 0, of the `total` of its task.
 
-    `references` are thumbnails that fit a square of `thumbnail_side` pixels.
+    `references` are upright, opaque and in RGB, each as `reference_sides` says.
     """
 
     width: int
@@ -51,103 +43,54 @@ class Picture(NamedTuple):
     prompt: str
     output_format: str
     seed: int | None
-    variation: int
+    number: int
+    total: int = 1
     references: Sequence[Image.Image] = ()
 
 
-def thumbnail_side(width: int, height: int, references: int) -> int:
-    """Return the longest side in pixels that each of so many references is shown with.
-
-    It is 0 in a picture that is too small to show them.
-    """
-    columns = max(1, min(references, MAX_THUMBNAILS))
-    side = int(min(height * _THUMBNAIL_SHARE, width // columns - 2 * _margin(width, height)))
-    return side if side >= _MIN_THUMBNAIL_SIDE else 0
-
-
-def _margin(width: int, height: int) -> int:
-    return max(4, min(width, height) // 24)
+def reference_sides(width: int, height: int, count: int) -> list[int]:
+    """Return the longest side in pixels that each of so many references is to be read with."""
+    return sides(width, height, count)
 
 
 def draw(picture: Picture) -> bytes:
     """Draw and encode a picture.
 
-    Takes up to a few hundred milliseconds: do not call it in an event loop.
+    Takes up to half a second: do not call it in an event loop.
     """
-    canvas = _background(picture)
-    margin = _margin(picture.width, picture.height)
-    top = _paste_references(canvas, picture.references, margin)
-    _draw_text(canvas, picture, margin, top)
-    canvas.putpalette(_palette(picture))
-    format_name, options = _ENCODERS[picture.output_format]
+    seeded = Seeded(picture.model, picture.prompt, picture.seed, picture.number)
+    palette = seeded.choice(PALETTES)
+    style = compose(picture.model, _composed_size(picture), palette, seeded)
+    canvas = _from_references(picture, style) if picture.references else _abstract(picture, style)
+    draw_caption(canvas, Caption(picture.model, picture.prompt, picture.number + 1, picture.total))
+    return _encoded(canvas, palette, picture.output_format)
+
+
+def _composed_size(picture: Picture) -> tuple[int, int]:
+    pixels = picture.width * picture.height
+    fewest, most = _COMPOSED_PIXELS
+    wanted = min(max(pixels // _COMPOSED_SHARE, fewest), most, pixels)
+    scale = math.sqrt(wanted / pixels)
+    return max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+
+
+def _abstract(picture: Picture, style: Image.Image) -> Image.Image:
+    return style.resize((picture.width, picture.height), Image.Resampling.BILINEAR)
+
+
+def _from_references(picture: Picture, style: Image.Image) -> Image.Image:
+    first, *others = picture.references
+    size = picture.width, picture.height
+    canvas = filled(size, first, style, is_smooth=picture.output_format == "png")
+    paste_strip(canvas, others, len(picture.references))
+    return canvas
+
+
+def _encoded(canvas: Image.Image, palette: Palette, output_format: str) -> bytes:
+    format_name, options = _ENCODERS[output_format]
+    if canvas.mode == "L":
+        canvas.putpalette([level for tone in range(TONES) for level in palette.tone(tone)])
+        canvas = canvas if format_name == "PNG" else canvas.convert("RGB")
     encoded = io.BytesIO()
-    image = canvas if format_name == "PNG" else canvas.convert("RGB")
-    image.save(encoded, format_name, **options)
+    canvas.save(encoded, format_name, **options)
     return encoded.getvalue()
-
-
-def _digest(picture: Picture) -> bytes:
-    """Hash what the background depends on."""
-    inputs = repr((picture.model, picture.prompt, picture.seed, picture.variation))
-    return hashlib.blake2b(inputs.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def _background(picture: Picture) -> Image.Image:
-    """Draw bands of the background's colours, horizontal or vertical depending on the request."""
-    first = _CUBE_COLOURS + _GREYS
-    bands = Image.new("L", (1, _BACKGROUND_COLOURS))
-    bands.putdata(range(first, first + _BACKGROUND_COLOURS))
-    if _digest(picture)[0] % 2:
-        bands = bands.transpose(Image.Transpose.ROTATE_90)
-    return bands.resize((picture.width, picture.height), Image.Resampling.NEAREST)
-
-
-def _palette(picture: Picture) -> list[int]:
-    digest = _digest(picture)
-    start, end = digest[1:4], digest[4:7]
-    background = [
-        start[channel] + (end[channel] - start[channel]) * step // (_BACKGROUND_COLOURS - 1)
-        for step in range(_BACKGROUND_COLOURS)
-        for channel in range(3)
-    ]
-    greys = [255 * step // (_GREYS - 1) for step in range(_GREYS) for _ in range(3)]
-    return [*_cube(), *greys, *background]
-
-
-def _cube() -> list[int]:
-    levels = [255 * step // (_CUBE_SIDE - 1) for step in range(_CUBE_SIDE)]
-    return [level for r in levels for g in levels for b in levels for level in (r, g, b)]
-
-
-def _paste_references(canvas: Image.Image, references: Sequence[Image.Image], margin: int) -> int:
-    """Paste thumbnails in a row at the top; return the y coordinate below them, in pixels."""
-    shown = references[:MAX_THUMBNAILS]
-    side = thumbnail_side(*canvas.size, len(shown))
-    if not shown or not side:
-        return margin
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(_cube())
-    left = margin
-    for thumbnail in shown:
-        indices = thumbnail.quantize(palette=palette)
-        canvas.paste(Image.frombytes("L", indices.size, indices.tobytes()), (left, margin))
-        left += side + margin
-    return margin * 2 + side
-
-
-def _draw_text(canvas: Image.Image, picture: Picture, margin: int, top: int) -> None:
-    """Draw the model's name and the prompt, on a dark panel that keeps them readable."""
-    box = (canvas.width - 2 * margin, canvas.height - top - margin)
-    if min(box) < _MIN_PANEL_SIDE:
-        return
-    padding = margin // 2
-    size = max(8, min(box) // 14)
-    width = box[0] - 2 * padding
-    name = Lettering.fitting(picture.model, size=size, width=width, max_lines=1)
-    prompt = Lettering.fitting(picture.prompt, size=size, width=width, max_lines=10)
-    height = min(box[1], 2 * padding + name.height + prompt.height)
-    panel = Image.new("L", (box[0], height), _PANEL_GREY)
-    name.draw(ImageDraw.Draw(panel), padding, padding, 255, box_width=width)
-    prompt.draw(ImageDraw.Draw(panel), padding, padding + name.height, 255, box_width=width)
-    greys = [_CUBE_COLOURS + value * (_GREYS - 1) // 255 for value in range(256)]
-    canvas.paste(panel.point(greys), (margin, top))

@@ -140,11 +140,15 @@ class Results:
 
         One that is gone meanwhile is left out.
         """
-        from fake_apimart.pictures.drawing import MAX_THUMBNAILS, thumbnail_side
+        from fake_apimart.pictures.drawing import reference_sides
 
-        keys = task.reference_keys[:MAX_THUMBNAILS]
-        side = thumbnail_side(task.width, task.height, len(keys))
-        shown = [await self._references.thumbnail(key, side) for key in keys if side]
+        keys = task.reference_keys
+        sides = reference_sides(task.width, task.height, len(keys))
+        shown = [
+            await self._references.thumbnail(key, side)
+            for key, side in zip(keys, sides, strict=True)
+            if side
+        ]
         return [thumbnail for thumbnail in shown if thumbnail is not None]
 
     async def _exists(self, key: str) -> bool:
@@ -167,6 +171,7 @@ class Results:
             task.output_format,
             task.seed,
             number,
+            len(task.image_keys),
             references,
         )
         with self._telemetry.image_job("draw"):
