@@ -18,13 +18,18 @@ from tests.harness import JPEG, PNG, ServerProcess
 from tests.inner_runs import without_plugins
 from tests.pages import ROOT, blocks
 from tests.test_form_cases import CASES, REFUSED_AS_AMBIGUOUS
-from tools.pages import PAGES
+from tools.pages import PAGES, RESULTS
 
 
 @pytest.mark.parametrize("name", list(PAGES))
 def test_generated_page_is_up_to_date(name: str) -> None:
     page = (ROOT / name).read_text("utf-8")
     assert page == PAGES[name](), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", list(RESULTS))
+def test_result_on_a_page_is_what_the_server_draws(name: str) -> None:
+    assert (ROOT / name).read_bytes() == RESULTS[name](), "run `make docs`"
 
 
 def test_readme_describes_settings_as_they_are_described() -> None:

@@ -13,8 +13,9 @@ from fake_apimart.fidelity import page as fidelity_page
 
 from tools.pages import architecture, control, observability, settings, tasks
 from tools.pages.pinned import PINNING, with_this_version
+from tools.pages.results import RESULTS
 
-__all__ = ["PAGES"]
+__all__ = ["PAGES", "RESULTS"]
 
 PAGES: dict[str, Callable[[], str]] = {
     **{name: partial(with_this_version, name) for name in PINNING},

@@ -56,13 +56,22 @@ task, also when a test moves that clock, or when a poll has ended the task.
 
 ## What results look like
 
-| with a reference, 16:9 | 9:16 |
+| | |
 |---|---|
-| ![a result with a reference](result-16x9.png) | ![a tall result](result-9x16.png) |
+| ![abstract, dunes](results/abstract.webp) | ![the second of four, lights](results/numbered.webp) |
+| ![of a reference](results/reference.webp) | ![of three references](results/references.webp) |
 
-The same request with the same `seed` gives the same bytes. Fonts for Latin, Greek, Cyrillic,
-Arabic, Hebrew, Thai, Chinese, Japanese, Korean and emoji are included in the package. A character
-of another script is a box with its code point.
+- **With references**, the first fills the frame, cropped to the ratio, upright, and where it is
+  transparent over a light ground; up to eight others are a strip. All are toned by a palette that
+  the seed chooses.
+- **Without**, the result is an abstract composition. Its style says which family of models was
+  asked: dunes for GPT, lights for Gemini, ribbons for Seedream, facets for Flux, tiles for Qwen,
+  rings for others.
+- **The caption** has the model, the picture's number where there are several, the prompt in at most
+  three lines, and the size. Latin, Greek, Cyrillic, Chinese, Japanese, Korean, Arabic, Hebrew, Thai
+  and emoji are written with fonts of the package; any other character is a box with its code.
+- The same request with the same `seed` gives the same bytes, whatever machine it is drawn on, with
+  the same version of Pillow.
 """
 
 
