@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from fake_apimart.pictures.lettering import Lettering
+from fake_apimart.pictures.lettering import Align, Lettering
 
 MAX_PROMPT_LINES = 3
 PROJECT = "fake-apimart"
@@ -15,6 +15,8 @@ _NAME_DIVISOR = 18
 _PROMPT_DIVISOR = 25
 _MIN_SIZE = 8
 """The smallest font size in pixels; a picture that asks for smaller has no caption."""
+_ANY_WIDTH = 100_000
+"""In pixels; wider than any name that is shown."""
 _MOST_OF_HEIGHT = 0.5
 """The share of the picture that the bar covers at most; lines are left out until it fits."""
 _SHADE = 0.72
@@ -57,7 +59,7 @@ def draw_caption(canvas: Image.Image, caption: Caption) -> None:
 
 
 class _Row(NamedTuple):
-    texts: list[tuple[Lettering, str, str]]
+    texts: list[tuple[Lettering, str, Align]]
 
     @property
     def height(self) -> int:
@@ -71,7 +73,7 @@ def _rows(size: tuple[int, int], caption: Caption, width: int) -> list[_Row]:
     number = f"{caption.number} / {caption.total}" if caption.total > 1 else ""
     facts = f"{size[0]} \u00d7 {size[1]}  ·  {PROJECT}"
     numbered = _line(number, name_size, width)
-    name = _line(caption.model, name_size, width - int(numbered.width) - prompt_size)
+    name = _name(caption.model, name_size, prompt_size, width - int(numbered.width) - prompt_size)
     prompt = Lettering.fitting(
         caption.prompt, size=prompt_size, width=width, max_lines=MAX_PROMPT_LINES
     )
@@ -81,6 +83,14 @@ def _rows(size: tuple[int, int], caption: Caption, width: int) -> list[_Row]:
         _Row([(_line(facts, max(_MIN_SIZE, prompt_size * 3 // 4), width), _MUTED_INK, "left")]),
     )
     return [row for row in rows if row.height]
+
+
+def _name(model: str, size: int, smallest: int, width: int) -> Lettering:
+    """Lay out a model's name, in smaller letters where it would not fit."""
+    whole = _line(model, size, _ANY_WIDTH)
+    if whole.width > width:
+        size = max(smallest, int(size * width / whole.width))
+    return _line(model, size, width)
 
 
 def _line(text: str, size: int, width: int) -> Lettering:
@@ -97,6 +107,7 @@ def _gap(padding: int) -> int:
 
 def _shade(canvas: Image.Image, box: tuple[int, int, int, int]) -> None:
     """Darken a part of the canvas, out of focus, so that text on it can be read."""
-    part = canvas.crop(box)
-    blurred = part.reduce(_BLUR).resize(part.size, Image.Resampling.BILINEAR)
-    canvas.paste(Image.blend(blurred, Image.new(canvas.mode, part.size, _DARK), _SHADE), box)
+    small = canvas.reduce(_BLUR, box)
+    dark = Image.blend(small, Image.new(canvas.mode, small.size, _DARK), _SHADE)
+    size = box[2] - box[0], box[3] - box[1]
+    canvas.paste(dark.resize(size, Image.Resampling.BILINEAR), box)

@@ -6,11 +6,12 @@ than steps, and are cheaper.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from fake_apimart.pictures.seeded import Colour, Palette, Seeded, mixed
 
@@ -51,8 +52,8 @@ def orbs(size: Size, palette: Palette, seeded: Seeded) -> Image.Image:
     """Draw lights out of focus, large faint ones behind small bright ones."""
     ground = _flow(size, seeded, [palette.colours[:3]] * 3)
     side = min(size)
-    for number in range(12):
-        radius = side * (45 - 3 * number) // 100 + side // 30
+    for number in range(9):
+        radius = side * (42 - 4 * number) // 100 + side // 30
         _glow(ground, seeded.choice(palette.colours[1:]), _place(seeded, *size), radius)
     for number in range(16):
         radius = side // (9 + number)
@@ -63,17 +64,19 @@ def orbs(size: Size, palette: Palette, seeded: Seeded) -> Image.Image:
 
 def ribbons(size: Size, palette: Palette, seeded: Seeded) -> Image.Image:
     """Draw bands beside each other that flow from the top to the bottom."""
-    height, width = size
-    ground = _flow((width, height), seeded, [palette.colours[1:]] * 3)
+    ground = _flow((size[1], size[0]), seeded, [palette.colours[1:]] * 3)
+    shapes = _finer(ground.size)
+    draw = ImageDraw.Draw(shapes)
+    width, height = shapes.size
     swing = height // 6
     edges = [*_wave(seeded, width, -swing, swing)]
     left = -swing
     while left < height + swing:
         breadth = height // seeded.choice((7, 9, 12, 18))
         other = [(across, down + breadth) for across, down in edges]
-        _fill(ground, [*edges, *reversed(other)], seeded.choice(palette.colours), 215)
+        draw.polygon([*edges, *reversed(other)], fill=seeded.choice(palette.colours))
         edges, left = other, left + breadth
-    return ground.transpose(Image.Transpose.ROTATE_90)
+    return Image.blend(ground, shapes.reduce(_FINER), 0.85).transpose(Image.Transpose.ROTATE_90)
 
 
 def facets(size: Size, palette: Palette, seeded: Seeded) -> Image.Image:
@@ -163,9 +166,8 @@ def _flow(
     """Return colours that flow into each other, from the top to the bottom one of each row's."""
     mesh = Image.new("RGB", (columns, len(rows)))
     mesh.putdata([seeded.choice(row) for row in rows for _ in range(columns)])
-    # Not bicubic at once, which would overshoot: colours beyond those of the palette.
     flowing = mesh.resize(_FLOW, Image.Resampling.BILINEAR).filter(ImageFilter.BoxBlur(4))
-    return flowing.resize(size, Image.Resampling.BICUBIC)
+    return flowing.resize(size, Image.Resampling.BILINEAR)
 
 
 def _wave(seeded: Seeded, width: int, base: int, swing: int) -> Iterator[tuple[int, int]]:
@@ -186,23 +188,28 @@ def _finer(size: Size) -> Image.Image:
     return Image.new("RGB", (size[0] * _FINER, size[1] * _FINER))
 
 
-def _fill(
-    ground: Image.Image, points: list[tuple[int, int]], colour: Colour, strength: int = 255
-) -> None:
-    """Fill a shape with soft edges; `strength` is how much it covers, from 0 to 255."""
+def _fill(ground: Image.Image, points: list[tuple[int, int]], colour: Colour) -> None:
+    """Fill a shape with soft edges."""
     mask = Image.new("L", (ground.width * _FINER, ground.height * _FINER))
     finer = [(across * _FINER, down * _FINER) for across, down in points]
-    ImageDraw.Draw(mask).polygon(finer, fill=strength)
+    ImageDraw.Draw(mask).polygon(finer, fill=255)
     ground.paste(colour, mask=mask.reduce(_FINER))
 
 
 def _glow(ground: Image.Image, colour: Colour, place: tuple[int, int], radius: int) -> None:
     """Lay a light around a place that fades to its edge."""
     side = max(2, 2 * radius)
-    light = ImageChops.invert(Image.radial_gradient("L")).resize((side, side))
-    # The gradient has not ended at the corners of its square.
-    light = light.point([max(0, value - 76) * 200 // 179 for value in range(256)])
+    light = _light().resize((side, side), Image.Resampling.BILINEAR)
     ground.paste(colour, (place[0] - radius, place[1] - radius), light)
+
+
+@functools.cache
+def _light() -> Image.Image:
+    """Return how bright a light is around its middle."""
+    # Where the gradient has come to the edge of its square, it is not yet at the corners.
+    return Image.radial_gradient("L").point(
+        [max(0, 179 - dark) * 200 // 179 for dark in range(256)]
+    )
 
 
 def _disc(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,10 +19,12 @@ from fake_apimart.pictures.compositions import compose
 from fake_apimart.pictures.photos import filled, paste_strip, sides
 from fake_apimart.pictures.seeded import PALETTES, TONES, Palette, Seeded
 
-_COMPOSED_PIXELS = 2**18, 2**19
+_COMPOSED_PIXELS = 200_000, 400_000
 """How many pixels a composition has at least, unless the picture has fewer, and at most."""
-_COMPOSED_SHARE = 4
+_COMPOSED_SHARE = 5
 """Of how many pixels of the picture one is composed."""
+_MANY_PIXELS = 2**23
+"""A picture of so many is drawn with as little work as can be."""
 
 _ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "png": ("PNG", {"compress_level": 1}),
@@ -29,6 +32,8 @@ _ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "webp": ("WEBP", {"quality": 75, "method": 0}),
 }
 """By `output_format`: Pillow's name of the format, and encoder options that favour speed."""
+_SMOOTH = {"compress_type": zlib.Z_RLE}
+"""For a PNG in 24 bits: what its filters leave of a smooth picture are runs, a third smaller so."""
 
 
 class Picture(NamedTuple):
@@ -75,7 +80,12 @@ def _composed_size(picture: Picture) -> tuple[int, int]:
 
 
 def _abstract(picture: Picture, style: Image.Image) -> Image.Image:
-    return style.resize((picture.width, picture.height), Image.Resampling.BILINEAR)
+    width, height = picture.width, picture.height
+    if width * height < _MANY_PIXELS:
+        return style.resize((width, height), Image.Resampling.BILINEAR)
+    # Each row twice, which nobody sees in a picture of this size, takes a tenth less time in all.
+    rows = style.resize((width, -(-height // 2)), Image.Resampling.BILINEAR)
+    return rows.resize((width, height), Image.Resampling.NEAREST)
 
 
 def _from_references(picture: Picture, style: Image.Image) -> Image.Image:
@@ -88,6 +98,8 @@ def _from_references(picture: Picture, style: Image.Image) -> Image.Image:
 
 def _encoded(canvas: Image.Image, palette: Palette, output_format: str) -> bytes:
     format_name, options = _ENCODERS[output_format]
+    if canvas.mode == "RGB" and format_name == "PNG":
+        options = {**options, **_SMOOTH}
     if canvas.mode == "L":
         canvas.putpalette([level for tone in range(TONES) for level in palette.tone(tone)])
         canvas = canvas if format_name == "PNG" else canvas.convert("RGB")

@@ -49,7 +49,7 @@ def filled(
     tones = Image.blend(tones, drawn, _STYLE_SHARE)
     if not is_smooth or size[0] < tones.width * _MUCH:
         return tones.resize(size, Image.Resampling.BICUBIC)
-    enlarged = tones.filter(ImageFilter.BoxBlur(1)).resize(size, Image.Resampling.BILINEAR)
+    enlarged = tones.filter(ImageFilter.BoxBlur(2)).resize(size, Image.Resampling.BILINEAR)
     return enlarged.point([value // _STEP * _STEP + _STEP // 2 for value in range(256)])
 
 

@@ -20,7 +20,7 @@ class Palette(NamedTuple):
     @classmethod
     def of(cls, *codes: str) -> Palette:
         """Return a palette of colours as in `e07a5f`."""
-        return cls(tuple((*bytes.fromhex(code),) for code in codes))  # type: ignore[misc]
+        return cls(tuple((*bytes.fromhex(code),) for code in codes))
 
     @property
     def dark(self) -> Colour:
