@@ -89,7 +89,8 @@ def _name(model: str, size: int, smallest: int, width: int) -> Lettering:
     """Lay out a model's name, in smaller letters where it would not fit."""
     whole = _line(model, size, _ANY_WIDTH)
     if whole.width > width:
-        size = max(smallest, int(size * width / whole.width))
+        # A font has whole pixels for each letter, so that sizes are not quite in proportion.
+        size = max(smallest, int(size * width / whole.width * 0.97))
     return _line(model, size, width)
 
 

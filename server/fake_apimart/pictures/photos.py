@@ -83,8 +83,8 @@ def _margin(width: int, height: int) -> int:
 
 
 def _cropped(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return the middle of a photo, in the ratio of `size`."""
+    """Return the part of a photo in the ratio of `size` where its subject is most likely."""
     width = min(photo.width, max(1, photo.height * size[0] // size[1]))
     height = min(photo.height, max(1, photo.width * size[1] // size[0]))
-    left, top = (photo.width - width) // 2, (photo.height - height) // 2
+    left, top = (photo.width - width) // 2, (photo.height - height) // 3
     return photo.crop((left, top, left + width, top + height))
