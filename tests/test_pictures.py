@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import random
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fake_apimart.generation.models import MODELS, find_model
+from fake_apimart.pictures.caption import Caption, draw_caption
 from fake_apimart.pictures.compositions import style_of
 from fake_apimart.pictures.drawing import Picture, draw, reference_sides
-from fake_apimart.pictures.seeded import PALETTES, Colour, Palette
+from fake_apimart.pictures.photos import filled, paste_strip
+from fake_apimart.pictures.seeded import PALETTES, Colour, Palette, Seeded
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
 from fake_apimart_storage import ObjectInfo
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
@@ -260,3 +263,45 @@ def test_picture_is_drawn_once_for_concurrent_polls(start_server: StartServer) -
     assert all(data == results[0] for data in results)
     drawn = {key: count for key, count in storage.written.items() if key.startswith("image/")}
     assert list(drawn.values()) == [1, 1]
+
+
+def test_seed_of_a_text_does_not_depend_on_what_python_can_print() -> None:
+    # Assigned by Unicode 15, which Python 3.11 does not know: `repr` escapes it there only.
+    assert Seeded("\U0001fae8").number(0, 10**6) == 274_638
+
+
+def test_even_photo_does_not_become_noise() -> None:
+    grains = random.Random(1).choices((200, 201, 202), k=400 * 400)
+    even = Image.frombytes("L", (400, 400), bytes(grains)).convert("RGB")
+    darkest, lightest = filled((400, 400), even, even, is_smooth=False).getextrema()
+    assert lightest - darkest < 16
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1)])
+def test_style_is_seen_through_a_photo_of_a_pixel(size: tuple[int, int]) -> None:
+    content = draw(picture(references=[Image.new("RGB", size, "red")]))
+    shown = decoded(content).convert("L").crop((0, 0, 320, 60))
+    assert len(shown.getcolors() or ()) > 8
+
+
+def test_white_frames_are_seen_on_a_white_photo() -> None:
+    canvas = Image.new("L", (1024, 1024), 255)
+    paste_strip(canvas, [Image.new("RGB", (160, 160), "white")], 2)
+    assert canvas.getextrema()[0] < 200
+
+
+def test_name_written_from_the_right_stays_left_of_the_number() -> None:
+    def near_the_number(model: str) -> bytes:
+        canvas = Image.new("RGB", (1024, 1024), "white")
+        draw_caption(canvas, Caption(model, "", 15, 15))
+        return canvas.crop((850, 900, 1024, 1024)).tobytes()
+
+    assert near_the_number("\u05e9\u05dc\u05d5\u05dd") == near_the_number("m")
+
+
+@pytest.mark.parametrize("text", ["\u0e33", "i", "\u05d0(", "a\u0301"])
+def test_long_name_is_laid_out_in_a_moment(text: str) -> None:
+    canvas = Image.new("RGB", (4096, 128), "white")
+    started = time.process_time()
+    draw_caption(canvas, Caption(text * 10_000, "", 15, 15))
+    assert time.process_time() - started < 1

@@ -15,8 +15,6 @@ _NAME_DIVISOR = 18
 _PROMPT_DIVISOR = 25
 _MIN_SIZE = 8
 """The smallest font size in pixels; a picture that asks for smaller has no caption."""
-_ANY_WIDTH = 100_000
-"""In pixels; wider than any name that is shown."""
 _MOST_OF_HEIGHT = 0.5
 """The share of the picture that the bar covers at most; lines are left out until it fits."""
 _SHADE = 0.72
@@ -52,18 +50,20 @@ def draw_caption(canvas: Image.Image, caption: Caption) -> None:
     draw = ImageDraw.Draw(canvas)
     top += padding
     for row in rows:
-        for text, ink, align in row.texts:
+        for text, ink, align, room in row.texts:
             down = top + row.height - text.height
-            text.draw(draw, padding, down, ink, align, canvas.width - 2 * padding)
+            text.draw(draw, padding, down, ink, align, room)
         top += row.height + _gap(padding)
 
 
 class _Row(NamedTuple):
-    texts: list[tuple[Lettering, str, Align]]
+    """Texts beside each other, each with the width in pixels that it is aligned in."""
+
+    texts: list[tuple[Lettering, str, Align, int]]
 
     @property
     def height(self) -> int:
-        return max(text.height for text, _, _ in self.texts)
+        return max(text.height for text, *_ in self.texts)
 
 
 def _rows(size: tuple[int, int], caption: Caption, width: int) -> list[_Row]:
@@ -73,21 +73,24 @@ def _rows(size: tuple[int, int], caption: Caption, width: int) -> list[_Row]:
     number = f"{caption.number} / {caption.total}" if caption.total > 1 else ""
     facts = f"{size[0]} \u00d7 {size[1]}  ·  {PROJECT}"
     numbered = _line(number, name_size, width)
-    name = _name(caption.model, name_size, prompt_size, width - int(numbered.width) - prompt_size)
+    room = width - (int(numbered.width) + prompt_size if number else 0)
+    name = _name(caption.model, name_size, prompt_size, room)
     prompt = Lettering.fitting(
         caption.prompt, size=prompt_size, width=width, max_lines=MAX_PROMPT_LINES
     )
+    small = _line(facts, max(_MIN_SIZE, prompt_size * 3 // 4), width)
     rows = (
-        _Row([(name, _INK, "left"), (numbered, _INK, "right")]),
-        _Row([(prompt, _INK, "left")]),
-        _Row([(_line(facts, max(_MIN_SIZE, prompt_size * 3 // 4), width), _MUTED_INK, "left")]),
+        _Row([(name, _INK, "left", room), (numbered, _INK, "right", width)]),
+        _Row([(prompt, _INK, "left", width)]),
+        _Row([(small, _MUTED_INK, "left", width)]),
     )
     return [row for row in rows if row.height]
 
 
 def _name(model: str, size: int, smallest: int, width: int) -> Lettering:
     """Lay out a model's name, in smaller letters where it would not fit."""
-    whole = _line(model, size, _ANY_WIDTH)
+    # A name twice as wide as what fits in the smallest letters need not be measured further.
+    whole = _line(model, size, 2 * width * size // smallest)
     if whole.width > width:
         # A font has whole pixels for each letter, so that sizes are not quite in proportion.
         size = max(smallest, int(size * width / whole.width * 0.97))

@@ -10,11 +10,12 @@ from typing import Any, Literal, NamedTuple
 
 from PIL import ImageDraw
 
-from fake_apimart.pictures.scripts import LATIN, THAI, font, font_of, may_break, side
+from fake_apimart.pictures.scripts import LATIN, TALL_THAI, THAI, font, font_of, may_break, side
 from fake_apimart.pictures.shaping import (
     Cluster,
     clusters,
     is_right_to_left,
+    places_itself,
     readable,
     shaped,
     visual,
@@ -33,10 +34,6 @@ _BOX_TOP, _BOX_BOTTOM, _DIGIT_SIZE, _DIGIT_STEP, _BOX_SPACE = 0.78, 0.12, 0.4, 0
 
 # Marks that do not stand in the middle of their base.
 _AT_RIGHT, _AT_LEFT = "\u05c1", "\u05b9\u05c2"
-_TALL_THAI = "\u0e1b\u0e1d\u0e1f\u0e2c"
-"""Consonants whose stem would cross what stands above them."""
-_THAI_STEMS = f"{_TALL_THAI}\u0e0d\u0e0e\u0e0f\u0e10\u0e24\u0e26"
-"""These, and those with something below, which a vowel there would cross."""
 
 Align = Literal["left", "right"]
 
@@ -183,7 +180,7 @@ def _runs(line: tuple[Cluster, ...]) -> Iterator[tuple[str | None, str, str]]:
     def kind(each: tuple[int, Cluster]) -> tuple[str | None, int]:
         number, cluster = each
         name = font_of(cluster.base)
-        alone = name is None or (cluster.marks and not _places_itself(cluster))
+        alone = name is None or (cluster.marks and not places_itself(cluster))
         return name, number if alone else -1
 
     for (name, number), group in itertools.groupby(enumerate(line), kind):
@@ -192,12 +189,6 @@ def _runs(line: tuple[Cluster, ...]) -> Iterator[tuple[str | None, str, str]]:
             yield name, run[0].base, run[0].marks
         else:
             yield name, "".join(cluster.base + cluster.marks for cluster in run), ""
-
-
-def _places_itself(cluster: Cluster) -> bool:
-    """Return whether the font draws a mark in its place, as it does of one mark in Thai."""
-    is_thai = font_of(cluster.base) == font_of(cluster.marks[0]) == THAI
-    return is_thai and len(cluster.marks) == 1 and cluster.base not in _THAI_STEMS
 
 
 def _width(line: tuple[Cluster, ...], size: int) -> float:
@@ -282,7 +273,7 @@ class _Pen:
     def _place(self, mark: str, base: str, ink: Ink, own: Ink, width: int) -> int:
         """Return where a mark is drawn, in pixels from the left of its base."""
         if font_of(mark) == THAI:
-            tall = base in _TALL_THAI and side(mark) == "above"
+            tall = base in TALL_THAI and side(mark) == "above"
             return width - (round(self._size * 0.16) if tall else 0)
         if mark in _AT_RIGHT:
             return ink.right - own.right

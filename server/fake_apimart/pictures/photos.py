@@ -6,6 +6,8 @@ one in RGB, and a PNG of 16 megapixels has a size that can be sent.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
@@ -24,7 +26,13 @@ _MUCH = 1.5
 """How much larger a photo must become to be smoothed, if it is to be: a PNG of it is too large."""
 _STEP = 4
 """By how much the tones of a smooth one differ at least."""
+_CUTOFF = 100
+"""The darkest and the lightest of so many pixels do not count for a photo's contrast."""
+_MOST_GAIN = 4
+"""How much the contrast is raised at most: more would show the noise of an even photo."""
 _WHITE = 255
+_EDGE = 160
+"""The tone around a frame, which tells white frames from a white photo."""
 
 
 def sides(width: int, height: int, count: int) -> list[int]:
@@ -44,13 +52,28 @@ def filled(
 
     One that is_smooth has less noise and fewer tones, where the photo is much enlarged.
     """
-    tones = ImageOps.autocontrast(_cropped(photo, size).convert("L"), cutoff=1)
+    tones = _contrasted(_cropped(photo, size).convert("L"))
+    if tones.width < style.width and tones.height < style.height:
+        tones = tones.resize(style.size, Image.Resampling.BICUBIC)
     drawn = style.convert("L").resize(tones.size, Image.Resampling.BILINEAR)
     tones = Image.blend(tones, drawn, _STYLE_SHARE)
     if not is_smooth or size[0] < tones.width * _MUCH:
         return tones.resize(size, Image.Resampling.BICUBIC)
     enlarged = tones.filter(ImageFilter.BoxBlur(2)).resize(size, Image.Resampling.BILINEAR)
     return enlarged.point([value // _STEP * _STEP + _STEP // 2 for value in range(256)])
+
+
+def _contrasted(tones: Image.Image) -> Image.Image:
+    """Spread the tones of a photo from black to white, if they are not too close together."""
+    up_to = list(itertools.accumulate(tones.histogram()))
+    cut = up_to[-1] // _CUTOFF
+    dark = bisect.bisect_right(up_to, cut)
+    light = bisect.bisect_left(up_to, up_to[-1] - cut)
+    spread = light - dark
+    if spread * _MOST_GAIN >= _WHITE:
+        return tones.point([(tone - dark) * _WHITE // spread for tone in range(_WHITE + 1)])
+    middle = (dark + light) // 2
+    return tones.point([middle + (tone - middle) * _MOST_GAIN for tone in range(_WHITE + 1)])
 
 
 def paste_strip(canvas: Image.Image, photos: Sequence[Image.Image], count: int) -> None:
@@ -64,7 +87,7 @@ def paste_strip(canvas: Image.Image, photos: Sequence[Image.Image], count: int) 
         left = margin + number * (side + margin // 2)
         tones = ImageOps.fit(photo.convert("L"), (side, side), Image.Resampling.BICUBIC)
         box = (left - frame, margin - frame, left + side + frame - 1, margin + side + frame - 1)
-        ImageDraw.Draw(canvas).rectangle(box, fill=_WHITE)
+        ImageDraw.Draw(canvas).rectangle(box, _WHITE, _EDGE, frame // 4)
         canvas.paste(tones, (left, margin))
 
 

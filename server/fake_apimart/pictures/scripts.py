@@ -45,6 +45,8 @@ _NEVER_FIRST = frozenset(
 """Closing punctuation, small kana, and what belongs to the Thai consonant before it."""
 _NEVER_LAST = frozenset("（「『【〈《〔［｛([{“‘\u0e40\u0e41\u0e42\u0e43\u0e44")  # noqa: RUF001
 """Opening punctuation, and Thai vowels that are written before their consonant."""
+TALL_THAI = "\u0e1b\u0e1d\u0e1f\u0e2c"
+"""Consonants whose stem would cross what stands above them."""
 
 
 @functools.lru_cache(maxsize=64)

@@ -61,7 +61,8 @@ class Seeded:
     """A stream of numbers that is the same for the same inputs on every machine."""
 
     def __init__(self, *inputs: object) -> None:
-        text = repr(inputs).encode("utf-8", "replace")
+        # What `repr` escapes of a text differs between Python versions; `ascii` escapes all.
+        text = ascii(inputs).encode()
         self._digest = hashlib.blake2b(text, digest_size=16).digest()
         self._drawn = 0
 

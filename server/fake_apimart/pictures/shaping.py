@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from unicodedata import bidirectional
 
 from fake_apimart.pictures.brackets import stand_ins
-from fake_apimart.pictures.scripts import font_of, is_mark
+from fake_apimart.pictures.scripts import TALL_THAI, THAI, font_of, is_mark
 
 _MAX_SCANNED = 20_000
 """How many characters of a text are looked at."""
@@ -31,6 +31,8 @@ _UNSEEN = re.compile(
 )
 _BLANK_PATTERN = "\u2800"
 """The Braille pattern without dots."""
+_THAI_STEMS = f"{TALL_THAI}\u0e0d\u0e0e\u0e0f\u0e10\u0e24\u0e26"
+"""Tall consonants, and those with something below, which a vowel there would cross."""
 _SARA_AM = re.compile("([\u0e48-\u0e4b]?)\u0e33")
 _RIGHT_TO_LEFT = ("R", "AL")
 _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff]")
@@ -129,6 +131,12 @@ def clusters(text: str) -> list[Cluster]:
         else:
             found.append(Cluster(character))
     return found
+
+
+def places_itself(cluster: Cluster) -> bool:
+    """Return whether the font draws a mark in its place, as it does of one mark in Thai."""
+    is_thai = font_of(cluster.base) == font_of(cluster.marks[0]) == THAI
+    return is_thai and len(cluster.marks) == 1 and cluster.base not in _THAI_STEMS
 
 
 def visual(line: list[Cluster], right_to_left: bool) -> list[Cluster]:
