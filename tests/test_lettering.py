@@ -132,6 +132,7 @@ def test_text_written_from_the_right_is_in_the_order_of_sight(text: str, shown: 
     [
         (" a\n\n b\t\u3000c\u2028d ", "a b c d"),
         ("a\x00b\x7f\u200bc\u202ed\u2066e\ufeff", "abcde"),
+        ("a\U00013430b\U0001343fc", "abc"),
         ("👍🏽❤️", "👍❤"),
         ("👨\u200d👩\u200d👧", "👨👩👧"),
         ("🇩🇪", "DE"),

@@ -273,8 +273,8 @@ def test_seed_of_a_text_does_not_depend_on_what_python_can_print() -> None:
 def test_even_photo_does_not_become_noise() -> None:
     grains = random.Random(1).choices((200, 201, 202), k=400 * 400)
     even = Image.frombytes("L", (400, 400), bytes(grains)).convert("RGB")
-    darkest, lightest = filled((400, 400), even, even, is_smooth=False).getextrema()
-    assert lightest - darkest < 16
+    tones = filled((400, 400), even, even, is_smooth=False).tobytes()
+    assert max(tones) - min(tones) < 16
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1)])
@@ -287,7 +287,7 @@ def test_style_is_seen_through_a_photo_of_a_pixel(size: tuple[int, int]) -> None
 def test_white_frames_are_seen_on_a_white_photo() -> None:
     canvas = Image.new("L", (1024, 1024), 255)
     paste_strip(canvas, [Image.new("RGB", (160, 160), "white")], 2)
-    assert canvas.getextrema()[0] < 200
+    assert min(canvas.tobytes()) < 200
 
 
 def test_name_written_from_the_right_stays_left_of_the_number() -> None:

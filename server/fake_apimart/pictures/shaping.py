@@ -24,10 +24,10 @@ _FIRST_INDICATOR, _LAST_INDICATOR = "\U0001f1e6", "\U0001f1ff"
 _SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 # Format characters that are seen: signs before Arabic and Kaithi numbers.
 _SEEN_FORMATS = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]")
-# No format characters by their category, but nothing to see either.
+# No format characters by their category, in some version of Python, but nothing to see either.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0000-\U000e0fff]"
+    "\U00013430-\U0001343f\U000e0000-\U000e0fff]"
 )
 _BLANK_PATTERN = "\u2800"
 """The Braille pattern without dots."""
