@@ -297,3 +297,10 @@ def test_what_few_texts_need_is_imported_for_them_alone() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert done.stdout.strip() == ""
+
+
+def test_emoji_newer_than_python_is_ordered_as_any_other() -> None:
+    # Both are of Unicode 15, which Python 3.11 does not know.
+    line = clusters("\u05d0\U0001fae8\U0001fa75\u05d1")
+    shown = "".join(each.base for each in visual(line, right_to_left=True))
+    assert shown == "\u05d1\U0001fa75\U0001fae8\u05d0"

@@ -17,6 +17,9 @@ _FIRST_PRIVATE = 0x100000
 """Private characters, written from the left, take places from here on."""
 _RIGHT_LETTERS = range(0x10A60, 0x10A7D)
 """Old South Arabian letters, written from the right."""
+_NEUTRAL_SIGNS = range(0x4DC0, 0x4E00)
+"""Hexagrams, which are written in the direction of what is around them."""
+_EMOJI = range(0x1F000, 0x1FB00)
 
 
 def stand_ins(text: str, base: str) -> tuple[str, dict[int, int]]:
@@ -28,7 +31,12 @@ def stand_ins(text: str, base: str) -> tuple[str, dict[int, int]]:
     free = iter(range(_FIRST_PRIVATE, _FIRST_PRIVATE + 0x10000))
     right = (code for code in _RIGHT_LETTERS if chr(code) not in text)
     odd = [each for each in dict.fromkeys(text) if _has_no_direction(each)]
-    there = dict(zip(odd, free, strict=False))
+    neutral = (code for code in _NEUTRAL_SIGNS if chr(code) not in text)
+    there = {}
+    for each in odd:
+        # An emoji that this version of Python does not know yet has the direction of all others.
+        code = next(neutral, None) if ord(each) in _EMOJI else None
+        there[each] = next(free) if code is None else code
     back = {code: ord(each) for each, code in there.items()}
     prepared = [chr(there.get(each, ord(each))) for each in text]
     letters: dict[tuple[str, str], str] = {}
