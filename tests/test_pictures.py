@@ -305,3 +305,10 @@ def test_long_name_is_laid_out_in_a_moment(text: str) -> None:
     started = time.process_time()
     draw_caption(canvas, Caption(text * 10_000, "", 15, 15))
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("model", ["gpt", "gemini", "seedream", "flux", "qwen", "m"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 300), (300, 1), (16, 16)])
+def test_each_style_ends_in_a_tiny_picture(model: str, size: tuple[int, int]) -> None:
+    content = draw(picture(model=model, width=size[0], height=size[1]))
+    assert decoded(content).size == size

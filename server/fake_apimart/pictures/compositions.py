@@ -72,7 +72,7 @@ def ribbons(size: Size, palette: Palette, seeded: Seeded) -> Image.Image:
     edges = [*_wave(seeded, width, -swing, swing)]
     left = -swing
     while left < height + swing:
-        breadth = height // seeded.choice((7, 9, 12, 18))
+        breadth = max(1, height // seeded.choice((7, 9, 12, 18)))
         other = [(across, down + breadth) for across, down in edges]
         draw.polygon([*edges, *reversed(other)], fill=seeded.choice(palette.colours))
         edges, left = other, left + breadth
