@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, memory, s3, s3_reads, slow_clients, start, throughput, worlds
+from benchmarks import growth, memory, slow_clients, start, throughput, worlds
 from benchmarks.load import LOADS
 from benchmarks.results import report, targets
 from benchmarks.servers.running import touch_memory
+from benchmarks.stores import s3, s3_reads
 from benchmarks.throughput import WORKLOADS
 from tests.stores import Store
 

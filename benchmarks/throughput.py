@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import load as loads
-from benchmarks import s3
 from benchmarks.load import Load, RequestOf
 from benchmarks.servers.running import BUCKET, RunningServer, touch_memory
+from benchmarks.stores import s3
 
 WARM_UP_SECONDS = 0.3
 _MEGABYTE = 1_000_000

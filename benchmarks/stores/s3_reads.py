@@ -1,6 +1,6 @@
 """S3: small files read through the server, by boto3 alone, and by bare GETs of presigned URLs.
 
-Run `python -m benchmarks.s3_reads`. It needs a MinIO: CONTRIBUTING.md says where to get one.
+Run `python -m benchmarks.stores.s3_reads`. It needs a MinIO: CONTRIBUTING.md says where to get one.
 
 All three read the same object of 50 KB from the same MinIO, in turns, over eight connections at a
 time. boto3's `get_object` runs in as many threads of this process, with one client for all.
@@ -21,8 +21,8 @@ import boto3
 from botocore.config import Config
 
 from benchmarks.load import once, read_response, request, upload_request
-from benchmarks.s3 import running_store
 from benchmarks.servers.running import BUCKET, RunningServer
+from benchmarks.stores.s3 import running_store
 from tests.stores import REGION, Store
 
 SIZE = 50_000
@@ -56,7 +56,9 @@ class ReadsFigure:
 
 def main() -> None:
     """Run the benchmark and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.s3_reads", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.stores.s3_reads", description=__doc__
+    )
     parser.add_argument("--rounds", type=int, default=9)
     with running_store() as store:
         print(measure(store, parser.parse_args().rounds))

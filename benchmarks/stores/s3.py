@@ -1,6 +1,6 @@
 """S3: uploads of 20 MB through the server compared with boto3 alone, and memory.
 
-Run `python -m benchmarks.s3`. It needs a MinIO: CONTRIBUTING.md says where to get one.
+Run `python -m benchmarks.stores.s3`. It needs a MinIO: CONTRIBUTING.md says where to get one.
 
 The baseline is `upload_fileobj` of one boto3 client with its defaults (parts of 8 MiB, 10 threads,
 checksums) in this process. The server gets the same bytes over a raw keep-alive socket. Both write
@@ -52,7 +52,7 @@ class S3Figure:
 
 def main() -> None:
     """Run the benchmark and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.s3", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stores.s3", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
     with running_store() as store:

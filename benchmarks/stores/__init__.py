@@ -1,0 +1,1 @@
+"""What files on S3 cost: uploads, downloads and reads beside those of boto3, against a MinIO."""
