@@ -109,7 +109,9 @@ def check_all_is_there(clients: list[Client], urls: list[str]) -> None:
         assert len(client.files) > 3
         assert len(set(client.tasks)) == len(client.tasks)
         for url in urls:
-            with httpx.Client(base_url=url, headers=client.key) as asked:
+            # A batch of finished tasks waits until all of their pictures are drawn.
+            patience = 4 * GIVE_UP_SECONDS
+            with httpx.Client(base_url=url, headers=client.key, timeout=patience) as asked:
                 for path, content in client.files:
                     assert asked.get(path).content == content, path
                 found = asked.post("/v1/tasks/batch", json={"task_ids": client.tasks[:100]}).json()
