@@ -56,7 +56,12 @@ class Client:
         files = {"file": (f"{name}.png", content)}
         uploaded = self._ask("POST", "/v1/uploads/images", files=files)
         self.files.append((httpx.URL(uploaded.json()["url"]).path, content))
-        task = {"model": "gpt-image-2", "prompt": name, "metadata": {"fake": {"seconds": 0}}}
+        task = {
+            "model": "gpt-image-2",
+            "prompt": name,
+            "size": "64x64",
+            "metadata": {"fake": {"seconds": 0}},
+        }
         created = self._ask(
             "POST", "/v1/images/generations", json=task, more={"Idempotency-Key": name}
         )
