@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from fake_apimart.pictures.drawing import Picture, draw, reference_sides
+from fake_apimart.pictures.drawing import Picture, draw
+from fake_apimart.pictures.photos import reference_sides
 from PIL import Image, ImageFilter
 
 PROMPT = (

@@ -13,8 +13,8 @@ import pytest
 from fake_apimart.generation.models import MODELS, find_model
 from fake_apimart.pictures.caption import Caption, draw_caption
 from fake_apimart.pictures.compositions import style_of
-from fake_apimart.pictures.drawing import Picture, draw, reference_sides
-from fake_apimart.pictures.photos import filled, paste_strip
+from fake_apimart.pictures.drawing import Picture, draw
+from fake_apimart.pictures.photos import filled, paste_strip, reference_sides
 from fake_apimart.pictures.seeded import PALETTES, Colour, Palette, Seeded
 from fake_apimart.pictures.sizes import InvalidSize, picture_size
 from fake_apimart_storage import ObjectInfo

@@ -1,7 +1,7 @@
 """Drawing of a result: made from the references if there are any, else an abstract composition.
 
-The same request and seed give the same bytes: all numbers come from a hash of them, and all that
-is done with pixels is Pillow's integer arithmetic.
+The same request and seed give the same bytes: all numbers come from a hash of them, places are
+rounded to whole pixels, and what is done with pixels is Pillow's integer arithmetic.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 
 from fake_apimart.pictures.caption import Caption, draw_caption
 from fake_apimart.pictures.compositions import compose
-from fake_apimart.pictures.photos import filled, paste_strip, sides
+from fake_apimart.pictures.photos import filled, paste_strip
 from fake_apimart.pictures.seeded import PALETTES, TONES, Palette, Seeded
 
 _COMPOSED_PIXELS = 200_000, 400_000
@@ -39,7 +39,7 @@ _SMOOTH = {"compress_type": zlib.Z_RLE}
 class Picture(NamedTuple):
     """What to draw; it is the one with this `number`, from 0, of the `total` of its task.
 
-    `references` are upright, opaque and in RGB, each as `reference_sides` says.
+    `references` are upright, opaque and in RGB, each as `photos.reference_sides` says.
     """
 
     width: int
@@ -51,11 +51,6 @@ class Picture(NamedTuple):
     number: int
     total: int = 1
     references: Sequence[Image.Image] = ()
-
-
-def reference_sides(width: int, height: int, count: int) -> list[int]:
-    """Return the longest side in pixels that each of so many references is to be read with."""
-    return sides(width, height, count)
 
 
 def draw(picture: Picture) -> bytes:

@@ -35,7 +35,7 @@ _EDGE = 160
 """The tone around a frame, which tells white frames from a white photo."""
 
 
-def sides(width: int, height: int, count: int) -> list[int]:
+def reference_sides(width: int, height: int, count: int) -> list[int]:
     """Return the longest side in pixels that each of so many references is to be read with.
 
     It is 0 for those that are not shown.

@@ -140,7 +140,7 @@ class Results:
 
         One that is gone meanwhile is left out.
         """
-        from fake_apimart.pictures.drawing import reference_sides
+        from fake_apimart.pictures.photos import reference_sides
 
         keys = task.reference_keys
         sides = reference_sides(task.width, task.height, len(keys))
