@@ -274,6 +274,13 @@ def upload_request(body: bytes, headers: Mapping[str, str | None] | None = None)
     return f"POST /v1/uploads/images HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
 
 
+def catches_signals(process: subprocess.Popen[str]) -> bool:
+    """Return whether a process has a handler for SIGTERM."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(status.split("SigCgt:")[1].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 def wait_until(condition: Any, what: str, seconds: float = DEADLINE_SECONDS) -> None:
     """Wait until `condition()` is true, for at most so many seconds."""
     deadline = time.monotonic() + seconds

@@ -26,6 +26,7 @@ from tests.harness import (
     JPEG,
     KEY,
     ServerProcess,
+    catches_signals,
     connection,
     form,
     parse_head,
@@ -284,13 +285,6 @@ def test_server_that_waits_for_its_store_at_the_start_stops_at_once(
         _, log = process.communicate(timeout=DEADLINE_SECONDS)
     assert time.monotonic() - began < STOP_SECONDS
     assert (process.returncode, log) == (0, "")
-
-
-def catches_signals(process: subprocess.Popen[str]) -> bool:
-    """Return whether a process has a handler for SIGTERM."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    caught = int(status.split("SigCgt:")[1].split()[0], 16)
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")

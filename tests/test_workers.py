@@ -21,6 +21,7 @@ from tests.harness import (
     JPEG,
     PNG,
     ServerProcess,
+    catches_signals,
     connection,
     form,
     parse_head,
@@ -144,7 +145,8 @@ def test_signal_lets_a_running_upload_end(
     assert not any(map(is_alive, workers))
 
 
-@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")
+@pytest.mark.parametrize("seconds", [0, 0.5, 1.0, 1.5])
 def test_ctrl_c_while_workers_start_ends_all_without_a_word(
     seconds: float, redis_url: str, tmp_path: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_ctrl_c_while_workers_start_ends_all_without_a_word(
         text=True,
         start_new_session=True,
     ) as process:
+        wait_until(lambda: catches_signals(process), "the command begins")
         time.sleep(seconds)
         workers = children(process.pid)
         os.killpg(process.pid, signal.SIGINT)
