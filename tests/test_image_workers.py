@@ -97,24 +97,29 @@ READY: Message = ({"ready": True}, b"")
 
 
 def test_worker_says_the_size_of_what_decodes() -> None:
-    said = answers_to(({"side": 0}, JPEG), GO)
+    said = answers_to(({"side": 0, "mode": "RGB"}, JPEG), GO)
     assert said == [READY, ({"memory": 32 * 32}, b""), ({"size": (32, 32)}, b"")]
 
 
 def test_worker_sends_the_pixels_of_a_thumbnail() -> None:
     small = thumbnail(JPEG, 16)
-    assert answers_to(({"side": 16}, JPEG), GO)[-1] == ({"size": small.size}, small.tobytes())
+    assert answers_to(({"side": 16, "mode": "RGB"}, JPEG), GO)[-1] == (
+        {"size": small.size},
+        small.tobytes(),
+    )
 
 
 def test_worker_says_what_is_broken_and_decodes_the_next() -> None:
-    said = answers_to(({"side": 0}, JPEG[:200]), ({"side": 0}, PNG), GO)
+    said = answers_to(
+        ({"side": 0, "mode": "RGB"}, JPEG[:200]), ({"side": 0, "mode": "RGB"}, PNG), GO
+    )
     assert "broken" in said[1][0]
     assert said[-1][0]["size"] == upright_size(PNG)
 
 
 def test_worker_says_how_many_pixels_are_too_many() -> None:
     header = huge_png(60_000, 60_000)
-    assert answers_to(({"side": 0}, header))[1] == ({"pixels": 60_000 * 60_000}, b"")
+    assert answers_to(({"side": 0, "mode": "RGB"}, header))[1] == ({"pixels": 60_000 * 60_000}, b"")
 
 
 def test_worker_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +127,11 @@ def test_worker_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError
 
     monkeypatch.setattr("fake_apimart.image_workers.worker.decode_file", fail)
-    assert "memory" in answers_to(({"side": 0}, JPEG), GO)[-1][0]["broken"]
+    assert "memory" in answers_to(({"side": 0, "mode": "RGB"}, JPEG), GO)[-1][0]["broken"]
 
 
 def test_worker_that_is_not_told_to_go_on_ends() -> None:
-    assert len(answers_to(({"side": 0}, JPEG))) == 2
+    assert len(answers_to(({"side": 0, "mode": "RGB"}, JPEG))) == 2
 
 
 # The budget of memory.

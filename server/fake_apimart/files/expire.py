@@ -34,12 +34,14 @@ async def expire(storage: Storage, state: State, world: World, key: str) -> List
     return Listed(key, info, stored.size)
 
 
-async def open_file(storage: Storage, world: World, key: str) -> StoredObject:
+async def open_file(
+    storage: Storage, world: World, key: str, *, with_bytes: bool = True
+) -> StoredObject:
     """Open a file of `world`. Raises ObjectNotFound, also where it is another world's, InvalidKey.
 
     Raises StorageError.
     """
-    stored = await storage.get(key)
+    stored = await storage.get(key, with_bytes=with_bytes)
     try:
         if StoredFile.from_info(stored.info).world == world.name:
             return stored

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from fake_apimart.image_workers.pool import WorkerPool
 from fake_apimart.images import pillow
-from fake_apimart.images.decoding import Decoded, TooManyPixels, decode_file, read
+from fake_apimart.images.decoding import Decoded, Mode, TooManyPixels, decode_file, read
 from fake_apimart.images.picture_file import BrokenPicture, Content, Size
 from fake_apimart.machine.shortage import Shortage
 from fake_apimart.telemetry.telemetry import Telemetry
@@ -33,6 +33,7 @@ PROCESSES = 2
 IDLE_SECONDS = 60.0
 """After so long without a picture the worker processes end."""
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -64,16 +65,16 @@ class Decoders:
             pass
         return True
 
-    async def thumbnail(self, content: Content, side: int) -> Image.Image:
-        """Decode the first picture to an opaque, upright RGB one in a square of `side` pixels.
+    async def thumbnail(self, content: Content, side: int, mode: Mode = "RGB") -> Image.Image:
+        """Decode the first picture to an upright one in a square of `side` pixels.
 
-        Raises BrokenPicture, TooManyPixels, Shortage.
+        It is opaque, but in RGBA. Raises BrokenPicture, TooManyPixels, Shortage.
         """
-        decoded = await self._decode(content, side)
+        decoded = await self._decode(content, side, mode)
         pillow.load()
         from PIL import Image
 
-        return Image.frombytes("RGB", decoded.size, decoded.pixels)
+        return Image.frombytes(mode, decoded.size, decoded.pixels)
 
     def close(self) -> None:
         """End all processes and threads; what they decode is a Shortage."""
@@ -83,17 +84,17 @@ class Decoders:
         for pool in (self._waiting, self._small):
             pool.shutdown(cancel_futures=True)
 
-    async def _decode(self, content: Content, side: int) -> Decoded:
+    async def _decode(self, content: Content, side: int, mode: Mode = "RGB") -> Decoded:
         with self._telemetry.image_job("decode"):
-            return await self._decode_anywhere(content, side)
+            return await self._decode_anywhere(content, side, mode)
 
-    async def _decode_anywhere(self, content: Content, side: int) -> Decoded:
+    async def _decode_anywhere(self, content: Content, side: int, mode: Mode) -> Decoded:
         if len(content) <= SMALL_BYTES:
-            decoded = await _run(self._small, _decode_small, content, side)
+            decoded = await _run(self._small, _decode_small, content, side, mode)
             if decoded is not None:
                 return decoded
         try:
-            return await _run(self._waiting, self._workers.decode, content, side)
+            return await _run(self._waiting, self._workers.decode, content, side, mode)
         finally:
             self._end_when_idle()
 
@@ -110,11 +111,11 @@ class Decoders:
 
 
 async def _run(
-    pool: ThreadPoolExecutor, function: Callable[[Content, int], _T], content: Content, side: int
+    pool: ThreadPoolExecutor, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
     """Call `function` in a thread of the pool. Raises what it raises, and Shortage."""
     try:
-        future = pool.submit(function, content, side)
+        future = pool.submit(function, *args, **kwargs)
     except RuntimeError as error:
         # No thread can be started, or the server stops.
         raise Shortage(f"cannot decode a picture: {error}") from error
@@ -124,7 +125,7 @@ async def _run(
         raise Shortage("not enough memory to decode a picture") from error
 
 
-def _decode_small(content: Content, side: int) -> Decoded | None:
+def _decode_small(content: Content, side: int, mode: Mode) -> Decoded | None:
     """Decode a picture, but return None for one that is not small."""
     file = read(content)
-    return decode_file(file, side) if file.work <= SMALL_WORK else None
+    return decode_file(file, side, mode) if file.work <= SMALL_WORK else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 from fake_apimart.image_workers.budget import Budget
-from fake_apimart.image_workers.messages import Message
+from fake_apimart.image_workers.messages import Head, Message
 from fake_apimart.image_workers.process import WorkerEnded, WorkerProcess
-from fake_apimart.images.decoding import Decoded, TooManyPixels
+from fake_apimart.images.decoding import Decoded, Mode, TooManyPixels
 from fake_apimart.images.picture_file import BrokenPicture, Content
 from fake_apimart.machine.shortage import Shortage
 from fake_apimart.observability.log import logger_of
@@ -42,7 +42,7 @@ class WorkerPool:
     def __len__(self) -> int:
         return len(self._idle) + len(self._busy)
 
-    def decode(self, content: Content, side: int) -> Decoded:
+    def decode(self, content: Content, side: int, mode: Mode = "RGB") -> Decoded:
         """Decode as `images.decoding.decode`; raises what that raises, and Unfinished.
 
         Blocks the thread.
@@ -50,7 +50,7 @@ class WorkerPool:
         for _ in range(ATTEMPTS):
             worker = self._take()
             try:
-                result = self._converse(worker, content, side)
+                result = self._converse(worker, {"side": side, "mode": mode}, content)
             except BaseException as error:
                 self._drop(worker)
                 if not isinstance(error, WorkerEnded):
@@ -84,8 +84,8 @@ class WorkerPool:
             idle, self._idle = self._idle, []
         return idle
 
-    def _converse(self, worker: WorkerProcess, content: Content, side: int) -> Message:
-        answer = worker.ask({"side": side}, content)
+    def _converse(self, worker: WorkerProcess, wanted: Head, content: Content) -> Message:
+        answer = worker.ask(wanted, content)
         memory = answer[0].get("memory")
         if memory is None:
             return answer

@@ -67,7 +67,7 @@ def work(receive: Receive, send: Send) -> None:
             send({"memory": file.memory}, b"")
             if receive() is None:
                 return
-            decoded = decode_file(file, head["side"])
+            decoded = decode_file(file, head["side"], head["mode"])
         except BrokenPicture as error:
             send({"broken": str(error)}, b"")
         except TooManyPixels as error:

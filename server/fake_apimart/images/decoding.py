@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fake_apimart.images import gif, jpeg, pillow, png, webp
 from fake_apimart.images.picture_file import BrokenPicture, Content, PictureFile, Size
@@ -22,6 +22,9 @@ _READERS: dict[bytes, Callable[[Content], PictureFile]] = {
 _CHECKED_SIDE = 64
 """Where the format allows it, a check decodes at the smallest scale of at least this side."""
 
+Mode = Literal["RGB", "RGBA"]
+"""What the pixels of a thumbnail are: opaque ones, or with the transparency that they have."""
+
 
 class TooManyPixels(ValueError):
     """A picture of `pixels`, which are more than MAX_PIXELS."""
@@ -32,18 +35,18 @@ class TooManyPixels(ValueError):
 
 
 class Decoded(NamedTuple):
-    """What came of a picture: its upright size, or that of its thumbnail with the pixels in RGB."""
+    """What came of a picture: its upright size, or that of its thumbnail with the pixels."""
 
     size: Size
     pixels: bytes = b""
 
 
-def decode(content: Content, side: int = 0) -> Decoded:
+def decode(content: Content, side: int = 0, mode: Mode = "RGB") -> Decoded:
     """Decode the first picture of a file, to a thumbnail if it has a `side`.
 
     Raises BrokenPicture, TooManyPixels, Shortage.
     """
-    return decode_file(read(content), side)
+    return decode_file(read(content), side, mode)
 
 
 def read(content: Content) -> PictureFile:
@@ -57,10 +60,10 @@ def read(content: Content) -> PictureFile:
     raise BrokenPicture("unknown format")
 
 
-def decode_file(file: PictureFile, side: int) -> Decoded:
+def decode_file(file: PictureFile, side: int, mode: Mode = "RGB") -> Decoded:
     """Decode a picture: to its size as EXIF says to turn it, or to a thumbnail.
 
-    With a `side` above 0 that is an opaque and upright RGB picture in a square of so many pixels.
+    With a `side` above 0 that is an upright picture of a `mode` in a square of so many pixels.
     Raises BrokenPicture, Shortage.
     """
     pillow.load()
@@ -73,7 +76,7 @@ def decode_file(file: PictureFile, side: int) -> Decoded:
             width, height = file.size
             is_turned = file.orientation in _SWAPPING
             return Decoded((height, width) if is_turned else (width, height))
-        small = shrink(image, side)
+        small = shrink(image, side, mode)
     turn = _TURNS.get(file.orientation)
     if turn is not None:
         small = small.transpose(Image.Transpose[turn])

@@ -53,7 +53,7 @@ class Service:
         randomness: Randomness,
         telemetry: Telemetry,
     ) -> None:
-        self._decoders = Decoders(settings.decode_seconds, telemetry)
+        self.decoders = Decoders(settings.decode_seconds, telemetry)
         self._clock = clock = shared.clock
         self._state = state = shared.state
         self.stopping = asyncio.Event()
@@ -74,7 +74,7 @@ class Service:
             stopping=self.stopping,
         )
         self.ending = Ending(self.task_store, ledger, state, shared.locks)
-        references = ReferenceReader(storage, self.worlds, self._decoders)
+        references = ReferenceReader(storage, self.worlds, self.decoders)
         self._results = results = Results(
             storage, clock, state, shared.locks, self.index, references, telemetry
         )
@@ -99,7 +99,7 @@ class Service:
             self.callbacks,
         )
         self.uploads = Uploads(
-            settings, storage, clock, randomness, state, self.index, self._decoders
+            settings, storage, clock, randomness, state, self.index, self.decoders
         )
         planner = Planner(randomness, references)
         self._generations = Generations(
@@ -154,6 +154,6 @@ class Service:
             await asyncio.wait([expiring])
             await self.callbacks.close()
             await self._state.close()
-            self._decoders.close()
+            self.decoders.close()
             self.uploads.close()
             await self._results.close()
