@@ -46,6 +46,7 @@ IDS = {
     *("control_reset", "control_reset_journal", "control_reset_faults"),
     *("control_get_clock", "control_change_clock", "control_metrics"),
     "control_contract",
+    "control_list_worlds",
     *("control_list_faults", "control_add_fault", "control_remove_faults"),
     *("control_list_requests", "control_wait_for_requests"),
     *("control_list_uploads", "control_read_upload", "control_list_tasks"),

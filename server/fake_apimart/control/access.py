@@ -1,8 +1,8 @@
 """Who may call the control API: no web page of another site, and not everybody about the server.
 
 A call with an API key is about that key's world, which is secret enough to need nothing more.
-One without is about the whole server: free where only this machine can have sent it, else it needs
-the admin token.
+One without is about the whole server, or about a world that it names by its id: free where only
+this machine can have sent it, else it needs the admin token.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fake_apimart.common.addresses import comparable_host, host_of, is_loopback,
 from fake_apimart.contract.api_key import HEADER, key_of, may_be_good
 from fake_apimart.control import refusals
 from fake_apimart.control.body import read_body
-from fake_apimart.control.target import service_of
+from fake_apimart.control.target import WORLD, service_of, world_id_of
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.gateway.public_base import was_forwarded
 from fake_apimart.go.url import URLError, parse
@@ -64,7 +64,7 @@ class BytesRoute(ControlRoute):
 
 
 def check(request: Request, settings: Settings, expected: str = JSON) -> None:
-    """Raise `callback`, `foreign_origin`, `not_of_type`, `no_api_key`, `admin_token_needed`.
+    """Raise `callback`, `foreign_origin`, `not_of_type`, or what `_check_caller` raises.
 
     A body must be of the `expected` type.
     """
@@ -78,9 +78,17 @@ def check(request: Request, settings: Settings, expected: str = JSON) -> None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in CHANGING and media_type != expected:
         raise refusals.not_of_type(expected)
-    authorization = headers.get(HEADER)
-    if authorization is None:
+    _check_caller(request, settings)
+
+
+def _check_caller(request: Request, settings: Settings) -> None:
+    """Raise `no_api_key`, `admin_token_needed`; `two_worlds`, `invalid_call` for a world's id."""
+    authorization = request.headers.get(HEADER)
+    if authorization is None or WORLD in request.query_params:
         check_for_whole_server(request, settings)
+        if authorization is not None:
+            raise refusals.two_worlds(WORLD)
+        world_id_of(request)
     elif not may_be_good(key_of(authorization), settings.api_keys):
         raise refusals.no_api_key()
 

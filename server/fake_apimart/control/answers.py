@@ -182,6 +182,30 @@ class WorldAnswer(Answer):
     journal: JournalAnswer
 
 
+class KnownWorldAnswer(Answer):
+    """A world as it stands among all."""
+
+    world: str = Field(description="Its name: the hash of its key.")
+    id: str = Field(description="The beginning of the name.")
+    label: str = Field(description="What its user calls it; empty without a label.")
+    meaning: str = Field(
+        description="What its key's name says; empty where the key was not used since the start."
+    )
+    requests: int = Field(description="How many its journal has.")
+    last_used: float | None = Field(
+        description=(
+            "Real time in Unix seconds of its last request or change; null where it was not used "
+            "since it began anew, or the server started."
+        )
+    )
+
+
+class KnownWorldsAnswer(Answer):
+    """The worlds that are known, the last used first; behind them those that are only stored."""
+
+    worlds: list[KnownWorldAnswer]
+
+
 class RemovedAnswer(Answer):
     """The world that is gone."""
 

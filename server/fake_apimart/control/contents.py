@@ -40,7 +40,7 @@ router = APIRouter(prefix="/_fake", tags=["control: contents"], route_class=Cont
 @router.get("/uploads", response_model=UploadsAnswer)
 async def list_uploads(target: TargetDep) -> Response:
     """List the world's files, oldest first; this is not journaled."""
-    world = target.world_of_key
+    world = target.world_alone
     files = await target.service.index.files_of(world.name)
     encoded = [marshal(_upload_to_json(each, world)) async for each in pausing(files)]
     return JSONListResponse("uploads", encoded)
@@ -87,7 +87,7 @@ async def read_upload(
 ) -> Response:
     """Return a file's bytes, even if its URL has expired."""
     try:
-        stored = await open_file(target.service.storage, target.world_of_key, _key_in(request))
+        stored = await open_file(target.service.storage, target.world_alone, _key_in(request))
     except (ObjectNotFound, InvalidKey):
         raise refusals.unknown(f"upload {name}") from None
     headers = {"Content-Length": str(stored.size), "Content-Type": stored.info.content_type}
@@ -100,7 +100,7 @@ async def add_upload(
     target: TargetDep,
 ) -> Response:
     """Put a file into the world, past its rules, its rate and its journal; the body is the file."""
-    world, service = target.world_of_key, target.service
+    world, service = target.world_alone, target.service
     body = LimitedBody(exchange_of(request.scope).body, service.settings.max_body_bytes)
     # Counts as a request in the world, which is not evicted meanwhile.
     world.running += 1
@@ -130,7 +130,7 @@ router.add_api_route(
 )
 async def expire_upload(name: FileName, request: Request, target: TargetDep) -> Response:
     """Let the URL of a file be dead from now on, whatever the world's clock says."""
-    world = target.world_of_key
+    world = target.world_alone
     try:
         expired = await expire(target.service.storage, target.state, world, _key_in(request))
     except (ObjectNotFound, InvalidKey):
@@ -143,7 +143,7 @@ async def expire_upload(name: FileName, request: Request, target: TargetDep) -> 
 @router.get("/tasks", response_model=TasksAnswer)
 async def list_tasks(target: TargetDep) -> Response:
     """List the world's tasks in their current state, oldest first, without counting a poll."""
-    world, service = target.world_of_key, target.service
+    world, service = target.world_alone, target.service
     tasks = [task async for task in service.task_store.all_of(world)]
     tasks.sort(key=lambda task: task.id)
     encoded = [
@@ -176,7 +176,7 @@ async def fail_task(task_id: str, failure: Failing, target: TargetDep) -> Respon
 
 
 async def _end(target: Target, task_id: str, failure: str | None) -> Response:
-    world, service = target.world_of_key, target.service
+    world, service = target.world_alone, target.service
     try:
         task = await service.ending.end(world, task_id, failure)
     except TaskHasEnded as status:

@@ -14,12 +14,14 @@ from fake_apimart.contract.documentation import Refusal, answers_of, responses
 from fake_apimart.control import refusals
 from fake_apimart.control.access import ADMIN_TOKEN_HEADER, BYTES, CHANGING, JSON, ControlRoute
 from fake_apimart.control.body import MAX_BODY_BYTES
+from fake_apimart.control.target import WORLD
 from fake_apimart.openapi.document import Group
 from fake_apimart.settings.names import variable_of
 
 DESCRIPTION = f"""
 Below `/_fake/` is the **control API** by which tests drive the server. Calls with an API key are
-about the world of that key. Those without one are about the whole server: they are free where only
+about the world of that key. Those without one are about the whole server, or about the world that
+`?{WORLD}=` names by its name or a beginning of it: they are free where only
 this machine can have sent them, else they need the header `{ADMIN_TOKEN_HEADER}`. What changes
 something must be `application/json`, an empty body too, but for a file that is put into a world.
 """
@@ -52,6 +54,11 @@ _REFUSALS_OF_FILES: tuple[Refusal, ...] = (
     partial(errors.invalid_form, "unexpected EOF"),
     errors.upload_failed,
 )
+_REFUSALS_OF_IDS: tuple[Refusal, ...] = (
+    partial(refusals.two_worlds, WORLD),
+    partial(refusals.unknown, "world 0f1e2d3c"),
+    partial(refusals.ambiguous, WORLD, [f"0f1e2d3c{digit * 24}" for digit in "4b"]),
+)
 
 
 def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
@@ -72,6 +79,7 @@ def _complete(route: APIRoute, method: str, call: dict[str, Any]) -> None:
         has_body=route.body_field is not None,
         may_be_over=answers.pop("409", None) is not None,
         media_type=media_type,
+        names_world=any(each["name"] == WORLD for each in call.get("parameters", ())),
     )
     described = responses(answer for each in found for answer in answers_of(each))
     answers |= {str(status): response for status, response in described.items()}
@@ -85,6 +93,7 @@ def _refusals(
     has_body: bool,
     may_be_over: bool,
     media_type: str,
+    names_world: bool,
 ) -> list[Refusal]:
     """Return what a call can be refused with."""
     found: list[Refusal] = [
@@ -111,6 +120,8 @@ def _refusals(
         found.append(
             partial(refusals.over, "task task_01KT48E134GCG3W870HKHPVMNA is failed already")
         )
+    if names_world:
+        found += _REFUSALS_OF_IDS
     if media_type == BYTES:
         found += _REFUSALS_OF_FILES
     return found

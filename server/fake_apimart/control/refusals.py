@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fake_apimart.common.redaction import redacted_text
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError
 
@@ -42,10 +44,22 @@ def no_api_key() -> ApiError:
 def admin_token_needed(header: str, what: str) -> ApiError:
     """Refuse a request about the whole server where other machines can reach it."""
     message = (
-        f"a call about the whole server needs {header}, and that needs {what}; "
-        "a call with an API key is about that key's world, and needs nothing more"
+        f"a call about the whole server, or a world by its id, needs {header}, and that "
+        f"needs {what}; a call with an API key is about that key's world, and needs nothing more"
     )
     return ApiError(403, message, PERMISSION)
+
+
+def two_worlds(parameter: str) -> ApiError:
+    """Refuse a request that names a world by its key and by its id."""
+    message = f"expected a key, whose world the call is about, or `{parameter}`: not both"
+    return ApiError(400, message, INVALID_REQUEST)
+
+
+def ambiguous(parameter: str, names: Sequence[str]) -> ApiError:
+    """Refuse an id that several worlds have."""
+    message = f"{parameter}: it may be {', '.join(names)}; give more digits"
+    return ApiError(409, message, INVALID_REQUEST)
 
 
 def unknown(what: str) -> ApiError:

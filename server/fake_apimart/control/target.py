@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from fake_apimart.contract.api_key import HEADER, key_of
 from fake_apimart.control import refusals
 from fake_apimart.gateway.dispatch import LifespanNotRun
+from fake_apimart.service.known_worlds import (
+    MIN_DIGITS,
+    AmbiguousWorld,
+    NoWorldId,
+    UnknownWorld,
+    check_id,
+)
 from fake_apimart.service.service import Service
 from fake_apimart.worlds.state.state import State
 from fake_apimart.worlds.world import World
 
+WORLD = "world"
+"""The parameter of the query that names a world in place of a key."""
+
+WorldId = Annotated[
+    str | None,
+    Query(
+        alias=WORLD,
+        description=(
+            "A world by its name or a beginning of it, in place of its key: at least "
+            f"{MIN_DIGITS} digits. For those alone who may call about the whole server."
+        ),
+    ),
+]
+
 
 class Target:
-    """The service that received a request, and the world of the request's key.
+    """The service that received a request, and the world that it is about.
 
     `world` is None if the request is about the whole server.
     """
@@ -26,12 +47,12 @@ class Target:
 
     @property
     def world_or_server(self) -> World:
-        """The world of the request's key, or the server's own."""
+        """The world that the request is about, or the server's own."""
         return self.world or self.service.worlds.server
 
     @property
-    def world_of_key(self) -> World:
-        """The world of the request's key. Raises `no_api_key`."""
+    def world_alone(self) -> World:
+        """The world that the request is about. Raises `no_api_key` where that is the server."""
         if self.world is None:
             raise refusals.no_api_key()
         return self.world
@@ -50,9 +71,37 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def target_of(request: Request) -> Target:
-    """Return the target of a request, up to date. Raises StorageError, StateError."""
+def world_id_of(request: Request) -> str | None:
+    """Return the id by which a request names a world, or None. Raises `invalid_call`."""
+    found = request.query_params.getlist(WORLD)
+    if not found:
+        return None
+    if len(found) > 1:
+        raise refusals.invalid_call(f"{WORLD}: expected one")
+    try:
+        return check_id(found[0])
+    except NoWorldId as error:
+        raise refusals.invalid_call(f"{WORLD}: {error}") from None
+
+
+async def _by_id(service: Service, world_id: str) -> World:
+    try:
+        return await service.known.world_by_id(world_id)
+    except UnknownWorld:
+        raise refusals.unknown(f"world {world_id}") from None
+    except AmbiguousWorld as error:
+        raise refusals.ambiguous(WORLD, error.names) from None
+
+
+async def target_of(request: Request, world_id: WorldId = None) -> Target:
+    """Return the target of a request, up to date.
+
+    `access` has checked who names a world by its id, and the id. Raises `unknown`, `ambiguous`,
+    StorageError, StateError.
+    """
     service = service_of(request)
+    if world_id is not None:
+        return Target(service, await _by_id(service, world_id))
     key = key_of(request.headers.get(HEADER, ""))
     if not key:
         await service.worlds.up_to_date(service.worlds.server)

@@ -1,22 +1,30 @@
-"""`/_fake/world` and `/_fake/reset`: the settings of a world, and resets."""
+"""`/_fake/world`, `/_fake/worlds`, `/_fake/reset`: a world's settings, all worlds, and resets."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.common.redaction import redacted_json, redacted_text
-from fake_apimart.contract.json_response import JSONResponse
+from fake_apimart.common.waits import pausing
+from fake_apimart.contract.json_response import JSONListResponse, JSONResponse
 from fake_apimart.control import refusals
-from fake_apimart.control.access import ControlRoute
-from fake_apimart.control.answers import RemovedAnswer, ResetAnswer, WorldAnswer
+from fake_apimart.control.access import ControlRoute, check_for_whole_server
+from fake_apimart.control.answers import (
+    KnownWorldsAnswer,
+    RemovedAnswer,
+    ResetAnswer,
+    WorldAnswer,
+)
 from fake_apimart.control.body import Body, check_short_text, example
-from fake_apimart.control.target import TargetDep
+from fake_apimart.control.target import TargetDep, service_of
+from fake_apimart.go.json import marshal
 from fake_apimart.service.expiry import longest_lifetime
+from fake_apimart.service.known_worlds import MAX_WORLDS
 from fake_apimart.service.service import Service
 from fake_apimart.settings.names import flag_of
 from fake_apimart.settings.settings import Settings
@@ -98,6 +106,19 @@ async def _answer(world: World, state: State) -> Response:
     return JSONResponse({"world": world.name, "meaning": meaning, **answer})
 
 
+@router.get("/worlds", response_model=KnownWorldsAnswer)
+async def list_worlds(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=MAX_WORLDS, description="The latest.")] = MAX_WORLDS,
+) -> Response:
+    """List all worlds that are known, the last used first."""
+    service = service_of(request)
+    # A key is about its own world, and says nothing of the others.
+    check_for_whole_server(request, service.settings)
+    found = await service.known.known_worlds(limit)
+    return JSONListResponse("worlds", [marshal(each.to_json()) async for each in pausing(found)])
+
+
 @router.patch("/world", response_model=WorldAnswer)
 async def change_world(changes: WorldChanges, target: TargetDep) -> Response:
     """Set how tasks proceed, balance, rate, dialect, limit of size, lifetime of URLs, label."""
@@ -131,7 +152,7 @@ def _check_lifetime(seconds: int | None, service: Service) -> None:
 @router.delete("/world", response_model=RemovedAnswer)
 async def remove_world(target: TargetDep) -> Response:
     """Remove the world; it is created anew when its key is used again."""
-    world = target.world_of_key
+    world = target.world_alone
     await target.service.reset.remove(world)
     return JSONResponse({"removed": world.name})
 

@@ -93,6 +93,11 @@ class FileIndex:
         if not self._worlds.get(world, True):
             del self._worlds[world]
 
+    async def worlds(self) -> set[str]:
+        """Return the names of all worlds that have files. Raises StorageError."""
+        await self._update("")
+        return {world for world, known in self._worlds.items() if known}
+
     def clear(self) -> None:
         """Forget all files; the next question asks the storage."""
         self._worlds.clear()

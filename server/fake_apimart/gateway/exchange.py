@@ -149,6 +149,7 @@ class Exchange:
         self.world.running -= 1
         self.world = world
         world.running += 1
+        world.used_ns = self.entry.started_ns
         self.record.world = world.name
         self.record.label = world.label
 

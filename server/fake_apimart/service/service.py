@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 
 from fake_apimart_storage import Storage
@@ -23,6 +24,7 @@ from fake_apimart.generation.planning import Planner
 from fake_apimart.image_workers.decoders import Decoders
 from fake_apimart.pictures.references import ReferenceReader
 from fake_apimart.service.expiry import expire_files, make_room
+from fake_apimart.service.known_worlds import KnownWorlds
 from fake_apimart.service.reset import Reset
 from fake_apimart.settings.settings import Settings
 from fake_apimart.state.shared import SharedState
@@ -105,6 +107,11 @@ class Service:
         self._generations = Generations(
             settings, bodies, ledger, idempotency, planner, self.callbacks
         )
+
+    @functools.cached_property
+    def known(self) -> KnownWorlds:
+        """The worlds that are known, for those who may see all of them."""
+        return KnownWorlds(self.worlds, self.index, self.task_store)
 
     def _note_poll(self, task: Task, world: World) -> None:
         self.callbacks.note_poll(task, world)

@@ -80,6 +80,11 @@ class TaskStore:
         keys = await own_keys(self._storage, _key(world.name, ""), OWN_KEY)
         return [key.rpartition("/")[2] for key in keys]
 
+    async def worlds(self, beginning: str = "") -> set[str]:
+        """Return the names that begin so of all worlds that have tasks. Raises StorageError."""
+        keys = await own_keys(self._storage, f"{TASK_PREFIX}{beginning}", OWN_KEY)
+        return {key.split("/", 2)[1] for key in keys}
+
     async def all_of(self, world: World) -> AsyncIterator[Task]:
         """Yield every task of a world, in any order. Raises StorageError."""
 

@@ -33,6 +33,10 @@ class Pool:
             return world
         return self.server if name == SERVER else None
 
+    def peek(self, name: str) -> World | None:
+        """Return the world of a name, which does not count as used; or None."""
+        return self.server if name == SERVER else self._worlds.get(name)
+
     def add(self, world: World) -> World | None:
         """Add a world, in place of one of its name, and return one that has no room any more.
 

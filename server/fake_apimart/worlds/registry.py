@@ -109,6 +109,7 @@ class Worlds:
             self._create_server()
         self._pool.remove(world)
         successor = self.of_name(world.name)
+        successor.used_ns = max(successor.used_ns, world.used_ns)
         if successor.magic is None and world.magic is not None:
             successor.apply_magic(world.magic)
         return successor
@@ -183,3 +184,4 @@ class Worlds:
         if not world.gone and not world.running:
             self._pool.remove(world)
             self.state.let_go(world)
+            await self.state.drop(world)

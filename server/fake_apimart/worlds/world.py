@@ -23,12 +23,15 @@ from fake_apimart.worlds.settings import WorldSettings, check_overrides
 
 SERVER = "server"
 """Name of the server's own world; the names of all others are hashes."""
-NAME_PATTERN = "[0-9a-f]{32}"
+NAME_DIGITS = 32
+NAME_PATTERN = f"[0-9a-f]{{{NAME_DIGITS}}}"
 """A regular expression for the name of a key's world."""
 HAS_TASKS = "has_tasks"
 """Says in a persisted state that the world has tasks."""
 MAX_LABEL_CHARACTERS = 200
 """The longest label that a world carries."""
+ID_DIGITS = 8
+"""How many hexadecimal digits of a world's name people are shown as its id."""
 _TOKEN_ID_DIGITS = 7
 """How many hexadecimal digits of a world's name make the number of its key."""
 
@@ -36,7 +39,9 @@ _TOKEN_ID_DIGITS = 7
 @cache_short_inputs
 def name_of(api_key: str) -> str:
     """Return the name of a key's world: a hash, since the key itself is never stored."""
-    return hashlib.blake2b(api_key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        api_key.encode("utf-8", "surrogateescape"), digest_size=NAME_DIGITS // 2
+    ).hexdigest()
 
 
 def check_label(label: str) -> str:
@@ -80,6 +85,8 @@ class World:
     known. `running` counts the requests in flight. `has_tasks` says that there may be tasks in the
     storage, `revision` how often one was written anew. `label` is what its user calls it.
     `generation` is no other world's, not even of the same name, nor that of another revision.
+    `used_ns` is when its last request came to this server, or its last change, in Unix nanoseconds
+    of real time; 0 where there was none.
     """
 
     __slots__ = (
@@ -96,6 +103,7 @@ class World:
         "name",
         "overrides",
         "running",
+        "used_ns",
     )
 
     _generations = itertools.count(1)
@@ -109,6 +117,7 @@ class World:
         self.label = ""
         self._revision = 0
         self.running = 0
+        self.used_ns = 0
         self.gone = False
         self.is_being_reset = False
         self.generation = next(self._generations)
@@ -125,6 +134,11 @@ class World:
             self._revision = revision
             # Not the number itself, which begins anew where what servers share is lost.
             self.generation = next(self._generations)
+
+    @property
+    def id(self) -> str:
+        """What people are shown of the name."""
+        return self.name[:ID_DIGITS]
 
     def apply_magic(self, magic: Magic) -> None:
         """Configure the world for its key; so far it was known by the name in its files alone."""

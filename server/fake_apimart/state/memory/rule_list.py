@@ -11,16 +11,21 @@ from fake_apimart.worlds.state.rules import Reservation, Verdicts
 
 
 class RuleList:
-    """The rules of a world, in the order they were added; the `permanent` ones come first."""
+    """The rules of a world, in the order they were added."""
 
     __slots__ = ("_permanent", "all")
 
     _ids = itertools.count(1)
 
-    def __init__(self, permanent: tuple[Rule, ...] = ()) -> None:
-        self._permanent = permanent
+    def __init__(self) -> None:
+        self._permanent: tuple[Rule, ...] = ()
         self.all: list[Rule] = []
-        self.clear()
+
+    def add_permanent(self, rules: tuple[Rule, ...]) -> None:
+        """Append rules that stay, behind those that were added before the world's key was known."""
+        self._permanent = rules
+        for rule in rules:
+            self.add(rule)
 
     def clear(self) -> None:
         """Remove all rules but the permanent ones, which come from the world's magic key."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fake_apimart_storage import ObjectNotFound, Storage, StorageError, in_parallel
@@ -26,7 +26,7 @@ OWN_KEY = re.compile(rf"{KEY_PREFIX}(?:{SERVER}|{NAME_PATTERN})")
 SETTLE_SECONDS = (0.5, 1.0, 3.0, 10.0)
 """The pauses before a state is written again, each time, since nobody says when it has settled."""
 READ_AT_ONCE = 8
-"""How many states are read at the same time, before all are deleted."""
+"""How many states are read at the same time."""
 LIFE_SECONDS = 3650 * 86_400
 """Lifetime of a state: the longest that a file can have."""
 
@@ -61,6 +61,23 @@ class SavedStates:
     async def read(self, name: str) -> SavedState | None:
         """Return the state of a world, or None where it has none. Raises StorageError."""
         return await read_record(self._storage, key_of(name), self._clock.time_ns(), SAVED_STATE)
+
+    async def read_all(self, names: Sequence[str]) -> AsyncIterator[tuple[str, SavedState | None]]:
+        """Yield the states of worlds by their names, in any order, as `read` returns them."""
+
+        async def state_of(name: str) -> tuple[str, SavedState | None]:
+            return name, await self.read(name)
+
+        async for outcome in in_parallel(names, state_of, READ_AT_ONCE):
+            yield outcome.result()
+
+    async def names(self, beginning: str) -> set[str]:
+        """Return the names that begin so of worlds with a state. Raises StorageError.
+
+        The server's own is not among them.
+        """
+        keys = await own_keys(self._storage, key_of(beginning), OWN_KEY)
+        return {key.removeprefix(KEY_PREFIX) for key in keys} - {SERVER}
 
     async def write(self, name: str, state: Mapping[str, Any], *, durable: bool) -> None:
         """Store the state of a world; an empty one is deleted. Raises StorageError.

@@ -15,6 +15,7 @@ from typing import Any
 from fake_apimart_storage import Storage, StorageError
 
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.waits import pausing
 from fake_apimart.state.memory.journals import MemoryJournals
 from fake_apimart.state.memory.rules import MemoryRules
 from fake_apimart.state.memory.saved_states import SavedStates
@@ -22,7 +23,7 @@ from fake_apimart.state.memory.world import MemoryWorld, held
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.rules import Met, Undecided, Verdicts
-from fake_apimart.worlds.state.state import State
+from fake_apimart.worlds.state.state import Seen, State
 from fake_apimart.worlds.world import HAS_TASKS, SERVER, World
 
 
@@ -37,6 +38,7 @@ class MemoryState(State):
         self.rules = MemoryRules(self.pool)
         self.journals = MemoryJournals(self.pool)
         self._saved = SavedStates(storage, clock)
+        self._clock = clock
         self._save_lock = asyncio.Lock()
         self._replaced: set[str] = set()
         """Names of worlds whose stored state is still to be deleted; the server's stands for all.
@@ -88,6 +90,7 @@ class MemoryState(State):
 
     async def change(self, world: World, apply: Callable[[], None]) -> None:
         """Change what a world remembers, and persist that, or take it back."""
+        world.used_ns = self._clock.time_ns()
         async with self._save_lock:
             before = world.remembered()
             try:
@@ -133,6 +136,37 @@ class MemoryState(State):
 
     async def count(self) -> int:
         return len(self.pool)
+
+    async def latest(self, limit: int) -> list[tuple[str, int]]:
+        # Of those that were used at the same instant, the pool knows the later one.
+        worlds = [*self.pool]
+        worlds.reverse()
+        worlds.sort(key=_use, reverse=True)
+        return [(world.name, world.used_ns) for world in worlds[:limit]]
+
+    async def names(self, beginning: str) -> set[str]:
+        if beginning != SERVER and self.pool.peek(beginning) is not None:
+            return {beginning}
+        found = {world.name for world in self.pool if world.name.startswith(beginning)}
+        return found.union(await self._saved.names(beginning))
+
+    async def seen(self, names: Sequence[str]) -> list[Seen]:
+        known = {name: self.pool.peek(name) for name in names}
+        unread = [name for name, world in known.items() if not _is_restored(world)]
+        labels = {}
+        async for name, saved in self._saved.read_all(unread):
+            labels[name] = saved.label if saved else ""
+        return [
+            Seen(
+                name,
+                labels.get(name, world.label if world else ""),
+                len(held(world).journal.entries) if world else 0,
+            )
+            async for name, world in pausing(known.items())
+        ]
+
+    async def drop(self, world: World) -> None:
+        pass
 
     def let_go(self, world: World) -> None:
         self.journals.let_go([world])
@@ -183,6 +217,15 @@ class MemoryState(State):
         """Return whether the world that has this name by now has state that is stored."""
         world = self.pool.find(name)
         return world is not None and bool(world.state())
+
+
+def _use(world: World) -> int:
+    return world.used_ns
+
+
+def _is_restored(world: World | None) -> bool:
+    """Return whether the stored state of a world has been loaded."""
+    return world is not None and held(world).is_restored
 
 
 def _first(

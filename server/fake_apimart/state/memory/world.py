@@ -30,7 +30,7 @@ class MemoryWorld(World):
     def apply_magic(self, magic: Magic) -> None:
         super().apply_magic(magic)
         if magic.rules:
-            self.rules = RuleList(self.permanent_rules())
+            self.rules.add_permanent(self.permanent_rules())
 
     def take(self, rate: str) -> int:
         """Count a request, as State.take says; another rate begins anew."""

@@ -126,11 +126,13 @@ class Connection:
                     yield message["data"]
 
 
-async def names_of_worlds(run: Callable[..., Awaitable[Any]]) -> AsyncIterator[str]:
-    """Yield the names of all worlds but the server's own. Raises StateError."""
+async def names_of_worlds(
+    run: Callable[..., Awaitable[Any]], beginning: str = "", at_once: int = READ_AT_ONCE
+) -> AsyncIterator[str]:
+    """Yield the names that begin so of all worlds but the server's own. Raises StateError."""
     cursor, seen = b"0", set[bytes]()
     while True:
-        cursor, names = await run("worlds", cursor, READ_AT_ONCE)
+        cursor, names = await run("worlds", cursor, at_once, f"{beginning}*")
         for name in dict.fromkeys(names):
             if name not in seen:
                 yield name.decode()

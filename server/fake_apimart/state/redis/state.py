@@ -12,7 +12,7 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.state.redis.clock import RedisClock
-from fake_apimart.state.redis.connection import PREFIX, Connection
+from fake_apimart.state.redis.connection import PREFIX, Connection, names_of_worlds
 from fake_apimart.state.redis.journals import RedisJournals
 from fake_apimart.state.redis.listener import Listener
 from fake_apimart.state.redis.rules import RedisRules
@@ -21,8 +21,8 @@ from fake_apimart.worlds.entry import MAX_ENTRIES
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.failure import StateError
 from fake_apimart.worlds.state.rules import Met, Undecided, Verdicts
-from fake_apimart.worlds.state.state import State
-from fake_apimart.worlds.world import SERVER, World
+from fake_apimart.worlds.state.state import Seen, State
+from fake_apimart.worlds.world import NAME_DIGITS, SERVER, World
 
 MAX_JOURNAL_BYTES = 64 * 1024 * 1024
 """Size of all journals together, in Redis."""
@@ -36,6 +36,8 @@ RESETTING_MILLISECONDS = 60_000
 """How long a world counts as being reset, whatever becomes of who resets it."""
 CHECK_MILLISECONDS = 1000
 """How long stays what is written to see whether Redis can be written to."""
+SCAN_AT_ONCE = 500
+"""How many names of worlds one call looks at; Redis does nothing else meanwhile."""
 MAX_CHANGES = 100
 """How often a change is tried again that another server has come before."""
 
@@ -163,6 +165,38 @@ class RedisState(State):
 
     async def count(self) -> int:
         return int(await self._run("count_worlds"))
+
+    async def latest(self, limit: int) -> list[tuple[str, int]]:
+        found: dict[str, int] = {}
+        for first in range(0, limit, SCAN_AT_ONCE):
+            number = min(SCAN_AT_ONCE, limit - first)
+            answer = await self._run("latest_worlds", first, number)
+            # One that is used meanwhile pushes another into the next batch, which then comes twice.
+            for name, used_us in zip(answer[::2], answer[1::2], strict=True):
+                found.setdefault(name.decode(), int(used_us) * 1000)
+            if len(answer) < 2 * number:
+                break
+        return list(found.items())
+
+    async def names(self, beginning: str) -> set[str]:
+        if len(beginning) == NAME_DIGITS:
+            return {beginning} if await self._run("has_world", beginning) else set()
+        names = names_of_worlds(self._run, beginning, SCAN_AT_ONCE)
+        return {name async for name in names}
+
+    async def seen(self, names: Sequence[str]) -> list[Seen]:
+        found: list[Seen] = []
+        for first in range(0, len(names), SCAN_AT_ONCE):
+            batch = names[first : first + SCAN_AT_ONCE]
+            answer = await self._run("seen", *batch)
+            found += [
+                Seen(name, label.decode(), requests)
+                for name, (label, requests) in zip(batch, answer, strict=True)
+            ]
+        return found
+
+    async def drop(self, world: World) -> None:
+        await self._run("drop_world", world.name)
 
     def let_go(self, world: World) -> None:
         pass

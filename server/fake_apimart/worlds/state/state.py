@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
 
 from fake_apimart_storage import Storage
 
@@ -18,6 +19,14 @@ from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.journals import Journals
 from fake_apimart.worlds.state.rules import Met, Rules, Undecided, Verdicts
 from fake_apimart.worlds.world import World
+
+
+class Seen(NamedTuple):
+    """What is said of a world without entering it: its label, and its entries in the journal."""
+
+    name: str
+    label: str
+    requests: int
 
 
 class State(ABC):
@@ -88,6 +97,26 @@ class State(ABC):
     @abstractmethod
     async def count(self) -> int:
         """Return how many worlds there are, without the server's own."""
+
+    @abstractmethod
+    async def latest(self, limit: int) -> list[tuple[str, int]]:
+        """Return the names of the worlds in use, at most `limit`, the last used first.
+
+        With each, when that was: Unix nanoseconds of real time, 0 where it was not used at all. The
+        server's own world is not among them.
+        """
+
+    @abstractmethod
+    async def names(self, beginning: str) -> set[str]:
+        """Return the names that begin so of all worlds in use or saved, but the server's own."""
+
+    @abstractmethod
+    async def seen(self, names: Sequence[str]) -> list[Seen]:
+        """Return what is said of each of these worlds, in their order; of unknown ones nothing."""
+
+    @abstractmethod
+    async def drop(self, world: World) -> None:
+        """Have a world of which nothing is left in use no more, until it is entered again."""
 
     @abstractmethod
     def let_go(self, world: World) -> None:

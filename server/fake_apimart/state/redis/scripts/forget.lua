@@ -19,7 +19,6 @@ local function forget_sums(world)
   if held > 0 then
     redis.call('DECRBY', there .. 'journal-total', whole(held))
   end
-  redis.call('ZREM', there .. 'worlds', world)
 end
 
 if name == SERVER then
