@@ -24,6 +24,7 @@ from fake_apimart.observability.access_log import LoggedRequests
 from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.log_form import FORMS
 from fake_apimart.openapi.document import describe
+from fake_apimart.page import routes as page
 from fake_apimart.service.documentation import DOCUMENTATION
 from fake_apimart.service.expiry import lifetimes
 from fake_apimart.service.own_keys import is_own
@@ -119,6 +120,7 @@ class Application(FastAPI):
         self.router.routes += routes
         if settings.control:
             control.add_to(self)
+            page.add_to(self)
         self._gateway = Gateway(
             super().__call__,
             routes,

@@ -51,9 +51,20 @@ def new_key(dialect: str, created_ns: int, randomness: Randomness, filename: byt
 def moved_key(key: str, instant_ns: int) -> str:
     """Return a key of `new_key` as if its file were created at `instant_ns` Unix nanoseconds."""
     digits, _, rest = key.removeprefix(KEY_PREFIX).partition("-")
-    dialect = "live" if len(digits) > _PAGE_DIGITS else "page"
-    countdown = KEY_FORMATS[dialect].countdown_from - instant_ns // _NANOSECONDS_PER_MILLISECOND
+    countdown = (
+        KEY_FORMATS[_dialect_of(digits)].countdown_from - instant_ns // _NANOSECONDS_PER_MILLISECOND
+    )
     return f"{KEY_PREFIX}{countdown}-{rest}"
+
+
+def created_ms(key: str) -> int:
+    """Return when the file under a key of `new_key` was created, in Unix milliseconds."""
+    digits = key.removeprefix(KEY_PREFIX).partition("-")[0]
+    return KEY_FORMATS[_dialect_of(digits)].countdown_from - int(digits)
+
+
+def _dialect_of(digits: str) -> str:
+    return "live" if len(digits) > _PAGE_DIGITS else "page"
 
 
 def url_of(key: str, base: str) -> str:

@@ -68,13 +68,8 @@ def check(request: Request, settings: Settings, expected: str = JSON) -> None:
 
     A body must be of the `expected` type.
     """
+    check_sender(request, settings)
     headers = request.headers
-    if MARK in headers:
-        # Whoever has a key of the API chooses where these go, also to this very machine.
-        raise refusals.callback(MARK)
-    for origin in headers.getlist("origin"):
-        if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
-            raise refusals.foreign_origin(origin)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in CHANGING and media_type != expected:
         raise refusals.not_of_type(expected)
@@ -91,6 +86,16 @@ def _check_caller(request: Request, settings: Settings) -> None:
         world_id_of(request)
     elif not may_be_good(key_of(authorization), settings.api_keys):
         raise refusals.no_api_key()
+
+
+def check_sender(request: Request, settings: Settings) -> None:
+    """Raise `callback` and `foreign_origin` for who may not call, whatever they know."""
+    if MARK in request.headers:
+        # Whoever has a key of the API chooses where these go, also to this very machine.
+        raise refusals.callback(MARK)
+    for origin in request.headers.getlist("origin"):
+        if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
+            raise refusals.foreign_origin(origin)
 
 
 def _own_hosts(request: Request, settings: Settings) -> Iterator[str]:

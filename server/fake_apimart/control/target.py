@@ -84,7 +84,8 @@ def world_id_of(request: Request) -> str | None:
         raise refusals.invalid_call(f"{WORLD}: {error}") from None
 
 
-async def _by_id(service: Service, world_id: str) -> World:
+async def world_by_id(service: Service, world_id: str) -> World:
+    """Return the world of an id. Raises `unknown`, `ambiguous`, StorageError, StateError."""
     try:
         return await service.known.world_by_id(world_id)
     except UnknownWorld:
@@ -101,7 +102,7 @@ async def target_of(request: Request, world_id: WorldId = None) -> Target:
     """
     service = service_of(request)
     if world_id is not None:
-        return Target(service, await _by_id(service, world_id))
+        return Target(service, await world_by_id(service, world_id))
     key = key_of(request.headers.get(HEADER, ""))
     if not key:
         await service.worlds.up_to_date(service.worlds.server)

@@ -8,6 +8,7 @@ each one.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import itertools
 import sys
 from collections import defaultdict
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from fake_apimart_storage import DamagedObject, Listed, Storage
 
 from fake_apimart.common.stored_json import own_keys
+from fake_apimart.common.waits import pausing
 from fake_apimart.contract import file_url
 from fake_apimart.files.stored_file import StoredFile
 
@@ -31,6 +33,13 @@ class _Known(NamedTuple):
 
     is_result: bool
     number: int = _FOUND
+
+
+class Newest(NamedTuple):
+    """The latest uploads, and how many there are."""
+
+    uploads: list[Listed]
+    count: int
 
 
 class FileIndex:
@@ -71,6 +80,25 @@ class FileIndex:
         uploads.sort(key=lambda listed: listed.key, reverse=True)
         uploads.sort(key=lambda listed: self._age_of(listed, world))
         return uploads
+
+    async def newest(self, world: str | None, limit: int) -> Newest:
+        """Return the latest uploads of a world, or of all, newest first. Raises StorageError.
+
+        Of all others the description is not read.
+        """
+        await self._update(world or "")
+        worlds = self._worlds if world is None else {world: self._worlds.get(world, {})}
+        keys = [
+            key
+            async for _, files in pausing(list(worlds.items()))
+            for key, known in files.items()
+            if not known.is_result
+        ]
+        # More than are wanted, since some may be gone or damaged.
+        latest = heapq.nlargest(2 * limit, keys, key=file_url.created_ms)
+        found = {each.key: each async for each in self._storage.described(latest)}
+        uploads = [found[key] for key in latest if key in found and self._note(found[key])]
+        return Newest(uploads[:limit], len(keys))
 
     def _age_of(self, listed: Listed, world: str) -> tuple[int, int]:
         """Return by what files are sorted, oldest first.

@@ -1,4 +1,5 @@
-"""The page at `/_fake/`: what clients did, to be looked at and tried by hand, in a browser.
+"""The page at `/_fake/`: what clients did, as it happens, and the API to try by hand.
 
-Belongs here: screens, and what they alone need. Does not: what worlds are told (control).
+Belongs here: who may look, languages, rendering, paths. What is shown on which screen does not
+(`screens`, `views`), nor what only reads or changes worlds: the control API does.
 """

@@ -7,8 +7,10 @@ key beside it.
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from fake_apimart_storage import Storage, in_parallel
 
@@ -31,6 +33,13 @@ READ_AT_ONCE = 8
 _ID = re.compile(r"task_[0-9A-HJKMNP-TV-Z]{26}")
 OWN_KEY = re.compile(rf"(?:{TASK_PREFIX}|{POLLS_PREFIX}){NAME_PATTERN}/{_ID.pattern}")
 """The keys under which tasks and their polls are stored."""
+
+
+class NewestTasks(NamedTuple):
+    """The latest tasks, each as the name of its world and its id, and how many there are."""
+
+    ids: list[tuple[str, str]]
+    count: int
 
 
 class TaskStore:
@@ -95,6 +104,17 @@ class TaskStore:
             task = outcome.result()
             if task is not None:
                 yield task
+
+    async def newest(self, world: World | None, limit: int) -> NewestTasks:
+        """Return the ids of the latest tasks of a world, or of all, newest first.
+
+        Raises StorageError.
+        """
+        prefix = TASK_PREFIX if world is None else _key(world.name, "")
+        keys = await own_keys(self._storage, prefix, OWN_KEY)
+        latest = heapq.nlargest(limit, keys, key=lambda key: key.rpartition("/")[2])
+        owned = [tuple(key.split("/")[1:]) for key in latest]
+        return NewestTasks([(name, task_id) for name, task_id in owned], len(keys))
 
     def _cache_task(self, task: Task, world: World, place: str) -> None:
         if not world.gone:

@@ -1,0 +1,73 @@
+"""One request, one upload or one task, with all that is known of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fake_apimart_storage import InvalidKey, ObjectNotFound
+from starlette.responses import Response
+
+from fake_apimart.control import refusals
+from fake_apimart.page.rendering import answer
+from fake_apimart.page.snippets import snippets_of
+from fake_apimart.page.views.requests import RequestView, request_of
+from fake_apimart.page.views.tasks import task_of
+from fake_apimart.page.views.uploads import upload_of
+from fake_apimart.page.visit import PREFIX, Visit
+
+REQUEST, EXCHANGE = f"{PREFIX}request", f"{PREFIX}exchange"
+UPLOAD, TASK = f"{PREFIX}upload", f"{PREFIX}task"
+REQUEST_ID = "x-oneapi-request-id"
+
+
+async def show_request(visit: Visit) -> Response:
+    """Answer with one entry of the journal. Raises `unknown`."""
+    asked = visit.asked("id")
+    entry_id = int(asked) if asked.isdecimal() else 0
+    found = await request_of(visit.service.worlds.state.journals, visit.world, entry_id)
+    if found is None:
+        raise refusals.unknown(f"request {asked}; a journal keeps the latest ones")
+    return _request(visit, found)
+
+
+async def show_exchange(visit: Visit) -> Response:
+    """Answer with the entry of the request that was answered with this id. Raises `unknown`."""
+    wanted = visit.asked("id")
+    entries = await visit.service.worlds.state.journals.entries(visit.world, lambda entry: True)
+    for entry in reversed(entries):
+        fields = entry.to_json()
+        head = (fields["answer"] or {}).get("headers", {})
+        if head.get(REQUEST_ID) == wanted:
+            return _request(visit, RequestView(fields))
+    raise refusals.unknown(f"request with the id {wanted}")
+
+
+def _request(visit: Visit, found: RequestView) -> Response:
+    snippets = snippets_of(found.fields, visit.base_url)
+    return _answer(visit, "request", request=found, snippets=snippets)
+
+
+async def show_upload(visit: Visit) -> Response:
+    """Answer with one upload. Raises `unknown`, `no_api_key`."""
+    name, world = visit.asked("name"), visit.target.world_alone
+    try:
+        upload = await upload_of(visit.service, world, name)
+    except (ObjectNotFound, InvalidKey):
+        raise refusals.unknown(f"upload {name}") from None
+    return _answer(visit, "upload", upload=upload)
+
+
+async def show_task(visit: Visit) -> Response:
+    """Answer with one task. Raises `unknown`, `no_api_key`."""
+    task_id, world = visit.asked("id"), visit.target.world_alone
+    task = await task_of(visit.service, world, task_id)
+    if task is None:
+        raise refusals.unknown(f"task {task_id}")
+    return _answer(visit, "task", task=task)
+
+
+def _answer(visit: Visit, kind: str, **values: Any) -> Response:
+    """Return one thing as a screen of its own, or without what is around it where htmx asks."""
+    is_part = visit.request.headers.get("hx-request") == "true"
+    template = f"detail/{kind}.html" if is_part else "detail.html"
+    return answer(visit, template, screen="live", kind=kind, is_part=is_part, **values)

@@ -1,0 +1,57 @@
+"""Signing in where the page does not know who looks, and out again."""
+
+from __future__ import annotations
+
+from starlette.responses import RedirectResponse, Response
+
+from fake_apimart.contract.api_key import may_be_good
+from fake_apimart.control.body import read_body
+from fake_apimart.page.access import (
+    KEY_COOKIE,
+    OPERATOR_COOKIE,
+    cookie_of,
+    is_admin_token,
+    proof_of,
+)
+from fake_apimart.page.rendering import answer
+from fake_apimart.page.visit import HOME, PREFIX, Visit
+
+SIGN_IN, SIGN_OUT = f"{PREFIX}sign-in", f"{PREFIX}sign-out"
+
+
+def show(visit: Visit, problem: str = "") -> Response:
+    """Answer with the forms for a token and for a key."""
+    has_token = bool(visit.service.settings.admin_token)
+    return answer(visit, "sign_in.html", 401, screen="", problem=problem, has_token=has_token)
+
+
+async def sign_in(visit: Visit) -> Response:
+    """Remember the token or the key of a form, where it is good."""
+    settings, texts = visit.service.settings, visit.texts
+    request = await read_body(visit.request)
+    async with request.form() as form:
+        token, key = (str(form.get(name, "")).strip() for name in ("token", "key"))
+    if token and is_admin_token(token, settings):
+        return _remembering(visit, OPERATOR_COOKIE, proof_of(settings))
+    if key and may_be_good(key, settings.api_keys):
+        return _remembering(visit, KEY_COOKIE, cookie_of(key))
+    return show(visit, texts.gettext("That is not the token of this server, nor an API key."))
+
+
+def _remembering(visit: Visit, cookie: str, value: str) -> Response:
+    response = _home(visit)
+    path, is_safe = visit.root + HOME, visit.request.url.scheme == "https"
+    response.set_cookie(cookie, value, path=path, httponly=True, secure=is_safe, samesite="strict")
+    return response
+
+
+async def sign_out(visit: Visit) -> Response:
+    """Forget who looks."""
+    response = _home(visit)
+    for name in (OPERATOR_COOKIE, KEY_COOKIE):
+        response.delete_cookie(name, path=visit.root + HOME, httponly=True, samesite="strict")
+    return response
+
+
+def _home(visit: Visit) -> RedirectResponse:
+    return RedirectResponse(visit.root + HOME, 303)

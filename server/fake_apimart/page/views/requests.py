@@ -1,0 +1,100 @@
+"""The latest requests that somebody looks for, kept up to date from one look to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fake_apimart.common.waits import HEAVY_BATCH, pausing
+from fake_apimart.worlds.entry import Journaled, Sought
+from fake_apimart.worlds.state.journals import Journals
+from fake_apimart.worlds.world import World
+
+MAX_TEXT_CHARACTERS = 200
+"""The longest text that is looked for."""
+_CLASS = "xx"
+"""Ends the status of a class of answers: `4xx`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for. What is empty is left out; `status` is `429`, `4xx` or `none`."""
+
+    operation: str = ""
+    status: str = ""
+    text: str = ""
+
+    def includes(self, entry: Sought) -> bool:
+        """Return whether an entry has the operation and the status."""
+        return self.operation in ("", entry.operation) and self._has_status(entry.status)
+
+    def _has_status(self, status: int | None) -> bool:
+        said = "none" if status is None else str(status)
+        return self.status in ("", said) or (
+            self.status.endswith(_CLASS) and self.status[:1] == said[:1] != "n"
+        )
+
+    def has_text(self, fields: Mapping[str, Any]) -> bool:
+        """Return whether the text stands in an entry, in whatever letters."""
+        if not self.text:
+            return True
+        return self.text.casefold() in json.dumps(fields, ensure_ascii=False).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """An entry of the journal in the control API's form."""
+
+    fields: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return {"answer": None, "world": "server", **self.fields}[name]  # SHIM
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class RequestFeed:
+    """The latest `limit` entries of a world, or of all, newest first, that are `wanted`."""
+
+    def __init__(self, journals: Journals, wanted: Wanted, limit: int) -> None:
+        self._journals = journals
+        self._wanted = wanted
+        self._limit = limit
+        self._shown: dict[int, RequestView] = {}
+        self._since = 0
+
+    async def look(self, world: World | None, *, afresh: bool) -> list[RequestView]:
+        """Return what there is now: where it is not `afresh`, of what is old only what it was.
+
+        Raises StateError.
+        """
+        if afresh:
+            self._since, self._shown = 0, {}
+        found = await self._journals.entries(world, lambda e: e.id > self._since and self._wanted.includes(e))  # SHIM
+        new = await self._matching(found)
+        merged = {**self._shown, **new}
+        self._shown = {key: merged[key] for key in sorted(merged, reverse=True)[: self._limit]}
+        # What has no answer yet is read again until it has.
+        open_ids = [key for key, each in self._shown.items() if each.status is None]
+        last = max([self._since, *(each.id for each in found)])
+        self._since = min(last, *(key - 1 for key in open_ids)) if open_ids else last
+        return list(self._shown.values())
+
+    async def _matching(self, found: list[Journaled]) -> dict[int, RequestView]:
+        matching: dict[int, RequestView] = {}
+        async for entry in pausing(reversed(found), HEAVY_BATCH):
+            fields = entry.to_json()
+            if self._wanted.has_text(fields):
+                matching[entry.id] = RequestView(fields)
+                if len(matching) == self._limit:
+                    break
+        return matching
+
+
+async def request_of(journals: Journals, world: World | None, entry_id: int) -> RequestView | None:
+    """Return one entry, or None where the journal has none of this id. Raises StateError."""
+    found = await journals.entries(world, lambda entry: entry.id == entry_id)
+    return RequestView(found[0].to_json()) if found else None
