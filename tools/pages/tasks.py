@@ -81,7 +81,7 @@ def page() -> str:
         f"| `{status}` | {when} | {', '.join(TRANSITIONS[status]) or 'none'} |"
         for status, when in STATES.items()
     )
-    markers = (f"- {form}" for form, _ in MARKERS.values())
+    markers = (f"| `{each.form}` | {each.meaning} |" for each in MARKERS.values())
     models = (
         f"| `{model.id}` | {', '.join(model.ratios)} | {_prices(model)} |" for model in MODELS
     )
@@ -91,6 +91,7 @@ def page() -> str:
             "| status | when | possible next statuses |\n|---|---|---|",
             *states,
             "\n## Markers\n\n`[fake: PART; PART]` in a prompt sets the outcome. The parts are:\n",
+            "| part | what it does |\n|---|---|",
             *markers,
             TASKS_TAIL,
             "## Models\n\nOther names are accepted too, unless `FAKE_APIMART_MODELS` is set.\n",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from fake_apimart.cases.source import Source, by_strength
+from fake_apimart.cases.source import ASSUMED, Source, by_strength
 
 
 class _Part(BaseModel):
@@ -182,6 +182,11 @@ class Behaviour(_Part):
     def sources(self) -> list[str]:
         """The tags that its cases rest on, the strongest first."""
         return by_strength({tag for case in self.cases for tag in case.sources})
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether nothing is known of it: it is our choice alone."""
+        return self.sources == [ASSUMED]
 
 
 class CaseFile(_Part):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+ASSUMED = "assumed"
+"""The source of what is our choice."""
 SOURCES = {
     "page": "the vendor's upload page, which this project treats as binding",
     "live": "real exchanges with the service, published by third parties",
@@ -14,7 +16,7 @@ SOURCES = {
         "the texts are those of Go 1.25"
     ),
     "base": "measured on the open-source gateway that the vendor's is a fork of",
-    "assumed": "our choice, because nothing has been published",
+    ASSUMED: "our choice, because nothing has been published",
 }
 """From the strongest to the weakest: where two disagree, the stronger one wins."""
 

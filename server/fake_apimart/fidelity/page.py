@@ -9,9 +9,6 @@ from fake_apimart.cases.reading import case_files
 from fake_apimart.cases.source import SOURCES
 from fake_apimart.fidelity.differences import DIFFERENCES, NOT_EMULATED, OTHER_OPERATIONS
 
-ASSUMED = ["assumed"]
-"""The sources of what is our choice alone."""
-
 _INTRODUCTION = """\
 What this server says, and how each of it is known. Every row is proven by cases, which are data in
 the package: `fake-apimart verify` runs them against servers of its own, or against the server that
@@ -45,8 +42,8 @@ def markdown() -> str:
 
 def _operation(file: CaseFile) -> Iterator[str]:
     yield f"## {file.title}" + (f" (`{file.route}`)" if file.route else "")
-    proven = [each for each in file.behaviours if each.sources != ASSUMED]
-    assumed = [each for each in file.behaviours if each.sources == ASSUMED]
+    proven = [each for each in file.behaviours if not each.is_assumed]
+    assumed = [each for each in file.behaviours if each.is_assumed]
     if proven:
         rows = [(each.says, ", ".join(each.sources), _count(each)) for each in proven]
         yield _table(("behaviour", "proven by", "cases"), rows)

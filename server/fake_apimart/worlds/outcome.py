@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fake_apimart.common.texts import shortened
 from fake_apimart.contract import errors
@@ -79,20 +79,42 @@ def _digits(value: object) -> str:
     return str(value)
 
 
-MARKERS: dict[str, tuple[str, Callable[[Outcome, str], Outcome]]] = {
-    "fail": (
+class Marker(NamedTuple):
+    """A part of a marker: its syntax, as error messages state it, its meaning, and its effect."""
+
+    form: str
+    meaning: str
+    apply: Callable[[Outcome, str], Outcome]
+
+
+MARKERS = {
+    "fail": Marker(
         "fail or fail=MESSAGE",
+        f"the task fails, with the message or with `{FAILED_ON_PURPOSE}`",
         lambda outcome, value: replace(outcome, failure=value or FAILED_ON_PURPOSE),
     ),
-    "complete": ("complete", lambda outcome, _: replace(outcome, failure=None)),
-    "seconds": (
+    "complete": Marker(
+        "complete",
+        "the task completes, whatever the world says",
+        lambda outcome, _: replace(outcome, failure=None),
+    ),
+    "seconds": Marker(
         "seconds=NUMBER",
+        f"the task ends after so many seconds, 0 to {MAX_SECONDS:g}",
         lambda outcome, value: replace(outcome, seconds=_seconds(value)),
     ),
-    "polls": ("polls=INTEGER", lambda outcome, value: replace(outcome, polls=_polls(value))),
-    "moderation": ("moderation", lambda outcome, _: replace(outcome, moderated=True)),
+    "polls": Marker(
+        "polls=INTEGER",
+        f"the task ends after so many polls, 0 to {MAX_POLLS}",
+        lambda outcome, value: replace(outcome, polls=_polls(value)),
+    ),
+    "moderation": Marker(
+        "moderation",
+        "the request is refused, as by content moderation",
+        lambda outcome, _: replace(outcome, moderated=True),
+    ),
 }
-"""The parts of a marker by name: their syntax, as error messages state it, and their effect."""
+"""The parts of a marker by name."""
 
 
 def _apply_marker(match: re.Match[str], outcome: Outcome) -> Outcome:
@@ -105,9 +127,9 @@ def _apply_marker(match: re.Match[str], outcome: Outcome) -> Outcome:
             raise ValueError("too many parts")
         for part in parts:
             name, _, value = part.strip().partition("=")
-            outcome = MARKERS[name.strip().lower()][1](outcome, value.strip())
+            outcome = MARKERS[name.strip().lower()].apply(outcome, value.strip())
     except (KeyError, ValueError):
-        expected = ", ".join(form for form, _ in MARKERS.values())
+        expected = ", ".join(marker.form for marker in MARKERS.values())
         raise errors.invalid_parameter(
             f"marker {shortened(match[0])} in prompt does not parse: expected [fake: PART; PART] "
             f"with parts {expected}"
