@@ -11,7 +11,7 @@ from fake_apimart.http.socket_faults import SOCKET_FAULTS, Dribble
 from fake_apimart.state.memory import journal
 from fake_apimart.worlds import conditions, faults
 from fake_apimart.worlds.entry import MAX_ENTRIES
-from fake_apimart.worlds.magic_keys import NAMES as MAGIC_NAMES
+from fake_apimart.worlds.magic_keys import KEYS as MAGIC_KEYS
 from fake_apimart.worlds.pool import MAX_WORLDS
 from fastapi.routing import APIRoute
 
@@ -258,7 +258,7 @@ def page() -> str:
         for name, subject in conditions.SUBJECTS.items()
     )
     asked = (f"| `{name}` | {names(BY_NAME[name].subjects)} |\n" for name in JOURNALED)
-    magic = (f"| `sk-fake-{name}` | {magic.meaning} |\n" for name, magic in MAGIC_NAMES.items())
+    magic = (f"| `{key}` | {magic.meaning} |\n" for key, magic in MAGIC_KEYS.items())
     return "".join(
         [
             CONTROL_HEAD,

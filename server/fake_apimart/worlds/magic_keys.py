@@ -58,6 +58,9 @@ NAMES = {
 }
 """The effects by name; any other name means ORDINARY."""
 
+KEYS = {f"{PREFIX}{name}": magic for name, magic in NAMES.items()}
+"""The effects by the shortest key of each name."""
+
 ORDINARY = Magic("an ordinary key")
 
 
