@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
+import httpx
 import pytest
 from fake_apimart.app import Application, create_app
 from fake_apimart.cases.reading import case_files
@@ -24,6 +25,9 @@ from fake_apimart.worlds.magic_keys import NAMES, magic_of
 from fake_apimart.worlds.outcome import MARKERS, Outcome, outcome_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.conftest import StartServer
+from tests.harness import ServerThread
 
 
 def application(**settings: Any) -> Application:
@@ -103,7 +107,7 @@ def _value(example: Any) -> Any:
 def test_upload_says_its_field_its_answer_and_its_errors(reference: Reference) -> None:
     upload = operation(reference, "uploads.create")
     (content,) = upload.contents
-    assert content.media_type == "multipart/form-data"
+    assert content.media_types == ("multipart/form-data",)
     assert content.bodies[0].fields[0].name == "file"
     assert content.bodies[0].fields[0].is_required
     (good,) = upload.good
@@ -134,8 +138,14 @@ def test_fields_of_a_poll_are_those_of_each_state(reference: Reference) -> None:
     assert field(body.fields, "data.id").is_required
     assert not field(body.fields, "data.error.message").is_required
     assert field(body.fields, "data.result.images[].url").type == "array of string"
-    status = {value for limit in field(body.fields, "data.status").limits for value in limit.values}
-    assert status >= {"pending", "processing", "completed", "failed"}
+    (states,) = field(body.fields, "data.status").limits
+    assert states.keyword == "enum"
+    assert set(states.values) == {"pending", "processing", "completed", "failed"}
+
+
+def test_types_of_a_file_are_named_together(reference: Reference) -> None:
+    (content,) = answer(operation(reference, "files.get"), 200).contents
+    assert content.media_types == ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
 def test_parameters_say_where_they_stand(reference: Reference) -> None:
@@ -198,7 +208,7 @@ def test_field_of_several_variants_is_required_where_each_requires_it() -> None:
     assert not field(fields, "data.a").is_required
     assert field(fields, "data.b").is_required
     assert field(fields, "data.b").type == "integer or string"
-    assert field(fields, "data.b").limits == (Limit("const", ("1", "x")),)
+    assert field(fields, "data.b").limits == (Limit("enum", ("1", "x")),)
 
 
 def test_types_that_are_listed_are_all_named() -> None:
@@ -274,6 +284,84 @@ def test_calls_of_the_control_api_are_grouped_as_in_the_document(reference: Refe
     assert all(call.summary for group in reference.call_groups for call in group.calls)
 
 
+# The screen.
+
+
+class Screen(HTMLParser):
+    """What of the screen's HTML is looked at."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: set[str] = set()
+        self.texts: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.add(tag)
+        self.attributes |= given.keys()
+        self.ids += filter(None, [given.get("id")])
+        self.links += filter(None, [given.get("href")])
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def html(server: ServerThread) -> str:
+    answer = httpx.get(f"{server.url}/_fake/page/reference", headers={"Accept-Language": "en"})
+    assert answer.status_code == 200, answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    return answer.text
+
+
+def test_each_link_within_the_screen_leads_somewhere(html: str) -> None:
+    screen = Screen(html)
+    assert len(set(screen.ids)) == len(screen.ids)
+    anchors = {link[1:] for link in screen.links if link.startswith("#")}
+    assert anchors <= {*screen.ids}
+    assert anchors >= {"uploads.create", "tasks.get.page", "keys", "sources"}
+
+
+def test_screen_shows_each_example_as_text(html: str, reference: Reference) -> None:
+    texts = {*Screen(html).texts}
+    for content in contents(reference):
+        assert {example.text for example in content.examples} <= texts
+
+
+def test_screen_shows_all_that_is_known(html: str, reference: Reference) -> None:
+    shown = "".join(Screen(html).texts)
+    every = [*(known for each in reference.operations for known in each.known), *reference.general]
+    for known in every:
+        for each in (*known.proven, *known.assumed):
+            assert Tags(inline(each.says)).text in shown
+    for row in (*reference.magic_keys, *reference.markers, *reference.sources):
+        assert row.name in shown
+
+
+def test_screen_has_neither_scripts_nor_styles_of_its_own(html: str) -> None:
+    screen = Screen(html)
+    assert "style" not in screen.attributes | screen.tags
+    assert not [name for name in screen.attributes if name.startswith(("on", "hx-on"))]
+
+
+def test_links_to_the_document_work(server: ServerThread, html: str) -> None:
+    for path in ("/_fake/docs", "/_fake/openapi.json"):
+        assert path in Screen(html).links
+        assert httpx.get(server.url + path).status_code == 200
+
+
+def test_hostile_name_of_a_model_is_text(start_server: StartServer) -> None:
+    name = "<script>alert(1)</script>"
+    hostile = start_server(models=name)
+    screen = httpx.get(f"{hostile.url}/_fake/page/reference", headers={"Accept-Language": "en"})
+    assert name not in screen.text
+    assert name in Screen(screen.text).texts
+
+
 # Made once.
 
 
@@ -288,9 +376,10 @@ def test_reference_is_made_once_for_all_who_open_it(monkeypatch: pytest.MonkeyPa
 
     async def open_it() -> list[Reference]:
         app = application()
-        book = ReferenceBook(app, app.settings)
+        book = ReferenceBook()
         assert not makings
-        return [*await asyncio.gather(*(book.opened() for _ in range(8))), await book.opened()]
+        openings = [book.opened(app, app.settings) for _ in range(8)]
+        return [*await asyncio.gather(*openings), await book.opened(app, app.settings)]
 
     first, *others = asyncio.run(open_it())
     assert all(each is first for each in others)
@@ -305,12 +394,12 @@ def test_reference_that_could_not_be_made_is_made_by_the_next(
 
     async def open_it() -> Reference:
         app = application()
-        book = ReferenceBook(app, app.settings)
+        book = ReferenceBook()
         with monkeypatch.context() as patch:
             patch.setattr(reference_module, "reference_of", fail)
             with pytest.raises(MemoryError):
-                await book.opened()
-        return await book.opened()
+                await book.opened(app, app.settings)
+        return await book.opened(app, app.settings)
 
     assert asyncio.run(open_it()).operations
 
@@ -325,7 +414,7 @@ class Tags(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
         self.text = ""
-        self.feed(html)
+        self.feed(str(html))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

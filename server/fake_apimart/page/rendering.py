@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from fake_apimart.page import wording
 from fake_apimart.page.languages import LANGUAGES, texts_in
+from fake_apimart.page.reference import markdown
 from fake_apimart.page.visit import COOKIES, HOME, PREFIX, THEME, THEMES, Visit
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def environment(language: str) -> Environment:
     made.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"languages": LANGUAGES, "themes": THEMES, "home": HOME, "prefix": PREFIX}
     made.filters |= wording.filters_in(texts)
+    made.filters |= {"blocks": markdown.blocks, "inline": markdown.inline}
     return made
 
 

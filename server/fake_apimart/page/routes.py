@@ -24,6 +24,7 @@ from fake_apimart.page.screens import (
     events,
     live,
     playground,
+    reference,
     sign_in,
     thumbnail,
 )
@@ -89,6 +90,7 @@ ROUTES: list[BaseRoute] = [
     _route("GET", thumbnail.THUMBNAIL, thumbnail.show),
     _route("GET", playground.PLAYGROUND, playground.show),
     _route("GET", control.CONTROL, control.show),
+    _route("GET", reference.REFERENCE, reference.show),
     _route("POST", f"{actions.DO}{{action}}", actions.do),
     _route("POST", sign_in.SIGN_IN, sign_in.sign_in, is_open=True),
     _route("POST", sign_in.SIGN_OUT, sign_in.sign_out, is_open=True),

@@ -109,11 +109,14 @@ def _both(one: Field, other: Field) -> Field:
     limits = {each.keyword: each.values for each in one.limits}
     for each in other.limits:
         limits[each.keyword] = tuple(dict.fromkeys((*limits.get(each.keyword, ()), *each.values)))
+    stated = (*limits.get("const", ()), *limits.get("enum", ()))
+    if len(stated) > 1:
+        limits |= {"enum": stated, "const": ()}
     return replace(
         one,
         type=one.type if one.type == other.type else f"{one.type} or {other.type}",
         is_required=one.is_required and other.is_required,
-        limits=tuple(Limit(each, limits[each]) for each in LIMITS if each in limits),
+        limits=tuple(Limit(each, limits[each]) for each in LIMITS if limits.get(each)),
         meaning=one.meaning or other.meaning,
     )
 

@@ -59,9 +59,9 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bodies of one media type."""
+    """Bodies of one media type, or of several that differ in nothing else."""
 
-    media_type: str
+    media_types: tuple[str, ...]
     bodies: tuple[Body, ...]
     examples: tuple[Example, ...]
 
@@ -180,16 +180,18 @@ def _answer(status: int, described: Mapping[str, Any], schemas: Schemas) -> Answ
 
 
 def _contents(described: Mapping[str, Any], schemas: Schemas) -> Iterator[Content]:
+    found: dict[tuple[tuple[Body, ...], tuple[Example, ...]], list[str]] = {}
     for media_type, each in described.get("content", {}).items():
         bodies = (
             Body(variant.get("title", ""), fields_of(variant, schemas))
             for variant in variants_of(each.get("schema", {}), schemas)
         )
-        yield Content(
-            media_type,
-            tuple(body for body in bodies if body.fields),
-            tuple(_examples(each.get("examples", {}))),
+        examples = tuple(_examples(each.get("examples", {})))
+        found.setdefault((tuple(body for body in bodies if body.fields), examples), []).append(
+            media_type
         )
+    for (of_types, examples), media_types in found.items():
+        yield Content(tuple(media_types), of_types, examples)
 
 
 def _examples(described: Mapping[str, Any]) -> Sequence[Example]:

@@ -74,19 +74,17 @@ class Reference:
 
 
 class ReferenceBook:
-    """The reference of one application, which is made once."""
+    """The reference of one application, which is made once; it does not keep the application."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
-        self._app = app
-        self._settings = settings
+    def __init__(self) -> None:
         self._making = asyncio.Lock()
         self._made: Reference | None = None
 
-    async def opened(self) -> Reference:
+    async def opened(self, app: FastAPI, settings: Settings) -> Reference:
         """Return the reference; the first time it takes about a second. Raises Shortage."""
         async with self._making:
             if self._made is None:
-                self._made = await run_in_threadpool(reference_of, self._app, self._settings)
+                self._made = await run_in_threadpool(reference_of, app, settings)
         return self._made
 
 
