@@ -16,10 +16,11 @@ from fake_apimart.contract.operations import JOURNALED, OPERATIONS
 from fake_apimart.control.documentation import TAGS
 from fake_apimart.generation.models import MODELS
 from fake_apimart.page.reference import reference as reference_module
+from fake_apimart.page.reference.book import ReferenceBook
 from fake_apimart.page.reference.fields import Field, Limit, field_of, fields_of, variants_of
 from fake_apimart.page.reference.markdown import blocks, inline
 from fake_apimart.page.reference.operations import Answer, Content, Operation
-from fake_apimart.page.reference.reference import Reference, ReferenceBook, reference_of
+from fake_apimart.page.reference.reference import Reference, reference_of
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds.magic_keys import NAMES, magic_of
 from fake_apimart.worlds.outcome import MARKERS, Outcome, outcome_of

@@ -125,7 +125,7 @@ class Application(FastAPI):
             super().__call__,
             routes,
             self._dispatch,
-            control.is_served if settings.control else lambda method, path: False,
+            control.is_served if settings.control else lambda exchange: False,
             settings,
             clock,
             randomness,

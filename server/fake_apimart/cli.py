@@ -96,12 +96,13 @@ def announce(url: str, settings: Settings) -> None:
     """Say on standard output where the server listens, and how to point a client at it."""
     keys = "one of your API keys" if settings.api_keys else "any API key"
     storage = one_line(redacted_text(full_location(settings.storage)))
+    page = f"Watch it at {local_url(url)}/_fake/\n" if settings.control else ""
     # A server whose output nobody takes is a server all the same.
     with contextlib.suppress(OSError):
         write(
             f"fake-apimart {__version__} listening on {url} (storage: {storage})\n"
             f"Use {local_url(url)} in place of https://api.apimart.ai, with {keys}. "
-            "Ctrl+C stops it.\n"
+            f"Ctrl+C stops it.\n{page}"
         )
 
 

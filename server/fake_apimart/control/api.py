@@ -22,7 +22,7 @@ from fake_apimart.control.access import ControlRoute, check, check_for_whole_ser
 from fake_apimart.control.answers import ContractAnswer
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway import health
-from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.gateway.exchange import Exchange, exchange_of
 from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.storage_failures import tell
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from fake_apimart.telemetry.metrics import Metrics
 
 PREFIX = "/_fake/"
+FRONT_DOOR = "/"
+"""Where a browser is sent to the page, and all others get the vendor's 404."""
 METRICS_PATH = f"{PREFIX}metrics"
 OPENMETRICS = "application/openmetrics-text"
 ROUTED = (world, clock, faults, requests, contents)
@@ -61,11 +63,20 @@ router = APIRouter(prefix=PREFIX.rstrip("/"), route_class=ControlRoute)
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def is_served(method: str, path: str) -> bool:
+def is_served(exchange: Exchange) -> bool:
     """Return whether a request is for the control API or a page of ours, not for the vendor's."""
+    path = exchange.paths.path
     if path.startswith(PREFIX):
         return path not in (health.PATH, health.READY_PATH)
-    return path in pages.PUBLIC_PATHS and method in ("GET", "HEAD")
+    if path == FRONT_DOOR:
+        return exchange.method == "GET" and _is_by_browser(exchange)
+    return path in pages.PUBLIC_PATHS and exchange.method in ("GET", "HEAD")
+
+
+def _is_by_browser(exchange: Exchange) -> bool:
+    """Return whether a person navigates, and no client of the vendor's asks."""
+    accepted = exchange.header(b"accept") or ""
+    return "text/html" in accepted and exchange.header(b"authorization") is None
 
 
 def add_to(app: FastAPI) -> None:
@@ -81,7 +92,7 @@ def add_to(app: FastAPI) -> None:
 
 async def prepare() -> None:
     """Load what calls need later, when there may be no file descriptor left to load it."""
-    await run_in_threadpool(is_served, "", "")
+    await run_in_threadpool(lambda: None)
 
 
 def _stated(request: Request, error: ApiError) -> Response:

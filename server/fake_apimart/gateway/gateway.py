@@ -30,7 +30,7 @@ _REQUEST_ID = request_id.HEADER.lower().encode()
 class Gateway:
     """Stands in front of `app`, and sends to it what `is_ours` says is no path of the vendor's.
 
-    `is_ours` is given method and path. `telemetry` is told of requests that a foreign server has
+    `telemetry` is told of requests that a foreign server has
     received.
     """
 
@@ -39,7 +39,7 @@ class Gateway:
         app: ASGIApp,
         routes: Iterable[OperationRoute],
         dispatch: Dispatch,
-        is_ours: Callable[[str, str], bool],
+        is_ours: Callable[[Exchange], bool],
         settings: Settings,
         clock: Clock,
         randomness: Randomness,
@@ -88,7 +88,7 @@ class Gateway:
             # About the server as a whole (go).
             await Response()(scope, receive, send)
             return
-        if self._is_ours(exchange.method, path):
+        if self._is_ours(exchange):
             exchange.record.operation = CONTROL
             await self._app(scope, receive, send)
             return

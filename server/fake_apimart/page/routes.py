@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.control import refusals
 from fake_apimart.control.access import check_sender
+from fake_apimart.control.api import FRONT_DOOR
 from fake_apimart.control.target import service_of
 from fake_apimart.gateway.exchange import exchange_of
 from fake_apimart.page.access import SignInNeeded
@@ -96,4 +97,5 @@ ROUTES: list[BaseRoute] = [
     _route("POST", sign_in.SIGN_OUT, sign_in.sign_out, is_open=True),
     Mount(STATIC_URL, StaticFiles(directory=STATIC)),
     Route(HOME.removesuffix("/"), _go_home, include_in_schema=False),
+    Route(FRONT_DOOR, _go_home, include_in_schema=False),
 ]

@@ -1,20 +1,18 @@
-"""The reference of a server, made where it is first opened: its document does not change."""
+"""All that the screen shows, out of the document, the cases and the tables of the code."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 
+from fake_apimart.cases.reading import case_files
 from fake_apimart.cases.source import SOURCES
 from fake_apimart.control.documentation import CONTROL
 from fake_apimart.fidelity.differences import DIFFERENCES, NOT_EMULATED, OTHER_OPERATIONS
 from fake_apimart.generation.models import Model, list_models
-from fake_apimart.machine.shortage import loading
 from fake_apimart.page.reference.behaviours import Known, known_of
 from fake_apimart.page.reference.operations import Operation, Route, operations_of
 from fake_apimart.settings.settings import Settings
@@ -73,26 +71,8 @@ class Reference:
     differences: tuple[str, ...]
 
 
-class ReferenceBook:
-    """The reference of one application, which is made once; it does not keep the application."""
-
-    def __init__(self) -> None:
-        self._making = asyncio.Lock()
-        self._made: Reference | None = None
-
-    async def opened(self, app: FastAPI, settings: Settings) -> Reference:
-        """Return the reference; the first time it takes about a second. Raises Shortage."""
-        async with self._making:
-            if self._made is None:
-                self._made = await run_in_threadpool(reference_of, app, settings)
-        return self._made
-
-
 def reference_of(app: FastAPI, settings: Settings) -> Reference:
-    """Return the reference of an application. Raises Shortage."""
-    # Imported here because reading the cases costs a twentieth of the start.
-    with loading("yaml"):
-        from fake_apimart.cases.reading import case_files
+    """Return the reference of an application."""
     document = app.openapi()
     known = known_of(case_files())
     operations = tuple(

@@ -8,14 +8,14 @@ from typing import Any
 
 from fake_apimart_storage import InvalidKey, ObjectNotFound
 from pydantic import ValidationError
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from fake_apimart.contract import file_url
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.control import clock, contents, faults, refusals, world
 from fake_apimart.control.body import read_body
 from fake_apimart.files.expire import FileHasExpired, expire
-from fake_apimart.page.screens import control
+from fake_apimart.page.screens import control, detail
 from fake_apimart.page.visit import PREFIX, Visit
 
 DO = f"{PREFIX}do/"
@@ -31,14 +31,17 @@ SETTINGS: Mapping[str, Callable[[str], Any]] = {
 }
 """The settings of a world, and what the text of a form is read as."""
 Form = Mapping[str, str]
+Action = Callable[[Visit, Form], Awaitable[str]]
+Show = Callable[..., Awaitable[Response]]
+"""Answers with a screen; it is given a status, and what is `done` or the `problem`."""
 
 
 async def do(visit: Visit) -> Response:
     """Do what a form asks for, and answer with the screen that shows it."""
     name = visit.request.path_params["action"]
-    action = ACTIONS.get(name)
-    if action is None:
+    if name not in ACTIONS:
         raise refusals.unknown(f"action {name}")
+    action, shown = ACTIONS[name]
     form = await _form_of(visit)
     told = {}
     try:
@@ -47,10 +50,7 @@ async def do(visit: Visit) -> Response:
         told["problem"] = error.message
     except ValidationError as error:
         told["problem"] = "; ".join(map(_problem, error.errors()))
-    visit = await _after(visit)
-    if visit.request.headers.get("hx-request") != "true":
-        return RedirectResponse(visit.url(control.CONTROL), 303)
-    return await control.show_panel(visit, 400 if "problem" in told else 200, **told)
+    return await shown(await _after(visit), 400 if "problem" in told else 200, **told)
 
 
 async def _form_of(visit: Visit) -> Form:
@@ -132,37 +132,38 @@ async def _reset_journal(visit: Visit, form: Form) -> str:
 
 
 async def _expire_upload(visit: Visit, form: Form) -> str:
-    key, owner = f"{file_url.KEY_PREFIX}{form.get('name', '')}", visit.target.world_alone
+    name, owner = visit.asked("name"), visit.target.world_alone
     try:
+        key = f"{file_url.KEY_PREFIX}{name}"
         await expire(visit.service.storage, visit.target.state, owner, key)
     except (ObjectNotFound, InvalidKey):
-        raise refusals.unknown(f"upload {form.get('name', '')}") from None
+        raise refusals.unknown(f"upload {name}") from None
     except FileHasExpired:
         raise refusals.over("the upload has expired already") from None
     return visit.texts.gettext("The URL is dead.")
 
 
 async def _complete_task(visit: Visit, form: Form) -> str:
-    await contents.complete_task(form.get("id", ""), visit.target)
+    await contents.complete_task(visit.asked("id"), visit.target)
     return visit.texts.gettext("The task is completed.")
 
 
 async def _fail_task(visit: Visit, form: Form) -> str:
     fields = {"message": form["message"]} if form.get("message") else {}
     failing = contents.Failing.model_validate(fields)
-    await contents.fail_task(form.get("id", ""), failing, visit.target)
+    await contents.fail_task(visit.asked("id"), failing, visit.target)
     return visit.texts.gettext("The task has failed.")
 
 
-ACTIONS: Mapping[str, Callable[[Visit, Form], Awaitable[str]]] = {
-    "clock": _change_clock,
-    "rule": _add_rule,
-    "remove-rule": _remove_rule,
-    "settings": _change_settings,
-    "reset": _reset,
-    "reset-journal": _reset_journal,
-    "expire": _expire_upload,
-    "complete": _complete_task,
-    "fail": _fail_task,
+ACTIONS: Mapping[str, tuple[Action, Show]] = {
+    "clock": (_change_clock, control.show_panel),
+    "rule": (_add_rule, control.show_panel),
+    "remove-rule": (_remove_rule, control.show_panel),
+    "settings": (_change_settings, control.show_panel),
+    "reset": (_reset, control.show_panel),
+    "reset-journal": (_reset_journal, control.show_panel),
+    "expire": (_expire_upload, detail.show_upload),
+    "complete": (_complete_task, detail.show_task),
+    "fail": (_fail_task, detail.show_task),
 }
-"""What can be done, by the last segment of the path."""
+"""What can be done, by the last segment of the path, and what shows it afterwards."""

@@ -26,7 +26,7 @@ async def show(visit: Visit) -> Response:
 
 async def show_panel(visit: Visit, status: int = 200, /, **told: Any) -> Response:
     """Answer with what the screen is about, and what is `told` of the last change."""
-    return answer(visit, "control/panel.html", status, **await values_of(visit), **told)
+    return answer(visit, "control/panel.html", status, **{**await values_of(visit), **told})
 
 
 async def values_of(visit: Visit) -> dict[str, Any]:

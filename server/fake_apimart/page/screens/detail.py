@@ -44,30 +44,31 @@ async def show_exchange(visit: Visit) -> Response:
 
 def _request(visit: Visit, found: RequestView) -> Response:
     snippets = snippets_of(found.fields, visit.base_url)
-    return _answer(visit, "request", request=found, snippets=snippets)
+    return _answer(visit, "request", 200, request=found, snippets=snippets)
 
 
-async def show_upload(visit: Visit) -> Response:
-    """Answer with one upload. Raises `unknown`, `no_api_key`."""
+async def show_upload(visit: Visit, status: int = 200, /, **told: str) -> Response:
+    """Answer with one upload, and what is `told` of a change. Raises `unknown`, `no_api_key`."""
     name, world = visit.asked("name"), visit.target.world_alone
     try:
         upload = await upload_of(visit.service, world, name)
     except (ObjectNotFound, InvalidKey):
         raise refusals.unknown(f"upload {name}") from None
-    return _answer(visit, "upload", upload=upload)
+    return _answer(visit, "upload", status, **told, upload=upload)
 
 
-async def show_task(visit: Visit) -> Response:
-    """Answer with one task. Raises `unknown`, `no_api_key`."""
+async def show_task(visit: Visit, status: int = 200, /, **told: str) -> Response:
+    """Answer with one task, and what is `told` of a change. Raises `unknown`, `no_api_key`."""
     task_id, world = visit.asked("id"), visit.target.world_alone
     task = await task_of(visit.service, world, task_id)
     if task is None:
         raise refusals.unknown(f"task {task_id}")
-    return _answer(visit, "task", task=task)
+    return _answer(visit, "task", status, **told, task=task)
 
 
-def _answer(visit: Visit, kind: str, **values: Any) -> Response:
+def _answer(visit: Visit, kind: str, status: int, /, **values: Any) -> Response:
     """Return one thing as a screen of its own, or without what is around it where htmx asks."""
     is_part = visit.request.headers.get("hx-request") == "true"
     template = f"detail/{kind}.html" if is_part else "detail.html"
-    return answer(visit, template, screen="live", kind=kind, is_part=is_part, **values)
+    told = {"screen": "live", "done": "", "problem": "", "kind": kind, **values}
+    return answer(visit, template, status, **told)

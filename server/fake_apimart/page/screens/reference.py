@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from fake_apimart.openapi.pages import CONTROL_DOCUMENT, CONTROL_PAGE
-from fake_apimart.page.reference.reference import ReferenceBook
+from fake_apimart.page.reference.book import ReferenceBook
 from fake_apimart.page.rendering import answer
 from fake_apimart.page.visit import PREFIX, Visit
 from fake_apimart.service.service import Service

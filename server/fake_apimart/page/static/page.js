@@ -102,11 +102,6 @@ function openDetails(dialog) {
       dialog.close();
     }
   });
-  // What was changed is seen where it stands in a list.
-  document.addEventListener("htmx:after:request", (event) => {
-    const form = /** @type {HTMLElement} */ (event.target);
-    if (form.matches?.("[data-acts]")) dialog.close();
-  });
 }
 
 /** @param {HTMLElement} button */
