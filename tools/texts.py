@@ -77,7 +77,7 @@ def updated(language: str) -> Catalog:
 def as_po(catalogue: Catalog) -> bytes:
     """Return a catalogue as people write it, in the order of its texts."""
     file = io.BytesIO()
-    write_po(file, catalogue, width=_WIDTH, sort_output=True, omit_header=False, include_lineno=False)
+    write_po(file, catalogue, _WIDTH, sort_output=True, include_lineno=False)
     return file.getvalue()
 
 
@@ -92,7 +92,7 @@ def report(catalogue: Catalog) -> int:
     """Print the texts that a catalogue lacks, and return how many."""
     lacking = [each.id for each in catalogue if each.id and not each.string]
     for each in lacking:
-        print(f"{catalogue.locale}: {each!r} is not translated", file=sys.stderr)
+        sys.stderr.write(f"{catalogue.locale}: {each!r} is not translated\n")
     return len(lacking)
 
 

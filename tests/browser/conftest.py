@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
 from tests.harness import ServerThread
-from tests.worlds import FakeAPIMart
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="needs Playwright: pip install playwright"
@@ -24,7 +24,7 @@ TIMEOUT_MILLISECONDS = 20_000
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A browser; tests that want one are skipped where there is none."""
+    """Yield a browser; tests that want one are skipped where there is none."""
     command = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if command is None:
         pytest.skip(f"needs a browser: one of the commands {', '.join(CHROMIUM)}")
@@ -38,7 +38,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def server(start_server: StartServer) -> ServerThread:
-    """A server whose tasks take a while, so that they are seen on their way."""
+    """Return a server whose tasks take a while, so that they are seen on their way."""
     return start_server(task_seconds=1.5)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_apimart_testing import FakeAPIMart
 from PIL import Image
 from playwright.sync_api import expect
 
 from tests.harness import PNG, ServerThread
-from tests.worlds import FakeAPIMart
 
 pytestmark = pytest.mark.subprocess
 
@@ -51,9 +51,7 @@ def test_picture_goes_up_by_the_real_operation(
     expect(page.locator("#image-url")).to_have_value(uploads[0].url)
 
 
-def test_newcomer_runs_the_whole_loop_to_a_picture(
-    open_page: Any, server: ServerThread
-) -> None:
+def test_newcomer_runs_the_whole_loop_to_a_picture(open_page: Any, server: ServerThread) -> None:
     page = open_page(PLAYGROUND)
     page.get_by_role("button", name="A sample picture").click()
     expect(page.locator("#upload-outcome")).to_contain_text("sunset.png")

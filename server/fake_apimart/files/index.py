@@ -39,7 +39,7 @@ class Newest(NamedTuple):
     """The latest uploads, and how many there are."""
 
     uploads: list[Listed]
-    count: int
+    total: int
 
 
 class FileIndex:

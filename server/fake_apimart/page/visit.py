@@ -59,6 +59,11 @@ class Visit:
         return texts_in(self.choices.language)
 
     @property
+    def has_own_world(self) -> bool:
+        """Whether the visitor has signed in by a key, and sees its world alone."""
+        return self.viewer is not None and not self.viewer.is_operator
+
+    @property
     def target(self) -> Target:
         """What the functions of the control API are about."""
         return Target(self.service, self.world)

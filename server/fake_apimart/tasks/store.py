@@ -39,7 +39,7 @@ class NewestTasks(NamedTuple):
     """The latest tasks, each as the name of its world and its id, and how many there are."""
 
     ids: list[tuple[str, str]]
-    count: int
+    total: int
 
 
 class TaskStore:

@@ -159,11 +159,6 @@ class World:
         return base.with_overrides({**magic, **self.overrides})
 
     @property
-    def id(self) -> str:
-        """The beginning of the name, by which people tell worlds apart."""
-        return self.name[:ID_DIGITS]
-
-    @property
     def token_id(self) -> int:
         """The number by which errors name the world's key; it is the key's own (assumed)."""
         return int(self.name[:_TOKEN_ID_DIGITS], 16)

@@ -20,7 +20,7 @@ SIZES = ("1:1", "4:3", "3:4", "16:9", "9:16")
 
 async def show(visit: Visit) -> Response:
     """Answer with the screen."""
-    own_key = "" if visit.viewer.is_operator else visit.request.cookies.get(KEY_COOKIE, "")
+    own_key = visit.request.cookies.get(KEY_COOKIE, "") if visit.has_own_world else ""
     return answer(
         visit,
         "playground.html",

@@ -73,7 +73,9 @@ class RequestFeed:
         """
         if afresh:
             self._since, self._shown = 0, {}
-        found = await self._journals.entries(world, lambda e: e.id > self._since and self._wanted.includes(e))  # SHIM
+        found = await self._journals.entries(
+            world, lambda e: e.id > self._since and self._wanted.includes(e)
+        )  # SHIM
         new = await self._matching(found)
         merged = {**self._shown, **new}
         self._shown = {key: merged[key] for key in sorted(merged, reverse=True)[: self._limit]}

@@ -74,7 +74,7 @@ async def latest_tasks(service: Service, world: World | None, limit: int) -> Tas
         await task_of(service, world or service.worlds.of_name(name), task_id)
         async for name, task_id in pausing(newest.ids, HEAVY_BATCH)
     ]
-    return TaskList([each for each in found if each is not None], newest.count)
+    return TaskList([each for each in found if each is not None], newest.total)
 
 
 async def task_of(service: Service, world: World, task_id: str) -> TaskView | None:

@@ -52,9 +52,9 @@ class Gallery:
 
 async def latest_uploads(service: Service, world: World | None, limit: int) -> Gallery:
     """Return the latest uploads of a world, or of all. Raises StorageError, StateError."""
-    newest = await service.index.newest(world and world.name, limit)
+    newest = await service.index.newest(None if world is None else world.name, limit)
     shown = [await _shown(service, each, world) for each in newest.uploads]
-    return Gallery(shown, newest.count)
+    return Gallery(shown, newest.total)
 
 
 async def _shown(service: Service, listed: Listed, world: World | None) -> UploadView:
