@@ -39,7 +39,7 @@ def test_upload_appears_without_a_reload(open_page: Any, alice: FakeAPIMart) -> 
 
 def test_task_is_followed_to_its_picture(open_page: Any, alice: FakeAPIMart) -> None:
     page = open_page("/_fake/")
-    task = created(alice, prompt="A lighthouse", size="1:1", resolution="0.5k")
+    task = created(alice, prompt="A lighthouse", size="1:1")
     row = page.locator(f"#{task}")
     expect(row.locator("progress")).to_be_visible()
     expect(row).to_contain_text("completed")

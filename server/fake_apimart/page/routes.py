@@ -60,19 +60,15 @@ def _route(method: str, path: str, show: Show, *, is_open: bool = False) -> Rout
 
 def _send_to_sign_in(visit: Visit) -> Response:
     response = sign_in.show(visit)
-    if _is_by_htmx(visit):
+    if visit.wants_part:
         response.headers["HX-Redirect"] = visit.root + HOME
     return response
 
 
 def _refuse(visit: Visit, error: ApiError) -> Response:
     exchange_of(visit.request.scope).record.reason = error.message
-    template = "problem.html" if _is_by_htmx(visit) else "refusal.html"
+    template = "problem.html" if visit.wants_part else "refusal.html"
     return answer(visit, template, error.status, screen="", problem=error.message)
-
-
-def _is_by_htmx(visit: Visit) -> bool:
-    return visit.request.headers.get("hx-request") == "true"
 
 
 async def _go_home(request: Request) -> Response:

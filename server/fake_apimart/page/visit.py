@@ -59,6 +59,11 @@ class Visit:
         return texts_in(self.choices.language)
 
     @property
+    def wants_part(self) -> bool:
+        """Whether htmx asks, which has the rest of the screen already."""
+        return self.request.headers.get("hx-request") == "true"
+
+    @property
     def has_own_world(self) -> bool:
         """Whether the visitor has signed in by a key, and sees its world alone."""
         return self.viewer is not None and not self.viewer.is_operator

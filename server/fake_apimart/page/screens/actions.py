@@ -156,12 +156,12 @@ async def _fail_task(visit: Visit, form: Form) -> str:
 
 
 ACTIONS: Mapping[str, tuple[Action, Show]] = {
-    "clock": (_change_clock, control.show_panel),
-    "rule": (_add_rule, control.show_panel),
-    "remove-rule": (_remove_rule, control.show_panel),
-    "settings": (_change_settings, control.show_panel),
-    "reset": (_reset, control.show_panel),
-    "reset-journal": (_reset_journal, control.show_panel),
+    "clock": (_change_clock, control.show_changed),
+    "rule": (_add_rule, control.show_changed),
+    "remove-rule": (_remove_rule, control.show_changed),
+    "settings": (_change_settings, control.show_changed),
+    "reset": (_reset, control.show_changed),
+    "reset-journal": (_reset_journal, control.show_changed),
     "expire": (_expire_upload, detail.show_upload),
     "complete": (_complete_task, detail.show_task),
     "fail": (_fail_task, detail.show_task),

@@ -20,13 +20,15 @@ ADVANCES = ("1m", "1h", "24h", "72h")
 
 async def show(visit: Visit) -> Response:
     """Answer with the screen."""
-    worlds = await worlds_of(visit)
-    return answer(visit, "control.html", worlds=worlds, **await values_of(visit))
+    return await show_changed(visit)
 
 
-async def show_panel(visit: Visit, status: int = 200, /, **told: Any) -> Response:
-    """Answer with what the screen is about, and what is `told` of the last change."""
-    return answer(visit, "control/panel.html", status, **{**await values_of(visit), **told})
+async def show_changed(visit: Visit, status: int = 200, /, **told: Any) -> Response:
+    """Answer with the screen, or its moving part, and what is `told` of the last change."""
+    values = {**await values_of(visit), **told}
+    if visit.wants_part:
+        return answer(visit, "control/panel.html", status, **values)
+    return answer(visit, "control.html", status, worlds=await worlds_of(visit), **values)
 
 
 async def values_of(visit: Visit) -> dict[str, Any]:

@@ -68,7 +68,6 @@ async def show_task(visit: Visit, status: int = 200, /, **told: str) -> Response
 
 def _answer(visit: Visit, kind: str, status: int, /, **values: Any) -> Response:
     """Return one thing as a screen of its own, or without what is around it where htmx asks."""
-    is_part = visit.request.headers.get("hx-request") == "true"
-    template = f"detail/{kind}.html" if is_part else "detail.html"
+    template = f"detail/{kind}.html" if visit.wants_part else "detail.html"
     told = {"screen": "live", "done": "", "problem": "", "kind": kind, **values}
     return answer(visit, template, status, **told)

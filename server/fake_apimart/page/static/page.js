@@ -28,6 +28,7 @@ class Stream {
     this.state = state;
     /** @type {(() => void) | null} */
     this.leave = null;
+    this.isTurning = false;
     element.addEventListener("htmx:sse:before:connection", (event) => {
       const { connection } = /** @type {CustomEvent} */ (event).detail;
       if (!this.leave) connection.cancelled = true;
@@ -48,19 +49,26 @@ class Stream {
 
   /** Takes or leaves a place, as this tab is seen or not. */
   async turn() {
-    if (document.hidden) {
-      this.leave?.();
-      this.leave = null;
-      this.say("paused");
-      return;
-    }
+    if (document.hidden) return this.rest();
+    // One that waits for a place would be given two by another.
+    if (this.isTurning) return;
+    this.isTurning = true;
     this.leave ??= await this.enter();
+    this.isTurning = false;
+    if (document.hidden) return this.rest();
     if (!this.leave) {
       htmx.trigger(this.now, "look");
       this.say("live");
     } else if (!(/** @type {any} */ (this.element)._htmx?.sse)) {
       htmx.trigger(this.element, "connect");
     }
+  }
+
+  /** Leaves its place; htmx ends the stream of a tab that nobody sees. */
+  rest() {
+    this.leave?.();
+    this.leave = null;
+    this.say("paused");
   }
 
   /** Returns what gives up a place among the streams of all tabs, or null where none is free. */
