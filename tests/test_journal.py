@@ -14,13 +14,13 @@ from fake_apimart.common.held_bytes import held_bytes
 from fake_apimart.go.json import marshal
 from fake_apimart.state.memory.journal import Journal
 from fake_apimart.worlds.entry import (
-    BODY_BYTES,
     MAX_ENTRIES,
     MAX_NAMES,
     NAME_BYTES,
     TEXT_LENGTH,
     Entry,
 )
+from fake_apimart.worlds.kept import BODY_BYTES, KeptAnswer
 from fake_apimart_storage import ObjectInfo, StorageError
 from fake_apimart_storage.memory import MemoryStorage, MemoryWriter
 from fake_apimart_testing import FakeAPIMart
@@ -219,6 +219,8 @@ def record_long(entry: Entry, part: str) -> None:
     raw = LONG.encode()
     many = [b"%d" % number for number in range(100_000)]
     recorders: dict[str, Callable[[], None]] = {
+        "answer's body": lambda: setattr(entry, "answer", KeptAnswer(200, [], raw, len(raw))),
+        "answer's head": lambda: setattr(entry, "answer", KeptAnswer(200, [(b"x", raw)], None, 0)),
         "body": lambda: entry.record_body(raw),
         "headers": lambda: entry.record_headers([(b"x", raw)]),
         "many headers": lambda: entry.record_headers([(each, b"") for each in many]),
@@ -233,6 +235,8 @@ def record_long(entry: Entry, part: str) -> None:
 
 
 PARTS = [
+    "answer's body",
+    "answer's head",
     "body",
     "content_type",
     "error",

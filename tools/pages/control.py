@@ -31,7 +31,8 @@ that the server really sends. `/_fake/docs` and `/_fake/openapi.json` are the sa
 A call with an API key (`Authorization: Bearer KEY`) concerns **the world of that key**: its files,
 tasks, rules, clock, settings and journal. The key is the secret, so such a call needs nothing else,
 on any address. A call without a key concerns **the whole server**, and
-[has a rule of its own](#calls-about-the-whole-server).
+[has a rule of its own](#calls-about-the-whole-server). Who may make such calls may also drive
+[a world without its key](#worlds-without-their-keys).
 
 ```sh
 fake=http://127.0.0.1:8080/_fake
@@ -75,6 +76,30 @@ request can only come from this machine. That is so where all of this holds:
 
 [servers.md](servers.md#behind-a-reverse-proxy) says what to set behind a reverse proxy. The pages
 `/docs` and `/openapi.json` say nothing of what the server holds, and are open to everybody.
+
+## Worlds without their keys
+
+Keys are stored nowhere. A world has a name instead, 32 hexadecimal digits that are a hash of its
+key, of which people are shown the first 8, and a label that its user gives it. `GET /_fake/worlds`
+lists the worlds that are known, at most 1,000, the last used first: those in use, and behind them
+those of which only the storage knows, as after a restart. Each comes with its `world` (the name),
+`id`, `label`, `meaning` (of a magic key, once it was used), `requests` (in its journal) and
+`last_used` (real time, or null).
+
+With `?world=ID` any call about a world concerns that world: its whole name, or a beginning of at
+least 7 digits that no other has. Such calls and the list have the rule of
+[those about the whole server](#calls-about-the-whole-server), and are 403 for everybody else, with
+a key too. With a key beside `world` they are 400, and so is what is no such id; 404 says that no
+such world is known, and 409 that several are, which it names.
+
+```sh
+curl -s $fake/worlds
+curl -s -X POST "$fake/clock?world=3f9a1c07" -H "$json" -d '{"advance":"72h"}'
+```
+
+What the name of a magic key sets holds once the key was used since the start: until then a world
+that is driven by its id has the settings of the server. A whole name is found faster than a
+beginning, for which all that is stored is searched.
 
 ## Secrets
 
@@ -241,6 +266,12 @@ Its callback is sent. A task that has ended, and a file that has expired, are 40
   headers and those of the file's part where these have no more than 8 KiB, and the first 100 bytes
   of the names of 20 unread fields in the body and 20 in the query. Bodies that clients could not
   parse, such as `1e999`, are shown as text.
+- Of the `answer` it keeps the head, where that has no more than 8 KiB, without `Date` and
+  `Connection`, the first 8 KiB of a body that is JSON or another text (JSON that is longer is shown
+  as text), and how many `bytes` the body has. That is the answer as it was made, also where a fault
+  of the connection cuts it. It is null where there was none: after `close_before_reading`,
+  `reset_after_reading` and `never_answer`, while a rule's `delay` lasts, and where the client went
+  away.
 - Setting a clock back makes expired files available again, because files are deleted from the
   storage by real time only.
 - The `sha256` of an upload is computed from the stored file when it is requested.

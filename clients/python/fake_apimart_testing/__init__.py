@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from fake_apimart_testing.client import FakeAPIMart
     from fake_apimart_testing.control import ControlError
     from fake_apimart_testing.names import Error, Operation, SocketFault
-    from fake_apimart_testing.records import Request, Rule, Task, Upload
+    from fake_apimart_testing.records import Answer, Request, Rule, Task, Upload
     from fake_apimart_testing.servers.server import Server
     from fake_apimart_testing.version import __version__
 
 _MODULES = {
+    "Answer": "records",
     "ControlError": "control",
     "Error": "names",
     "FakeAPIMart": "client",
@@ -31,6 +32,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Answer",
     "ControlError",
     "Error",
     "FakeAPIMart",

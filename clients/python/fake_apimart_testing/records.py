@@ -101,6 +101,22 @@ class Task:
         return f"<Task {self.id} {self.status} {self.prompt!r}>"
 
 
+class Answer:
+    """An answer as the server made it; a fault of the connection may have cut it."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.headers: dict[str, str] = fields["headers"]
+        """By lower-case name, with secrets redacted; without `Date` and `Connection`."""
+        self.json: Any = fields["body"]
+        """The JSON body, or a text; the beginning where it is long, None of a file."""
+        self.bytes: int = fields["bytes"]
+        """The size of the body."""
+
+    def __repr__(self) -> str:
+        content_type = self.headers.get("content-type", "no type")
+        return f"<Answer {content_type} {self.bytes} bytes>"
+
+
 class Request:
     """A client's request and the answer to it."""
 
@@ -138,6 +154,12 @@ class Request:
         """
         self.unread_fields: list[str] = fields["unread_fields"]
         """The names of fields that were sent and ignored."""
+        # Servers of before know neither of these.
+        answer = fields.get("answer")
+        self.answer: Answer | None = answer and Answer(answer)
+        """What was answered; None if no answer was sent."""
+        self.world: str | None = fields.get("world")
+        """The name of the world in whose journal it is: the hash of its key, or `server`."""
 
     def described(self) -> str:
         """Return what it was and what was answered, in a line."""

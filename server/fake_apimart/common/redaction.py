@@ -33,6 +33,8 @@ _AT_THE_END = (
     *("subscriptionkey", "functionskey", "servicekey", "clientkey"),
 )
 _WHOLE = ("key", "tokens", "pass", "pw", "sid", "sig", "hmac", "otp")
+_NO_SECRET = ("accesscontrolallowcredentials",)
+"""Names that only sound like one."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KEYS_THAT_OPEN_NOTHING = (
     *("idempotency", "idempotence", "public", "cache", "file", "object", "storage", "image"),
@@ -80,7 +82,7 @@ _NOT_UNESCAPED = '"\\'
 def is_secret(name: str) -> bool:
     """Return whether what goes by `name` is a secret; case, dashes and the like do not matter."""
     plain = _plain(name)
-    return (
+    return plain not in _NO_SECRET and (
         plain in _WHOLE
         or plain.endswith(_AT_THE_END)
         or any(each in plain for each in _ANYWHERE)
@@ -239,23 +241,38 @@ def redacted_json(value: Any) -> Any:
 
     A string that is a key and nothing else is one too.
     """
+    return _redacted_value_of(value, _redacted_string)
+
+
+def redacted_messages(value: Any) -> Any:
+    """Return a JSON value as `redacted_json` does, with each string as a message for people."""
+    return _redacted_value_of(value, redacted_text)
+
+
+def _redacted_string(value: str) -> str:
+    is_key = _SCHEME_AND_KEY.fullmatch(value) or _VENDOR_KEY.fullmatch(value)
+    return redacted_text(value) if is_key else redacted_urls(value)
+
+
+def _redacted_value_of(value: Any, shown: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        is_key = _SCHEME_AND_KEY.fullmatch(value) or _VENDOR_KEY.fullmatch(value)
-        return redacted_text(value) if is_key else redacted_urls(value)
+        return shown(value)
     if isinstance(value, list):
-        return [redacted_json(each) for each in value]
+        return [_redacted_value_of(each, shown) for each in value]
     if isinstance(value, dict):
-        return {redacted_urls(name): _redacted_field(name, each) for name, each in value.items()}
+        return {
+            redacted_urls(name): _redacted_field(name, each, shown) for name, each in value.items()
+        }
     return value
 
 
-def _redacted_field(name: str, value: Any) -> Any:
+def _redacted_field(name: str, value: Any, shown: Callable[[str], str]) -> Any:
     if is_secret(name):
         says_nothing = value is None or value == "" or isinstance(value, bool)
         return value if says_nothing else REDACTED
     if isinstance(value, str) and _plain(name) in _WEBHOOKS:
         return redacted_webhook(value)
-    return redacted_json(value)
+    return _redacted_value_of(value, shown)
 
 
 def redacted_broken_json(text: str) -> str:

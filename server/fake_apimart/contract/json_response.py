@@ -15,6 +15,8 @@ _CONTENT_TYPE = (b"content-type", b"application/json; charset=utf-8")
 class JSONResponse(Response):
     """A response of JSON as Go's `encoding/json` writes it, keys in the order given (live/go)."""
 
+    body: bytes
+
     def __init__(
         self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:

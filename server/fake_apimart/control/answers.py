@@ -98,10 +98,23 @@ class RulesAnswer(Answer):
     faults: list[RuleAnswer]
 
 
+class GivenAnswer(Answer):
+    """An answer as it was made; a fault of the connection may have cut it."""
+
+    headers: dict[str, str] = Field(
+        description="By lower-case name, secrets redacted; without `Date` and `Connection`."
+    )
+    body: Any = Field(
+        description="The JSON body, or text; the beginning where it is long, null of a file."
+    )
+    bytes: int = Field(description="How many the body has.")
+
+
 class RequestAnswer(Answer):
     """A request, and what it was answered."""
 
     id: int
+    world: str = Field(description="The name of the world in whose journal it is, or `server`.")
     time: float = Field(description="Unix seconds by the world's clock.")
     operation: str | None
     method: str
@@ -123,6 +136,7 @@ class RequestAnswer(Answer):
     )
     body_bytes: int
     unread_fields: list[str] = Field(description="What was sent and nothing reads.")
+    answer: GivenAnswer | None = Field(description="null where nothing was answered.")
 
 
 class RequestsAnswer(Answer):

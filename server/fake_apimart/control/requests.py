@@ -16,7 +16,6 @@ from fake_apimart.control.answers import RequestsAnswer, WaitAnswer
 from fake_apimart.control.faults import OperationName
 from fake_apimart.control.target import Target, TargetDep
 from fake_apimart.gateway.exchange import exchange_of
-from fake_apimart.go.json import marshal
 from fake_apimart.service.service import Service
 from fake_apimart.worlds.entry import MAX_ENTRIES, Journaled, Sought
 
@@ -36,12 +35,12 @@ class EntryFilter:
     ) -> None:
         self.operation = operation
         self._status = status
-        self._since = since
+        self.since = since
 
     def includes(self, entry: Sought) -> bool:
         """Return whether `entry` is selected."""
         return (
-            entry.id > self._since
+            entry.id > self.since
             and self.operation in (None, entry.operation)
             and self._status in (None, entry.status)
         )
@@ -57,7 +56,9 @@ async def list_requests(
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES, description="The latest.")] = MAX_ENTRIES,
 ) -> Response:
     """List the journal of the key's world, or of all worlds; newest last."""
-    found = await target.state.journals.entries(target.world, entry_filter.includes)
+    found = await target.state.journals.entries(
+        target.world, entry_filter.includes, entry_filter.since
+    )
     return JSONListResponse("requests", await _encoded(found[-limit:], target.service))
 
 
@@ -87,7 +88,9 @@ async def wait_for_requests(
         pass
     finally:
         world.running -= 1
-    found = await target.state.journals.entries(target.world, entry_filter.includes)
+    found = await target.state.journals.entries(
+        target.world, entry_filter.includes, entry_filter.since
+    )
     entries = await _encoded(found, target.service)
     return JSONListResponse("requests", entries, satisfied=len(found) >= count)
 
@@ -95,7 +98,7 @@ async def wait_for_requests(
 async def _wait(entry_filter: EntryFilter, target: Target, count: int) -> None:
     """Wait until `count` entries match, the world is gone or the server stops."""
     stopping, world = target.service.stopping, target.world_or_server
-    includes = entry_filter.includes
+    includes, since = entry_filter.includes, entry_filter.since
     async with target.state.journals.watching(
         target.world, entry_filter.operation, includes
     ) as watch:
@@ -103,7 +106,7 @@ async def _wait(entry_filter: EntryFilter, target: Target, count: int) -> None:
             # Before the search, which entries may come during; one that is counted twice, by that
             # and by the search, costs one more search.
             watch.expect(count)
-            found = len(await target.state.journals.entries(target.world, includes))
+            found = len(await target.state.journals.entries(target.world, includes, since))
             if found >= count:
                 return
             watch.count(found)
@@ -114,7 +117,7 @@ async def _encoded(entries: list[Journaled], service: Service) -> list[bytes]:
     async for entry in pausing(entries, HEAVY_BATCH):
         if entry.operation == "uploads.create" and entry.sha256 is None and entry.file_key:
             entry.sha256 = await _sha256(entry.file_key, service)
-    return [marshal(entry.to_json()) async for entry in pausing(entries, HEAVY_BATCH)]
+    return [entry.to_text() async for entry in pausing(entries, HEAVY_BATCH)]
 
 
 async def _sha256(key: str, service: Service) -> str | None:

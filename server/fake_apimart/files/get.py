@@ -126,6 +126,7 @@ class FileResponse(OpenResponse):
         self.init_headers(headers)
         self._stored = stored
         self._content_range = content_range
+        self.body_bytes = len(content_range)
 
     async def close(self) -> None:
         await self._stored.close()

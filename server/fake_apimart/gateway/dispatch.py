@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from fake_apimart.common.clock import Clock
 from fake_apimart.contract import errors, response_version
 from fake_apimart.contract.api_error import ApiError
+from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.contract.operations import DIALECTS, KEY, Operation
 from fake_apimart.contract.rendering import render
 from fake_apimart.gateway.admission import Admission
@@ -26,6 +27,7 @@ from fake_apimart.observability.log import logger_of
 from fake_apimart.observability.storage_failures import tell
 from fake_apimart.worlds.entry import Entry
 from fake_apimart.worlds.faults import AnswerOverridden, unavailable
+from fake_apimart.worlds.kept import KeptAnswer, is_text
 from fake_apimart.worlds.registry import Worlds
 from fake_apimart.worlds.state.failure import StateError
 
@@ -60,7 +62,9 @@ class Running:
 
 
 class OpenResponse(Response, ABC):
-    """An answer that holds something open until it is sent."""
+    """An answer that holds something open until it is sent; its body has so many bytes."""
+
+    body_bytes: int
 
     @abstractmethod
     async def close(self) -> None:
@@ -127,7 +131,11 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         exchange.record.reason = outcome.problem or exchange.record.reason
         try:
             await running.worlds.record(
-                exchange.world, exchange.entry, outcome.status, outcome.problem
+                exchange.world,
+                exchange.entry,
+                outcome.status,
+                outcome.problem,
+                None if outcome.status is None else _kept(outcome.response, exchange),
             )
         except BaseException:
             if isinstance(outcome.response, OpenResponse):
@@ -138,6 +146,25 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
         exchange.record.reason = str(error)
         return _render(exchange, unavailable(exchange.operation.name))
     return outcome.response
+
+
+def _kept(response: Response, exchange: Exchange) -> KeptAnswer:
+    """Return what the journal keeps of an answer.
+
+    Its head is what the client gets but for what is known later, `Date` and `Connection`. A fault
+    of the connection may cut what is kept whole.
+    """
+    # Of a name that comes twice, the last is shown.
+    headers = [*exchange.added_headers, *response.raw_headers]
+    status, is_head = response.status_code, exchange.method == "HEAD"
+    # First, since it is quick and nearly all are of this kind.
+    if isinstance(response, JSONResponse):
+        body = b"" if is_head else response.body
+        return KeptAnswer(status, headers, body, len(body), is_own=True)
+    if isinstance(response, OpenResponse):
+        return KeptAnswer(status, headers, None, 0 if is_head else response.body_bytes)
+    body = b"" if is_head else bytes(response.body)
+    return KeptAnswer(status, headers, body if is_text(headers) else None, len(body))
 
 
 async def _outcome(exchange: Exchange, running: Running) -> _Outcome:

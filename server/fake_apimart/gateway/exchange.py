@@ -36,9 +36,10 @@ class Exchange:
 
     `headers` has one value for each lower-case name. `body` is the request's, None where it surely
     has none. `connection` is there under our own protocol alone. The rest is set on the way:
-    `operation` and `parameters` (of its path) by the look-up, `record` (what will be told of it)
-    and `key`, `world`, `entry` (of the journal) and `reservation` (of the rule that the request
-    meets) by the dispatch. While it is `undecided` which rule that is, `decide` tries again.
+    `added_headers` (of the answer's head) by the gateway, `operation` and `parameters` (of its
+    path) by the look-up, `record` (what will be told of it) and `key`, `world`, `entry` (of the
+    journal) and `reservation` (of the rule that the request meets) by the dispatch. While it is
+    `undecided` which rule that is, `decide` tries again.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Exchange:
         "_has_fired",
         "_scheme",
         "_server",
+        "added_headers",
         "body",
         "connection",
         "decide",
@@ -97,6 +99,7 @@ class Exchange:
         self.paths = Paths(scope)
         self.request_id = request_id
         self.parameters = _NO_PARAMETERS
+        self.added_headers: list[tuple[bytes, bytes]] = []
         self.key = ""
         self.reservation: Reservation | None = None
         self.undecided: Undecided | None = None

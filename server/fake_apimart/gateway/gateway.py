@@ -97,7 +97,7 @@ class Gateway:
         if moved is not None:
             await moved(scope, receive, send)
             return
-        added = []
+        added = exchange.added_headers
         if not is_file:
             exchange.record.request_id = exchange.request_id
             added.append((_REQUEST_ID, exchange.request_id.encode()))

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Protocol
 
 from fake_apimart.common.held_bytes import held_bytes, held_bytes_of_leaves
-from fake_apimart.common.redaction import (
-    beginning_of,
-    redacted_broken_json,
-    redacted_header,
-    redacted_json,
-    redacted_text,
-    redacted_urls,
-)
+from fake_apimart.common.redaction import beginning_of, redacted_text, redacted_urls
 from fake_apimart.contract.api_key import QUERY, is_read_in_query
 from fake_apimart.contract.operations import BY_NAME
-from fake_apimart.go.json import marshal_exactly, unmarshal
+from fake_apimart.go.json import marshal
 from fake_apimart.go.url import parse_query
+from fake_apimart.worlds.kept import BODY_BYTES, KeptAnswer, Pairs, headers_of, json_of, lines_of
 
 MAX_ENTRIES = 1000
 """Entries of a world's journal; the oldest is evicted first."""
-BODY_BYTES = 8 * 1024
-"""Prefix of a JSON body that is kept."""
-MAX_BODY_DEPTH = 100
-"""How deep a JSON body may be nested that is shown as JSON: parsers of clients have limits."""
-HEAD_BYTES = 8 * 1024
-"""Largest head, of a request or of a part of its form, that is kept."""
 TEXT_LENGTH = 8 * 1024
 """Prefix of a path, a query, a file's name and the like that is kept."""
 NAME_BYTES = 100
 """Prefix of a field's name that is kept."""
 MAX_NAMES = 20
 """How many names of unread fields are kept, of the body and of the query each."""
-
-Pairs = Iterable[tuple[bytes, bytes]]
 
 
 class Sought(Protocol):
@@ -59,9 +46,14 @@ class Journaled(Sought, Protocol):
     def file_key(self) -> str | None: ...
 
     sha256: str | None
+    world: str
+    """The name of the world in whose journal it is."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry in the control API's form, without secrets."""
+
+    def to_text(self) -> bytes:
+        """Return the same as JSON."""
 
 
 Includes = Callable[[Sought], bool]
@@ -83,8 +75,6 @@ _FIXED_BYTES = 500
 # In one step each, since each request is measured.
 _long_parts = attrgetter(*_MAX_LENGTHS)
 _parts = attrgetter(*_MAX_LENGTHS, "body", "headers", "part_headers")
-_LINE_END = b"\r\n"
-_COLON = b": "
 
 
 class Entry:
@@ -94,6 +84,7 @@ class Entry:
     """
 
     __slots__ = (
+        "answer",
         "body",
         "body_bytes",
         "bytes",
@@ -117,10 +108,12 @@ class Entry:
         "task_id",
         "time_ns",
         "unread",
+        "world",
     )
 
     def __init__(self, operation: str | None, method: str, path: str, started_ns: int = 0) -> None:
         self.id = 0
+        self.world = ""
         self.bytes = 0
         self.started_ns = started_ns
         self.operation = operation
@@ -143,6 +136,7 @@ class Entry:
         self.body: bytes | None = None
         self.body_bytes = 0
         self.unread: Sequence[str] = ()
+        self.answer: KeptAnswer | None = None
 
     def record_body(self, body: bytes) -> None:
         """Keep the first BODY_BYTES of a JSON body."""
@@ -150,12 +144,12 @@ class Entry:
         self.body_bytes = len(body)
 
     def record_headers(self, headers: Pairs) -> None:
-        """Keep the headers, unless they are larger than HEAD_BYTES."""
-        self.headers = _lines(headers)
+        """Keep the headers, unless they are larger than a head may be."""
+        self.headers = lines_of(headers)
 
     def record_part_headers(self, headers: Mapping[bytes, Sequence[bytes]]) -> None:
-        """Keep the headers of the form's part with the file, unless larger than HEAD_BYTES."""
-        self.part_headers = _lines((name, b", ".join(each)) for name, each in headers.items())
+        """Keep the headers of the form's part with the file, unless they are larger."""
+        self.part_headers = lines_of((name, b", ".join(each)) for name, each in headers.items())
 
     def record_unread(self, names: Iterable[str]) -> None:
         """Keep the names of fields that nothing reads, the first MAX_NAMES of them."""
@@ -170,11 +164,25 @@ class Entry:
         self.bytes = _FIXED_BYTES + held_bytes_of_leaves(_parts(self))
         if self.unread:
             self.bytes += held_bytes(self.unread)
+        if self.answer is not None:
+            self.bytes += self.answer.memory_bytes
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry in the control API's form; times are Unix seconds, durations seconds."""
+        answer = self.answer and json.loads(self.answer.to_text())
+        return {"id": self.id, "world": self.world, **self._content(), "answer": answer}
+
+    def to_text(self) -> bytes:
+        """Return the same as JSON."""
+        return b'{"id":%d,"world":%b,%b' % (self.id, marshal(self.world), self.content()[1:])
+
+    def content(self) -> bytes:
+        """Return the entry as `to_text` does, without its id and the name of its world."""
+        answer = b"null" if self.answer is None else self.answer.to_text()
+        return b'%b,"answer":%b}' % (marshal(self._content())[:-1], answer)
+
+    def _content(self) -> dict[str, Any]:
         return {
-            "id": self.id,
             "time": self.time_ns / 1e9,
             "operation": self.operation,
             "method": self.method,
@@ -189,26 +197,12 @@ class Entry:
             "content_type": self.content_type,
             "size": self.size,
             "sha256": self.sha256,
-            "headers": _decode(self.headers),
-            "part_headers": _decode(self.part_headers),
-            "body": self._body_to_json(),
+            "headers": headers_of(self.headers),
+            "part_headers": headers_of(self.part_headers),
+            "body": None if self.body is None else json_of(self.body),
             "body_bytes": self.body_bytes,
             "unread_fields": [*self.unread, *self._unread_queries()],
         }
-
-    def _body_to_json(self) -> Any:
-        """Return the parsed body, or what is kept of it as text if clients could not read it back.
-
-        That is where it does not parse, is nested deeper than MAX_BODY_DEPTH, or holds numbers that
-        are too large for a float.
-        """
-        if self.body is None:
-            return None
-        try:
-            body = redacted_json(unmarshal(self.body, MAX_BODY_DEPTH))
-            return unmarshal(marshal_exactly(body), MAX_BODY_DEPTH)
-        except ValueError:
-            return redacted_broken_json(self.body.decode("utf-8", "replace"))
 
     def _unread_queries(self) -> Iterator[str]:
         read = BY_NAME[self.operation].queries if self.operation else ()
@@ -235,14 +229,3 @@ def _cut(text: str | bytes, length: int) -> str | bytes:
 def _cut_name(name: str) -> str:
     """Return the prefix of a name in NAME_BYTES of UTF-8, with `?` for what is no text."""
     return name[:NAME_BYTES].encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
-
-
-def _lines(headers: Pairs) -> bytes:
-    """Return headers as lines, or nothing if these are longer than HEAD_BYTES."""
-    lines = _LINE_END.join([name + _COLON + value for name, value in headers])
-    return lines if len(lines) <= HEAD_BYTES else b""
-
-
-def _decode(lines: bytes) -> dict[str, str]:
-    pairs = (line.decode("latin-1").partition(": ") for line in lines.split(_LINE_END) if line)
-    return {name: redacted_header(name, value) for name, _, value in pairs}

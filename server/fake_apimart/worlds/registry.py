@@ -8,6 +8,7 @@ from fake_apimart.common.clock import Clock
 from fake_apimart.settings.settings import Settings
 from fake_apimart.worlds import magic_keys
 from fake_apimart.worlds.entry import Entry
+from fake_apimart.worlds.kept import KeptAnswer
 from fake_apimart.worlds.magic_keys import ORDINARY
 from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart.worlds.state.rules import Met
@@ -120,7 +121,12 @@ class Worlds:
             self._pool.remove(world)
 
     async def record(
-        self, world: World, entry: Entry, status: int | None = None, error: str | None = None
+        self,
+        world: World,
+        entry: Entry,
+        status: int | None = None,
+        error: str | None = None,
+        answer: KeptAnswer | None = None,
     ) -> None:
         """Add a request to its world's journal; call before the answer is sent.
 
@@ -131,7 +137,7 @@ class Worlds:
             return
         if entry.status is not None:
             return
-        entry.status, entry.error = status, error
+        entry.status, entry.error, entry.answer = status, error, answer
         entry.duration_ns = self._clock.time_ns() - entry.started_ns
         if not entry.id:
             entry.time_ns = world.clock.time_ns()

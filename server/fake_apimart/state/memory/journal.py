@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from itertools import takewhile
 
 from fake_apimart.worlds.entry import MAX_ENTRIES, Entry, Includes
 
@@ -54,6 +55,9 @@ class Journal:
         self.entries.clear()
         return freed
 
-    def matching(self, includes: Includes) -> list[Entry]:
-        """Return the entries that are looked for, oldest first."""
-        return [entry for entry in self.entries if includes(entry)]
+    def matching(self, includes: Includes, since: int) -> list[Entry]:
+        """Return the entries with a greater id than `since` that are looked for, oldest first."""
+        newer = takewhile(lambda entry: entry.id > since, reversed(self.entries))
+        found = [entry for entry in newer if includes(entry)]
+        found.reverse()
+        return found

@@ -31,6 +31,7 @@ class MemoryJournals(Journals):
         if world.gone:
             return
         kept = held(world).journal
+        entry.world = world.name
         if not entry.id:
             self._bytes += kept.add(entry)
         else:
@@ -47,10 +48,12 @@ class MemoryJournals(Journals):
             while world.journal.entries and self._bytes > target:
                 self._bytes -= world.journal.drop_oldest()
 
-    async def entries(self, world: World | None, includes: Includes) -> list[Journaled]:
+    async def entries(
+        self, world: World | None, includes: Includes, since: int = 0
+    ) -> list[Journaled]:
         found: list[Journaled] = []
         async for each in pausing(all_of(self._pool, world), HEAVY_BATCH):
-            found += each.journal.matching(includes)
+            found += each.journal.matching(includes, since)
         found.sort(key=lambda entry: entry.id)
         return found
 

@@ -27,6 +27,8 @@ CONNECTIONS = 64
 
 READ_AT_ONCE = 100
 """How many entries or names one call reads."""
+SCAN_AT_ONCE = 500
+"""How many names of worlds one call looks at; Redis does nothing else meanwhile."""
 
 _LIBRARY = {
     "keys": ("keys",),
@@ -127,12 +129,18 @@ class Connection:
 
 
 async def names_of_worlds(
-    run: Callable[..., Awaitable[Any]], beginning: str = "", at_once: int = READ_AT_ONCE
+    run: Callable[..., Awaitable[Any]],
+    beginning: str = "",
+    at_once: int = READ_AT_ONCE,
+    since: int = -1,
 ) -> AsyncIterator[str]:
-    """Yield the names that begin so of all worlds but the server's own. Raises StateError."""
+    """Yield the names that begin so of all worlds but the server's own. Raises StateError.
+
+    With `since` those alone whose journal has an entry with a greater id.
+    """
     cursor, seen = b"0", set[bytes]()
     while True:
-        cursor, names = await run("worlds", cursor, at_once, f"{beginning}*")
+        cursor, names = await run("worlds", cursor, at_once, f"{beginning}*", since)
         for name in dict.fromkeys(names):
             if name not in seen:
                 yield name.decode()

@@ -12,7 +12,12 @@ from fake_apimart_storage import Storage
 from fake_apimart.contract import file_url
 from fake_apimart.go.json import marshal
 from fake_apimart.state.redis.changes import discard
-from fake_apimart.state.redis.connection import READ_AT_ONCE, Connection, names_of_worlds
+from fake_apimart.state.redis.connection import (
+    READ_AT_ONCE,
+    SCAN_AT_ONCE,
+    Connection,
+    names_of_worlds,
+)
 from fake_apimart.state.redis.listener import Listener
 from fake_apimart.worlds.entry import Entry, Includes, Journaled
 from fake_apimart.worlds.pool import Pool
@@ -28,11 +33,13 @@ Tell = Callable[..., Awaitable[int]]
 class StoredEntry:
     """An entry as Redis has it: as the control API shows it, without secrets."""
 
-    __slots__ = ("_content", "file_key", "id", "operation", "status")
+    __slots__ = ("_content", "file_key", "id", "operation", "status", "world")
 
-    def __init__(self, entry_id: int, text: bytes) -> None:
-        self._content: dict[str, Any] = json.loads(text)
+    def __init__(self, world: str, entry_id: int, text: bytes) -> None:
+        # Those of the version before have no answer.
+        self._content: dict[str, Any] = {"answer": None, **json.loads(text)}
         self.id = entry_id
+        self.world = world
         self.operation: str | None = self._content["operation"]
         self.status: int | None = self._content["status"]
         file = self._content["file"]
@@ -50,7 +57,11 @@ class StoredEntry:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry in the control API's form."""
-        return {**self._content, "id": self.id}
+        return {**self._content, "id": self.id, "world": self.world}
+
+    def to_text(self) -> bytes:
+        """Return the same as JSON."""
+        return marshal(self.to_json())
 
 
 class RedisJournals(Journals):
@@ -72,7 +83,7 @@ class RedisJournals(Journals):
 
     async def record(self, world: World, entry: Entry) -> None:
         entry.measure()
-        text = marshal(entry.to_json())
+        text = entry.content()
         status = "" if entry.status is None else entry.status
         try:
             entry.id = await self._tell(world, entry.id or "", entry.operation or "", status, text)
@@ -82,25 +93,28 @@ class RedisJournals(Journals):
                 await discard(self._storage, entry.file_key)
             raise
 
-    async def entries(self, world: World | None, includes: Includes) -> list[Journaled]:
-        names = (
-            [SERVER, *[name async for name in names_of_worlds(self._run)]]
-            if world is None
-            else [world.name]
-        )
+    async def entries(
+        self, world: World | None, includes: Includes, since: int = 0
+    ) -> list[Journaled]:
+        names = [world.name] if world is not None else await self._names_since(since)
         found: list[Journaled] = []
         for name in names:
-            found += [entry async for entry in self._entries_of(name) if includes(entry)]
+            found += [entry async for entry in self._entries_of(name, since) if includes(entry)]
         found.sort(key=lambda entry: entry.id)
         return found
 
-    async def _entries_of(self, name: str) -> AsyncIterator[StoredEntry]:
-        last = 0
+    async def _names_since(self, since: int) -> list[str]:
+        """Return the names of the worlds that have newer entries, and the server's own."""
+        names = names_of_worlds(self._run, at_once=SCAN_AT_ONCE, since=since)
+        return [SERVER, *[name async for name in names]]
+
+    async def _entries_of(self, name: str, since: int) -> AsyncIterator[StoredEntry]:
+        last = since
         while True:
             batch = await self._run("journal_of", name, last, READ_AT_ONCE)
             for entry_id, text in batch:
                 last = entry_id
-                yield StoredEntry(entry_id, text)
+                yield StoredEntry(name, entry_id, text)
             if len(batch) < READ_AT_ONCE:
                 return
 

@@ -12,7 +12,7 @@ from fake_apimart_storage import Storage
 from fake_apimart.common.clock import Clock
 from fake_apimart.common.rates import parse_rate
 from fake_apimart.state.redis.clock import RedisClock
-from fake_apimart.state.redis.connection import PREFIX, Connection, names_of_worlds
+from fake_apimart.state.redis.connection import PREFIX, SCAN_AT_ONCE, Connection, names_of_worlds
 from fake_apimart.state.redis.journals import RedisJournals
 from fake_apimart.state.redis.listener import Listener
 from fake_apimart.state.redis.rules import RedisRules
@@ -36,8 +36,6 @@ RESETTING_MILLISECONDS = 60_000
 """How long a world counts as being reset, whatever becomes of who resets it."""
 CHECK_MILLISECONDS = 1000
 """How long stays what is written to see whether Redis can be written to."""
-SCAN_AT_ONCE = 500
-"""How many names of worlds one call looks at; Redis does nothing else meanwhile."""
 MAX_CHANGES = 100
 """How often a change is tried again that another server has come before."""
 

@@ -26,8 +26,14 @@ class Journals(ABC):
         """Add an entry to the journal of a world, or complete it, unless the world is gone."""
 
     @abstractmethod
-    async def entries(self, world: World | None, includes: Includes) -> list[Journaled]:
-        """Return the entries of a world, or of all, that are looked for, oldest first."""
+    async def entries(
+        self, world: World | None, includes: Includes, since: int = 0
+    ) -> list[Journaled]:
+        """Return the entries of a world, or of all, that are looked for, oldest first.
+
+        Those alone with a greater id than `since`, which is quicker than to look at all. One whose
+        answer is delayed is recorded at once, and changes when it is answered; its id stays.
+        """
 
     @abstractmethod
     async def size(self, world: World) -> JournalSize:
