@@ -22,10 +22,15 @@ TIMEOUT_MILLISECONDS = 20_000
 """How long a test waits for what it expects, on a busy machine."""
 
 
+def command_of_the_browser() -> str | None:
+    """Return the path of a browser, or None where there is none."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Yield a browser; tests that want one are skipped where there is none."""
-    command = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    command = command_of_the_browser()
     if command is None:
         pytest.skip(f"needs a browser: one of the commands {', '.join(CHROMIUM)}")
     # Not for all modules together: while it runs, no test may have an event loop of its own.

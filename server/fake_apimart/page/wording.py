@@ -12,6 +12,8 @@ from fake_apimart.page.languages import Texts
 _KILO = 1024
 _SIZES = ("B", "KB", "MB", "GB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_MANY_HOURS = 100
+"""From here on durations are told in days: the 72 hours that URLs live are told in hours."""
 _MILLISECONDS_PER_SECOND = 1000
 
 
@@ -56,7 +58,9 @@ def filters_in(texts: Texts) -> Mapping[str, Callable[..., Any]]:
     def duration(seconds: float) -> str:
         """Return the two largest units of a duration: `71 h 59 min`."""
         whole = max(0, int(seconds))
-        days, hours = divmod(whole // _HOUR, _DAY // _HOUR)
+        days, hours = 0, whole // _HOUR
+        if hours >= _MANY_HOURS:
+            days, hours = divmod(hours, _DAY // _HOUR)
         minutes, rest = divmod(whole % _HOUR, _MINUTE)
         units = (
             (days, texts.gettext("%d d")),

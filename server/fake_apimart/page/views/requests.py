@@ -51,7 +51,7 @@ class RequestView:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return {"answer": None, "world": "server", **self.fields}[name]  # SHIM
+            return self.fields[name]
         except KeyError:
             raise AttributeError(name) from None
 
@@ -73,9 +73,7 @@ class RequestFeed:
         """
         if afresh:
             self._since, self._shown = 0, {}
-        found = await self._journals.entries(
-            world, lambda e: e.id > self._since and self._wanted.includes(e)
-        )  # SHIM
+        found = await self._journals.entries(world, self._wanted.includes, self._since)
         new = await self._matching(found)
         merged = {**self._shown, **new}
         self._shown = {key: merged[key] for key in sorted(merged, reverse=True)[: self._limit]}
