@@ -13,6 +13,7 @@ import pytest
 from fake_apimart.fidelity import page as fidelity_page
 from fake_apimart.settings.names import flag_of, variable_of
 from fake_apimart.settings.settings import Settings
+from fake_apimart.worlds.world import name_of
 
 from tests.harness import JPEG, PNG, ServerProcess
 from tests.inner_runs import without_plugins
@@ -56,7 +57,7 @@ def test_tests_on_the_page_for_testers_pass(pytester: pytest.Pytester) -> None:
 @pytest.mark.subprocess
 @pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs bash and curl")
 def test_commands_of_the_control_api_s_page_work(tmp_path: Path) -> None:
-    (commands,) = blocks(ROOT / "docs" / "control.md", "sh")
+    commands = "\n".join(blocks(ROOT / "docs" / "control.md", "sh"))
     (tmp_path / "photo.jpg").write_bytes(JPEG)
     with ServerProcess("--storage", "memory://") as server:
         here = commands.replace("http://127.0.0.1:8080", server.url).replace("curl ", "curl -f ")
@@ -70,6 +71,7 @@ def test_commands_of_the_control_api_s_page_work(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert '"own_settings":{"task_seconds":0.0,"balance":5.0}' in result.stdout
     assert '-photo.jpg","path":' in result.stdout
+    assert f'"id":"{name_of("my-test")[:8]}"' in result.stdout
 
 
 def test_page_names_every_recorded_request_that_is_answered_otherwise() -> None:

@@ -236,29 +236,18 @@ def _hidden(_: re.Match[str]) -> str:
     return REDACTED
 
 
-def redacted_json(value: Any) -> Any:
-    """Return a JSON value without the secrets in it: by the names of fields, and in URLs.
-
-    A string that is a key and nothing else is one too.
-    """
-    return _redacted_value_of(value, _redacted_string)
-
-
-def redacted_messages(value: Any) -> Any:
-    """Return a JSON value as `redacted_json` does, with each string as a message for people."""
-    return _redacted_value_of(value, redacted_text)
-
-
-def _redacted_string(value: str) -> str:
+def redacted_string(value: str) -> str:
+    """Return a string of JSON without passwords in URLs; one that is a key is not shown."""
     is_key = _SCHEME_AND_KEY.fullmatch(value) or _VENDOR_KEY.fullmatch(value)
     return redacted_text(value) if is_key else redacted_urls(value)
 
 
-def _redacted_value_of(value: Any, shown: Callable[[str], str]) -> Any:
+def redacted_json(value: Any, shown: Callable[[str], str] = redacted_string) -> Any:
+    """Return a JSON value without secrets: by the names of fields, in strings as `shown` says."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, list):
-        return [_redacted_value_of(each, shown) for each in value]
+        return [redacted_json(each, shown) for each in value]
     if isinstance(value, dict):
         return {
             redacted_urls(name): _redacted_field(name, each, shown) for name, each in value.items()
@@ -272,7 +261,7 @@ def _redacted_field(name: str, value: Any, shown: Callable[[str], str]) -> Any:
         return value if says_nothing else REDACTED
     if isinstance(value, str) and _plain(name) in _WEBHOOKS:
         return redacted_webhook(value)
-    return _redacted_value_of(value, shown)
+    return redacted_json(value, shown)
 
 
 def redacted_broken_json(text: str) -> str:

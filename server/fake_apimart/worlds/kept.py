@@ -12,7 +12,7 @@ from fake_apimart.common.redaction import (
     redacted_broken_json,
     redacted_header,
     redacted_json,
-    redacted_messages,
+    redacted_string,
     redacted_text,
 )
 from fake_apimart.go.json import marshal, marshal_exactly, unmarshal
@@ -54,14 +54,14 @@ def headers_of(lines: bytes) -> dict[str, str]:
     }
 
 
-def json_of(body: bytes, redacted: Callable[[Any], Any] = redacted_json) -> Any:
-    """Return the value of a JSON body, without secrets.
+def json_of(body: bytes, shown: Callable[[str], str] = redacted_string) -> Any:
+    """Return the value of a JSON body, without secrets, in strings as `shown` says.
 
     What is kept of one is text if clients could not read it back: where it does not parse, is
     nested deeper than MAX_BODY_DEPTH, or holds numbers that are too large for a float.
     """
     try:
-        value = redacted(unmarshal(body, MAX_BODY_DEPTH))
+        value = redacted_json(unmarshal(body, MAX_BODY_DEPTH), shown)
         return unmarshal(marshal_exactly(value), MAX_BODY_DEPTH)
     except ValueError:
         return redacted_broken_json(_text_of(body))
@@ -115,7 +115,7 @@ class KeptAnswer:
             return marshal(redacted_text(_text_of(body)))
         if not self._is_error:
             return marshal(json_of(body))
-        shown = json_of(body, redacted_messages)
+        shown = json_of(body, redacted_text)
         return marshal(redacted_text(shown) if isinstance(shown, str) else shown)
 
 
