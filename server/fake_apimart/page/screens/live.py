@@ -15,6 +15,7 @@ from fake_apimart.page.views.tasks import latest_tasks
 from fake_apimart.page.views.uploads import latest_uploads
 from fake_apimart.page.views.worlds import worlds_of
 from fake_apimart.page.visit import HOME, PREFIX, Visit
+from fake_apimart.worlds.world import ID_DIGITS
 
 MAX_UPLOADS, MAX_TASKS, MAX_REQUESTS = 24, 12, 100
 EVENTS, NOW = f"{PREFIX}events", f"{PREFIX}now"
@@ -55,7 +56,13 @@ class Screen:
             "max_requests": MAX_REQUESTS,
             "clock": (world or service.worlds.server).clock,
             "shown_world": world,
+            "name_of": self._name_of,
         }
+
+    def _name_of(self, world: str) -> str:
+        """Return the label of a world, or its id, by its name."""
+        known = self.visit.service.worlds.state.pool.peek(world)
+        return (known and known.label) or world[:ID_DIGITS]
 
 
 def wanted_in(visit: Visit) -> Wanted:
