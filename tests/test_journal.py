@@ -164,7 +164,23 @@ def test_poll_is_recorded_with_its_task(world: FakeAPIMart) -> None:
     httpx.get(f"{world.base_url}/v1/tasks/{task_id}?language=en&x=1", headers=authorized(world))
     entry = world.requests[-1]
     assert (entry.operation, entry.task_id) == ("tasks.get", task_id)
-    assert entry.unread_fields == ["?x"]
+    assert (entry.query, entry.unread_fields) == ("language=en&x=1", ["?x"])
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", ""),
+        ("a=%41+b&a=%zz;", "a=%41+b&a=%zz;"),
+        ("key=sk-mine&api%5Fkey=x&a=b", "key=***&api%5Fkey=***&a=b"),
+        ("a=%FF", "a=%FF"),
+        ("&".join(["x"] * 5_000), "***"),
+    ],
+    ids=["none", "escapes", "secrets", "no text", "too many"],
+)
+def test_query_is_recorded_as_it_was_sent(query: str, shown: str, world: FakeAPIMart) -> None:
+    httpx.get(f"{world.base_url}/v1/models?{query}", headers=authorized(world))
+    assert world.requests[-1].query == shown
 
 
 def test_wrong_path_is_recorded_for_the_key_that_sent_it(world: FakeAPIMart) -> None:

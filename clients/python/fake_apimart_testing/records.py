@@ -127,6 +127,9 @@ class Request:
         self.operation: str | None = fields["operation"]
         self.method: str = fields["method"]
         self.path: str = fields["path"]
+        """Decoded, without the query."""
+        self.query: str = fields.get("query", "")
+        """As it was sent, with secrets redacted; empty where there was none."""
         self.status: int | None = fields["status"]
         """None if no answer was sent."""
         self.error: str | None = fields["error"]

@@ -118,7 +118,8 @@ class RequestAnswer(Answer):
     time: float = Field(description="Unix seconds by the world's clock.")
     operation: str | None
     method: str
-    path: str
+    path: str = Field(description="Decoded, without the query.")
+    query: str = Field(description="As it was sent, secrets redacted; empty where there was none.")
     status: int | None = Field(description="null where nothing was answered.")
     duration: float = Field(description="Seconds.")
     error: str | None = Field(description="The message of a refusal.")

@@ -9,7 +9,12 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from fake_apimart.common.held_bytes import held_bytes, held_bytes_of_leaves
-from fake_apimart.common.redaction import beginning_of, redacted_text, redacted_urls
+from fake_apimart.common.redaction import (
+    beginning_of,
+    redacted_query,
+    redacted_text,
+    redacted_urls,
+)
 from fake_apimart.contract.api_key import QUERY, is_read_in_query
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.go.json import marshal
@@ -187,6 +192,7 @@ class Entry:
             "operation": self.operation,
             "method": self.method,
             "path": redacted_text(_printable(self.path)),
+            "query": redacted_query(self.query).decode("utf-8", "replace"),
             "status": self.status,
             "duration": self.duration_ns / 1e9,
             "error": self.error and redacted_text(self.error),
