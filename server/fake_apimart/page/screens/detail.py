@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from fake_apimart.control import refusals
 from fake_apimart.page.rendering import answer
-from fake_apimart.page.snippets import snippets_of
+from fake_apimart.page.snippets.snippets import snippets_of
 from fake_apimart.page.views.requests import RequestView, request_of
 from fake_apimart.page.views.tasks import task_of
 from fake_apimart.page.views.uploads import upload_of

@@ -1,0 +1,211 @@
+"""Entries of the journal as code: run, it sends the requests that they tell of."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from fake_apimart.page.snippets.call import Picture
+from fake_apimart.page.snippets.reading import call_of
+from fake_apimart.page.snippets.snippets import snippets_of
+from fake_apimart.settings.settings import Settings
+
+from tests.harness import PDF, PNG, ServerThread
+from tests.snippet_cases import BROKEN, CASES, Case, journal, made
+
+WORTH_SENDING = (
+    *("authorization", "idempotency-key", "x-apimart-response-version", "x-mine"),
+    *("range", "if-none-match", "if-match", "if-modified-since"),
+)
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[ServerThread]:
+    with ServerThread(Settings(port=0, storage="memory://")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cases(own_server: ServerThread) -> dict[str, Case]:
+    return made(own_server, CASES)
+
+
+@pytest.fixture
+def folder(cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working directory, with the files that snippets read."""
+    for case in cases.values():
+        body = call_of(case.entry).body
+        if isinstance(body, Picture):
+            content = PDF if body.path.endswith(".pdf") else PNG
+            (tmp_path / body.path).write_bytes(content)
+    (tmp_path / "my photo.png").write_bytes(PNG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what must be the same of a request that is sent again, and of its answer."""
+    same = ("operation", "method", "path", "query", "status", "error", "filename", "body", "size")
+    headers = {name: entry["headers"].get(name) for name in WORTH_SENDING}
+    if entry["operation"] == "files.get":
+        headers.pop("authorization")
+    content_type = entry["headers"].get("content-type", "")
+    if content_type.startswith("multipart/form-data; boundary"):
+        content_type = "a form"
+    fields = {name: entry[name] for name in same}
+    fields["query"] = unquote(entry["query"])
+    return {**fields, "fault": entry["fault"], "headers": headers, "type": content_type}
+
+
+LAST_REQUEST = """
+import json
+from pathlib import Path
+import httpx
+import pytest
+
+@pytest.fixture(autouse=True)
+def last_request(apimart, request):
+    yield
+    last = httpx.get(f"{apimart.base_url}/_fake/requests?limit=1").json()["requests"][-1]
+    Path(f"{request.path.stem}.json").write_text(json.dumps(last))
+"""
+
+
+def ran_tests(folder: Path, url: str, codes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Run tests, each in its own file; return the last request of each, all of which must pass."""
+    (folder / "conftest.py").write_text(LAST_REQUEST)
+    names = [f"test_case{number}" for number in range(len(codes))]
+    for name, (title, code) in zip(names, codes.items(), strict=True):
+        (folder / f"{name}.py").write_text(f"# {title}\n{code}", "utf-8")
+    options = ("-q", "--tb=short", "--import-mode=importlib", "-p", "no:schemathesis")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        cwd=folder,
+        env={**os.environ, "FAKE_APIMART_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    return [json.loads((folder / f"{name}.json").read_text()) for name in names]
+
+
+def check(cases: Mapping[str, Case], again: list[dict[str, Any]]) -> None:
+    """See that requests were sent again, one for each case."""
+    assert len(again) == len(cases)
+    for (name, case), entry in zip(cases.items(), again, strict=True):
+        expected, got = told(case.entry), told(entry)
+        assert got == expected, name
+        stated = case.entry["part_headers"].get("Content-Type")
+        if stated and '"' not in stated:
+            assert entry["part_headers"]["Content-Type"] == stated, name
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(os.name == "nt" or shutil.which("curl") is None, reason="needs sh and curl")
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+def test_curl_sends_the_same(
+    shell: str, cases: dict[str, Case], own_server: ServerThread, folder: Path
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    lines = []
+    for case in cases.values():
+        lines += [f"export APIMART_API_KEY={case.key_for(shell)}", case.snippets["curl"]]
+    count = len(journal(own_server.url))
+    subprocess.run([shell, "-c", "\n".join(lines)], capture_output=True, timeout=60, check=False)
+    check(cases, journal(own_server.url)[count:])
+
+
+def test_python_sends_the_same(
+    cases: dict[str, Case],
+    own_server: ServerThread,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = len(journal(own_server.url))
+    for name, case in cases.items():
+        monkeypatch.setenv("APIMART_API_KEY", case.key_for("python"))
+        exec(compile(case.snippets["python"], name, "exec"), {})
+    check(cases, journal(own_server.url)[count:])
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+def test_javascript_sends_the_same(
+    cases: dict[str, Case], own_server: ServerThread, folder: Path
+) -> None:
+    lines = []
+    for number, case in enumerate(cases.values()):
+        (folder / f"case{number}.mjs").write_text(case.snippets["javascript"], "utf-8")
+        lines.append(f"process.env.APIMART_API_KEY = '{case.key_for('node')}';")
+        lines.append(f"await import('./case{number}.mjs');")
+    (folder / "all.mjs").write_text("\n".join(lines))
+    count = len(journal(own_server.url))
+    ran = subprocess.run(
+        ["node", "all.mjs"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    check(cases, journal(own_server.url)[count:])
+
+
+OF_THE_WORLD = {"fault", "error", "path"}
+"""What differs in a new world, where other tasks and files are and a rule stands for the rest."""
+
+
+OF_THE_CASE = {
+    "file not modified": ["headers"],
+    "file as it was": ["headers"],
+    "batch": ["body"],
+    "key used again": ["body"],
+}
+"""What else differs: what names a version or a task, and a body that a rule answers unread."""
+
+
+def _without(fields: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+@pytest.mark.subprocess
+def test_tests_pass_and_send_the_same(
+    cases: dict[str, Case], server: ServerThread, folder: Path
+) -> None:
+    codes = {name: case.snippets["pytest"] for name, case in cases.items()}
+    for (name, case), entry in zip(
+        cases.items(), ran_tests(folder, server.url, codes), strict=True
+    ):
+        expected, got = told(case.entry), told(entry)
+        other = {*OF_THE_WORLD, *OF_THE_CASE.get(name, ())}
+        assert _without(got, other) == _without(expected, other), name
+
+
+@pytest.mark.subprocess
+def test_tests_pass_where_the_answer_is_not_known(
+    cases: dict[str, Case], server: ServerThread, folder: Path
+) -> None:
+    codes = {}
+    for name, case in cases.items():
+        entry = {field: value for field, value in case.entry.items() if field != "answer"}
+        codes[name] = snippets_of(entry, server.url)["pytest"]
+    ran = ran_tests(folder, server.url, codes)
+    statuses = [case.entry["status"] for case in cases.values()]
+    assert [each["status"] for each in ran] == statuses
+
+
+@pytest.mark.subprocess
+def test_tests_expect_that_a_connection_breaks(server: ServerThread, folder: Path) -> None:
+    broken = made(server, BROKEN)
+    codes = {name: case.snippets["pytest"] for name, case in broken.items()}
+    (folder / "image.png").write_bytes(PNG)
+    ran = ran_tests(folder, server.url, codes)
+    assert [each["fault"] for each in ran] == [each.entry["fault"] for each in broken.values()]
+    assert all("pytest.raises" in code for code in codes.values())
