@@ -38,15 +38,20 @@ def cases(own_server: ServerThread) -> dict[str, Case]:
     return made(own_server, CASES)
 
 
-@pytest.fixture
-def folder(cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working directory, with the files that snippets read."""
+def write_pictures(folder: Path, cases: Mapping[str, Case]) -> None:
+    """Write the files that snippets read."""
     for case in cases.values():
         body = call_of(case.entry).body
         if isinstance(body, Picture):
             content = PDF if body.path.endswith(".pdf") else PNG
-            (tmp_path / body.path).write_bytes(content)
-    (tmp_path / "my photo.png").write_bytes(PNG)
+            (folder / body.path).write_bytes(content)
+    (folder / "my photo.png").write_bytes(PNG)
+
+
+@pytest.fixture
+def folder(cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working directory, with the files that snippets read."""
+    write_pictures(tmp_path, cases)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -63,40 +68,6 @@ def told(entry: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: entry[name] for name in same}
     fields["query"] = unquote(entry["query"])
     return {**fields, "fault": entry["fault"], "headers": headers, "type": content_type}
-
-
-LAST_REQUEST = """
-import json
-from pathlib import Path
-import httpx
-import pytest
-
-@pytest.fixture(autouse=True)
-def last_request(apimart, request):
-    yield
-    last = httpx.get(f"{apimart.base_url}/_fake/requests?limit=1").json()["requests"][-1]
-    Path(f"{request.path.stem}.json").write_text(json.dumps(last))
-"""
-
-
-def ran_tests(folder: Path, url: str, codes: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Run tests, each in its own file; return the last request of each, all of which must pass."""
-    (folder / "conftest.py").write_text(LAST_REQUEST)
-    names = [f"test_case{number}" for number in range(len(codes))]
-    for name, (title, code) in zip(names, codes.items(), strict=True):
-        (folder / f"{name}.py").write_text(f"# {title}\n{code}", "utf-8")
-    options = ("-q", "--tb=short", "--import-mode=importlib", "-p", "no:schemathesis")
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
-        cwd=folder,
-        env={**os.environ, "FAKE_APIMART_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout
-    return [json.loads((folder / f"{name}.json").read_text()) for name in names]
 
 
 def check(cases: Mapping[str, Case], again: list[dict[str, Any]]) -> None:
@@ -158,10 +129,20 @@ def test_javascript_sends_the_same(
     check(cases, journal(own_server.url)[count:])
 
 
+LAST_REQUEST = """
+import json
+from pathlib import Path
+import httpx
+import pytest
+
+@pytest.fixture(autouse=True)
+def last_request(apimart, request):
+    yield
+    last = httpx.get(f"{apimart.base_url}/_fake/requests?limit=1").json()["requests"][-1]
+    Path(f"{request.path.stem}.json").write_text(json.dumps(last))
+"""
 OF_THE_WORLD = {"fault", "error", "path"}
 """What differs in a new world, where other tasks and files are and a rule stands for the rest."""
-
-
 OF_THE_CASE = {
     "file not modified": ["headers"],
     "file as it was": ["headers"],
@@ -171,41 +152,80 @@ OF_THE_CASE = {
 """What else differs: what names a version or a task, and a body that a rule answers unread."""
 
 
+@pytest.fixture(scope="module")
+def broken(own_server: ServerThread) -> dict[str, Case]:
+    return made(own_server, BROKEN)
+
+
+@pytest.fixture(scope="module")
+def sent_by_tests(
+    cases: dict[str, Case],
+    broken: dict[str, Case],
+    server: ServerThread,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, dict[str, Any]]:
+    """Run all tests, on a server that knows nothing; return the last request of each.
+
+    Those of cases are there twice, the second time without knowing the answer.
+    """
+    folder = tmp_path_factory.mktemp("tests")
+    write_pictures(folder, {**cases, **broken})
+    codes = {name: case.snippets["pytest"] for name, case in {**cases, **broken}.items()}
+    for name, case in cases.items():
+        entry = _without(case.entry, {"answer"})
+        codes[f"{name}, unknown"] = snippets_of(entry, server.url)["pytest"]
+    (folder / "conftest.py").write_text(LAST_REQUEST)
+    for number, (name, code) in enumerate(codes.items()):
+        (folder / f"test_case{number}.py").write_text(f"# {name}\n{code}", "utf-8")
+    _run_tests(folder, server.url)
+    names = {name: folder / f"test_case{number}.json" for number, name in enumerate(codes)}
+    return {name: json.loads(path.read_text()) for name, path in names.items()}
+
+
+def _run_tests(folder: Path, url: str) -> None:
+    """Run all tests of a folder; each of them must pass."""
+    plugins = ("no:cacheprovider", "fake_apimart_testing.pytest_plugin")
+    options = [each for plugin in plugins for each in ("-p", plugin)]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "--import-mode=importlib"]
+    environment = {"FAKE_APIMART_URL": url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    ran = subprocess.run(
+        [*command, *options],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
 def _without(fields: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}
 
 
 @pytest.mark.subprocess
 def test_tests_pass_and_send_the_same(
-    cases: dict[str, Case], server: ServerThread, folder: Path
+    cases: dict[str, Case], sent_by_tests: dict[str, dict[str, Any]]
 ) -> None:
-    codes = {name: case.snippets["pytest"] for name, case in cases.items()}
-    for (name, case), entry in zip(
-        cases.items(), ran_tests(folder, server.url, codes), strict=True
-    ):
-        expected, got = told(case.entry), told(entry)
+    for name, case in cases.items():
+        expected, got = told(case.entry), told(sent_by_tests[name])
         other = {*OF_THE_WORLD, *OF_THE_CASE.get(name, ())}
         assert _without(got, other) == _without(expected, other), name
 
 
 @pytest.mark.subprocess
 def test_tests_pass_where_the_answer_is_not_known(
-    cases: dict[str, Case], server: ServerThread, folder: Path
+    cases: dict[str, Case], sent_by_tests: dict[str, dict[str, Any]]
 ) -> None:
-    codes = {}
     for name, case in cases.items():
-        entry = {field: value for field, value in case.entry.items() if field != "answer"}
-        codes[name] = snippets_of(entry, server.url)["pytest"]
-    ran = ran_tests(folder, server.url, codes)
-    statuses = [case.entry["status"] for case in cases.values()]
-    assert [each["status"] for each in ran] == statuses
+        assert sent_by_tests[f"{name}, unknown"]["status"] == case.entry["status"], name
 
 
 @pytest.mark.subprocess
-def test_tests_expect_that_a_connection_breaks(server: ServerThread, folder: Path) -> None:
-    broken = made(server, BROKEN)
-    codes = {name: case.snippets["pytest"] for name, case in broken.items()}
-    (folder / "image.png").write_bytes(PNG)
-    ran = ran_tests(folder, server.url, codes)
-    assert [each["fault"] for each in ran] == [each.entry["fault"] for each in broken.values()]
-    assert all("pytest.raises" in code for code in codes.values())
+def test_tests_expect_that_a_connection_breaks(
+    broken: dict[str, Case], sent_by_tests: dict[str, dict[str, Any]]
+) -> None:
+    for name, case in broken.items():
+        assert "pytest.raises" in case.snippets["pytest"]
+        assert sent_by_tests[name]["fault"] == case.entry["fault"]

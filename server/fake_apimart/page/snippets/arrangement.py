@@ -17,7 +17,7 @@ from fake_apimart.page.snippets.notation import PYTHON, python_text, written
 from fake_apimart.page.snippets.python import SECONDS
 from fake_apimart.worlds.faults import ERRORS
 
-DELAY_SECONDS = 0.5
+DELAY_SECONDS = 0.1
 IMPATIENT_SECONDS = 1
 MAX_TASKS = 100
 

@@ -84,7 +84,7 @@ def _content(call: Call) -> tuple[list[str], str | None]:
         case SavedBody(path):
             return [], f"await readFile({javascript_text(path)})"
         case JSONBody(value):
-            return [], _typed(_json(value), call)
+            return [], _typed(json_expression(value), call)
         case TextBody(text):
             return [], _typed(javascript_text(text), call)
     return [], None
@@ -95,7 +95,8 @@ def _typed(body: str, call: Call) -> str:
     return body if call.content_type is not None else f"new TextEncoder().encode({body})"
 
 
-def _json(value: Any) -> str:
+def json_expression(value: Any) -> str:
+    """Return the expression for the text of a JSON value, with its numbers as they stand."""
     if _is_kept(value):
         return f"JSON.stringify({written(value, JAVASCRIPT)})"
     return javascript_text(in_one_line(value, JSON))
