@@ -192,7 +192,13 @@ CASES: dict[str, Send] = {
         lambda client, key: upload(client),
     ),
     "scripted page": scripted(
-        {"operation": "models.list", "status": 502, "body": "<h1>Bad</h1>"}, get("/v1/models")
+        {
+            "operation": "models.list",
+            "status": 502,
+            "headers": {"Content-Type": "text/html"},
+            "body": "<h1>Bad</h1>",
+        },
+        get("/v1/models"),
     ),
     "scripted delay": scripted({"operation": "models.list", "delay": 0.01}, get("/v1/models")),
     "scripted dribble": scripted(

@@ -24,6 +24,7 @@ MAX_TASKS = 100
 _BEFORE_THE_NAME = re.compile(
     r"[0-9]{1,16}-(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8})-"
 )
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?charset=[\w-]+)?", re.ASCII)
 _REFUSALS = {
     401: "invalid_key",
     402: "insufficient_balance",
@@ -85,7 +86,7 @@ def arrangement_of(entry: Mapping[str, Any], call: Call) -> Arrangement:
         arranged = arrange(entry, call, arranged)
     rule = _rule(entry)
     if rule:
-        arranged.before.append(rule)
+        arranged.before.extend(rule.split("\n"))
     fault = entry["fault"]
     if fault in SOCKET_FAULTS and fault not in _SLOW:
         never = fault == "never_answer"
@@ -138,7 +139,16 @@ def _raw(entry: Mapping[str, Any]) -> str | None:
     if entry.get("answer") is not None:
         body = answer_of(entry)
     shown = "" if body is None or body == "" else f", body={written(body, PYTHON)}"
-    return _fail(entry, f"status={entry['status']}{shown}")
+    return _fail(entry, f"status={entry['status']}{_typed(entry, body)}{shown}")
+
+
+def _typed(entry: Mapping[str, Any], body: Any) -> str:
+    """Return the argument for the type of an answer that is text; JSON has its own."""
+    headers = (entry.get("answer") or {}).get("headers", {})
+    found = [value for name, value in headers.items() if name.lower() == "content-type"]
+    if not isinstance(body, str) or not found or not _MEDIA_TYPE.fullmatch(found[0]):
+        return ""
+    return f', headers={{"Content-Type": {python_text(found[0])}}}'
 
 
 def _fail(entry: Mapping[str, Any], effect: str) -> str:
