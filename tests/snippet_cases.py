@@ -99,9 +99,9 @@ def raw_json(body: bytes, content_type: str | None = "application/json") -> Send
     return lambda client, key: client.post("/v1/images/generations", content=body, headers=headers)
 
 
-def get(path: str, mine: str = "") -> Send:
-    headers = [(b"X-Mine", mine.encode())] if mine else []
-    return lambda client, key: client.get(path, headers=headers)
+def get(path: str, **headers: str) -> Send:
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return lambda client, key: client.get(path, headers=given)
 
 
 def anonymous(path: str, **more: Any) -> Send:

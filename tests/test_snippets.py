@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,14 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
 from fake_apimart.page.snippets.call import Picture
 from fake_apimart.page.snippets.reading import call_of
 from fake_apimart.page.snippets.snippets import snippets_of
 from fake_apimart.settings.settings import Settings
 
-from tests.harness import PDF, PNG, ServerThread
-from tests.snippet_cases import BROKEN, CASES, Case, journal, made
+from tests.harness import FORM_TYPE, PDF, PNG, ServerThread, form
+from tests.snippet_cases import BROKEN, CASES, Case, Send, generate, get, journal, made
 
 WORTH_SENDING = (
     *("authorization", "idempotency-key", "x-apimart-response-version", "x-mine"),
@@ -127,6 +129,67 @@ def test_javascript_sends_the_same(
     )
     assert ran.returncode == 0, ran.stderr
     check(cases, journal(own_server.url)[count:])
+
+
+SAYING: dict[str, tuple[Send, str]] = {
+    "a long body": (
+        lambda client, key: generate(client, prompt="x" * 10_000),
+        (
+            "The journal has the first 8192 of the body's 10035 bytes alone: "
+            "save the whole of it as body.json."
+        ),
+    ),
+    "a password": (
+        lambda client, key: generate(client, image_urls=["http://me:secret@127.0.0.1/a.png"]),
+        "Stars (***) stand for secrets, which the journal does not have.",
+    ),
+    "a key of another kind": (
+        get("/v1/models", **{"X-Api-Key": "secret", "X-Mine": "a\tb"}),
+        "Left out, since the journal does not have them: x-api-key, x-mine",
+    ),
+    "another field": (
+        lambda client, key: client.post(
+            "/v1/uploads/images", files={"file": ("a.png", PNG), 'a"b\n': (None, "secret")}
+        ),
+        'Other fields, whose values the journal does not have: "a%22b%0A"',
+    ),
+    "a malformed form": (
+        lambda client, key: client.post(
+            "/v1/uploads/images", content=form(PNG)[:-20], headers=FORM_TYPE
+        ),
+        "The form was malformed, which is not repeated here.",
+    ),
+    "what clients change": (
+        get("/v1/models?a=%zz"),
+        "This URL is sent as it was by curl alone: other clients change it.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAYING)
+def test_code_says_what_the_journal_does_not_have(name: str, own_server: ServerThread) -> None:
+    send, note = SAYING[name]
+    (case,) = made(own_server, {name: send}).values()
+    for language, code in case.snippets.items():
+        mark = "//" if language == "javascript" else "#"
+        assert f"{mark} {note}\n" in code
+        assert "secret" not in code.replace("for secrets", "")
+
+
+def test_code_is_without_what_clients_send_by_themselves(cases: dict[str, Case]) -> None:
+    for case in cases.values():
+        for code in case.snippets.values():
+            assert not re.search(r"(?i)user-agent|accept|content-length|\bhost\b|connection", code)
+
+
+def test_key_of_the_query_is_sent_as_a_header(own_server: ServerThread) -> None:
+    def send(client: httpx.Client, key: str) -> httpx.Response:
+        return httpx.get(f"{own_server.url}/v1/models/gpt-image-2?key={key}&a=b")
+
+    (case,) = made(own_server, {"query": send}).values()
+    assert case.entry["status"] == 200
+    assert "/v1/models/gpt-image-2?a=b" in case.snippets["curl"]
+    assert "Authorization: Bearer $APIMART_API_KEY" in case.snippets["curl"]
 
 
 LAST_REQUEST = """
