@@ -104,7 +104,8 @@ def test_module_and_its_functions_are_short(path: Path) -> None:
 # `request_id` and `access_log` only format a given time. `readiness` waits for the command. S3
 # needs the machine's real time, whatever a test's clock says. `incoming` measures how long disk
 # writes really take, `workers` how long processes take to stop. The clock of the test package
-# accepts a datetime, and the page writes times out. What runs cases is no part of a server, and takes the time that servers take.
+# accepts a datetime, and the page writes times out. What runs cases is no part of a server, and
+# takes the time that servers take.
 IMPORTERS = {
     "time": {
         "fake_apimart.client.connection",

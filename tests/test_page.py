@@ -116,8 +116,8 @@ def test_wrong_token_is_refused(start_server: StartServer, token: str) -> None:
 
 @pytest.mark.parametrize("cookie", ["", TOKEN, "0" * 64])
 def test_cookie_that_proves_nothing_opens_nothing(start_server: StartServer, cookie: str) -> None:
-    for settings in ({"admin_token": TOKEN}, {}):
-        server = start_server(**settings)
+    for token in (TOKEN, ""):
+        server = start_server(admin_token=token)
         cookies = {"fake_apimart_operator": cookie}
         assert look(server, headers=ELSEWHERE, cookies=cookies).status_code == 401
 

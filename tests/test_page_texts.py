@@ -41,8 +41,8 @@ def test_each_text_is_translated(language: str) -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_translation_has_the_same_placeholders(language: str) -> None:
     for each in filter(lambda each: each.id, written(language)):
-        originals = each.id if isinstance(each.id, tuple) else (each.id,)
-        translations = each.string if isinstance(each.string, tuple) else (each.string,)
+        originals: Any = each.id if isinstance(each.id, tuple) else (each.id,)
+        translations: Any = each.string if isinstance(each.string, tuple) else (each.string,)
         for translation in translations:
             expected = sorted(_PLACEHOLDER.findall(originals[-1]))
             assert sorted(_PLACEHOLDER.findall(translation)) == expected, each.id

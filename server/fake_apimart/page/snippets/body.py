@@ -8,7 +8,7 @@ from typing import Any
 
 from fake_apimart.contract.operations import BY_NAME
 from fake_apimart.page.snippets.call import Content, JSONBody, SavedBody, TextBody
-from fake_apimart.worlds.entry import BODY_BYTES
+from fake_apimart.worlds.kept import BODY_BYTES
 
 SAVED_PATH = "body.json"
 """Where a body is read from that the journal has not whole."""
