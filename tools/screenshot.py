@@ -6,7 +6,6 @@ Not a part of `make docs`: browsers and fonts differ, so that no two machines dr
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,13 +13,13 @@ from typing import Any
 import httpx
 from fake_apimart_testing import FakeAPIMart, Server
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from tests.browser.conftest import command_of_the_browser
 from tools.project import ROOT
 
 PICTURE = ROOT / "docs" / "page.webp"
-VIEW = {"width": 1280, "height": 860}
+VIEW: ViewportSize = {"width": 1280, "height": 860}
 UPLOADS = {
     "harbour.jpg": "references.webp",
     "portrait.png": "reference.webp",
@@ -87,4 +86,4 @@ def _generate(world: FakeAPIMart, prompt: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
