@@ -329,6 +329,15 @@ def test_line_says_what_the_world_is_called(logged: Any) -> None:
     assert [line["label"] for line in lines] == ['test_a[x] "b" ä']
 
 
+def test_line_says_the_label_that_its_request_brings(logged: Any) -> None:
+    server, read = logged
+    with FakeAPIMart(server.url) as world:
+        headers = {"Authorization": f"Bearer {world.api_key}", "X-Fake-Label": "just now"}
+        httpx.get(f"{server.url}/v1/models", headers=headers)
+    lines = [line for line in read() if line["operation"] == "models.list"]
+    assert [line["label"] for line in lines] == ["just now"]
+
+
 @given(st.text(max_size=200))
 def test_label_keeps_a_line_whole_and_shows_no_escape(label: str) -> None:
     record = RequestRecord(0, None, "GET", "/")

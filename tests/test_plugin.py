@@ -417,11 +417,15 @@ def test_failure_of_a_fixture_shows_what_was_sent_too(project: pytest.Pytester) 
 def test_world_is_called_what_its_test_is(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_labels="""
+        import urllib.request
+
         from helpers import *
         from fake_apimart_testing import FakeAPIMart
 
         class TestClass:
             def test_world(self, class_apimart, module_apimart, session_apimart, apimart):
+                worlds = urllib.request.urlopen(f"{apimart.base_url}/_fake/worlds").read()
+                assert f'"label":"{apimart.label}"'.encode() in worlds
                 assert apimart.label == "test_labels.py::TestClass::test_world"
                 assert class_apimart.label == "test_labels.py::TestClass"
                 assert module_apimart.label == "test_labels.py"

@@ -131,6 +131,7 @@ so does a reset. A call without a key sets them for all worlds that have none of
   one while worlds have this setting.
 - `label`: what the world is called in its answers, in the [log](observability.md) and in traces,
   such as the name of a test: at most 200 characters that print, on one line. A reset removes it.
+  The header `X-Fake-Label` of any request [sets it too](#worlds-without-their-keys).
 
 ## Uploads and tasks
 

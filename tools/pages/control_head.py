@@ -69,6 +69,11 @@ those of which only the storage knows, as after a restart. Each comes with its `
 `id`, `label`, `meaning` (of a magic key, once it was used), `requests` (in its journal) and
 `last_used` (real time, or null).
 
+A world is called what `PATCH /_fake/world` says, or a request with its key in the header
+`X-Fake-Label`, which any client can send to the vendor's paths with all of its requests, from a
+page of another origin too. It is UTF-8; what does not print becomes `?`, and 200 characters are
+kept. The answer is the same with and without it. Nobody reads it with `FAKE_APIMART_CONTROL=off`.
+
 With `?world=ID` any call about a world concerns that world: its whole name, or a beginning of at
 least 7 digits that no other has. Such calls and the list have the rule of
 [those about the whole server](#calls-about-the-whole-server), and are 403 for everybody else, with

@@ -10,26 +10,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
+from fake_apimart_storage import StorageError
+
 from fake_apimart.common.waits import pause, pausing
 from fake_apimart.contract import api_key, errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.contract.operations import KEY
 from fake_apimart.gateway.exchange import Exchange
 from fake_apimart.http import socket_faults
+from fake_apimart.observability.log import logger_of
 from fake_apimart.worlds import magic_keys
 from fake_apimart.worlds.faults import AnswerOverridden, Rule, Step
 from fake_apimart.worlds.registry import Worlds
-from fake_apimart.worlds.world import World
+from fake_apimart.worlds.state.failure import StateError
+from fake_apimart.worlds.world import World, as_label
 
+LABEL_HEADER = "X-Fake-Label"
+"""Says in any request with a key what the world of the key is to be called."""
 _HEADER = api_key.HEADER.encode()
+_LABEL = LABEL_HEADER.lower().encode()
+
+logger = logger_of(__name__)
 
 
 class Admission:
     """Lets requests in.
 
     `require_balance` raises `insufficient_balance` where a world has hardly anything left.
-    Any key is good where `api_keys` has none. Those that can be no real ones are always good,
-    unless `takes_fakes` is off. Delays end once `stopping` is set.
+    Any key is good where `api_keys` has none. Those that can be no real ones are always good, and
+    `X-Fake-Label` is read, unless `control_enabled` is off. Delays end once `stopping` is set.
     """
 
     def __init__(
@@ -38,14 +47,14 @@ class Admission:
         require_balance: Callable[[World], Awaitable[None]],
         api_keys: Collection[str],
         *,
-        takes_fakes: bool,
+        control_enabled: bool,
         stopping: asyncio.Event,
     ) -> None:
         self._worlds = worlds
         self._require_balance = require_balance
         # A header's value is read as one character for each byte, whatever the bytes mean.
         self._api_keys = frozenset(key.encode().decode("latin-1") for key in api_keys)
-        self._takes_fakes = takes_fakes
+        self._control_enabled = control_enabled
         self._stopping = stopping
 
     async def admit(self, exchange: Exchange) -> None:
@@ -106,7 +115,7 @@ class Admission:
             return False
         if not self._api_keys or key in self._api_keys:
             return True
-        return self._takes_fakes and magic_keys.is_fake(key)
+        return self._control_enabled and magic_keys.is_fake(key)
 
     async def enter(self, exchange: Exchange, world: World | None = None) -> None:
         """Put a request into `world`, the server's own by default, and under its rules.
@@ -122,12 +131,25 @@ class Admission:
         world, met = await self._worlds.enter(world, operation, is_refused=is_refused)
         exchange.move_to(world)
         exchange.take(met)
+        if _LABEL in exchange.headers and exchange.key and not is_refused:
+            await self._take_label(exchange)
         if exchange.undecided is not None:
             exchange.facts.is_complete = is_refused
             exchange.decide = self._meet_late
             await self._decide(exchange)
         if exchange.rule is not None:
             await self._meet(exchange, exchange.rule)
+
+    async def _take_label(self, exchange: Exchange) -> None:
+        """Call the world of a key as the request says; what goes wrong changes no answer."""
+        world, label = exchange.world, as_label(exchange.headers[_LABEL])
+        if not self._control_enabled or label in ("", world.label):
+            return
+        try:
+            await self._worlds.state.change(world, lambda: setattr(world, "label", label))
+        except (StorageError, StateError) as error:
+            logger.warning("world %s is not called %s: %s", world.name, label, error)
+        exchange.record.label = world.label
 
     async def settle(self, exchange: Exchange, *, is_admitted: bool = True) -> None:
         """Decide which rule a request meets of which no more will be known.

@@ -72,7 +72,7 @@ class Service:
             self.worlds,
             self.accounts.require,
             settings.api_keys,
-            takes_fakes=settings.control,
+            control_enabled=settings.control,
             stopping=self.stopping,
         )
         self.ending = Ending(self.task_store, ledger, state, shared.locks)

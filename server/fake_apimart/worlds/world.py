@@ -53,6 +53,12 @@ def check_label(label: str) -> str:
     return label
 
 
+def as_label(header: bytes) -> str:
+    """Return the label that a header's value says: what does not print is `?`, the end is cut."""
+    text = header.decode("utf-8", "replace")[:MAX_LABEL_CHARACTERS].strip()
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 @dataclass(frozen=True, slots=True)
 class SavedState:
     """What of a world outlives a restart."""
