@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 from fake_apimart.page.snippets.snippets import snippets_of
 
-from tests.harness import PDF, PNG, ServerThread, exchange, upload_request
+from tests.harness import FORM_TYPE, PDF, PNG, ServerThread, exchange, upload_request
 
 Send = Callable[[httpx.Client, str], object]
 """Sends what the case is about last, by a client with the key; it gets the server's URL too."""
@@ -67,6 +67,13 @@ def poll(settings: Mapping[str, Any], prompt: str = "a cat", query: str = "") ->
         return client.get(f"/v1/tasks/{created['data'][0]['task_id']}{query}")
 
     return create_and_poll
+
+
+def poll_on_its_way(client: httpx.Client, key: str) -> object:
+    client.patch("/_fake/world", json={"task_seconds": 100})
+    task_id = generate(client).json()["data"][0]["task_id"]
+    assert client.post("/_fake/clock", json={"advance": "50s"}).status_code == 200
+    return client.get(f"/v1/tasks/{task_id}")
 
 
 def fetch(headers: Mapping[str, str] | None = None, method: str = "GET", tag: str = "") -> Send:
@@ -169,6 +176,11 @@ CASES: dict[str, Send] = {
     "model": get("/v1/models/gpt-image-2"),
     "schema": get("/v1/model-schema?model=gpt-image-2"),
     "docs": get("/v1/model-docs?model=gpt-image-2"),
+    "brackets": lambda client, key: exchange(
+        (client.base_url.host, client.base_url.port or 80),
+        b"GET /v1/models?a[]={1,2}&b=[1-3] HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"Authorization: Bearer %b\r\n\r\n" % key.encode(),
+    ),
     "balance": get("/v1/balance"),
     "wrong path": get("/v1/it's/%22%24x/%E7%8C%AB"),
     "wrong method": lambda client, key: client.delete("/v1/models"),
@@ -264,3 +276,18 @@ def made(server: ServerThread, sends: Mapping[str, Send]) -> dict[str, Case]:
             entry.setdefault("answer", answer_of(answer))
         cases[name] = Case(key, entry, snippets_of(entry, server.url))
     return cases
+
+
+REFUSED: dict[str, Send] = {
+    "credentials of another kind": get("/v1/models", Authorization="Basic x"),
+    "upload before its form is read": in_world({"balance": 0}, lambda client, key: upload(client)),
+    "poll on its way": poll_on_its_way,
+    "size of no picture": lambda client, key: generate(client, size="3:5"),
+    "form that never begins": lambda client, key: client.post(
+        "/v1/uploads/images", content=b"x", headers=FORM_TYPE
+    ),
+    "form that is malformed": lambda client, key: client.post(
+        "/v1/uploads/images", content=b"--bbb\r\nx\r\n", headers=FORM_TYPE
+    ),
+}
+"""Those that are only answered so again in a test, which arranges it."""

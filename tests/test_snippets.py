@@ -21,7 +21,7 @@ from fake_apimart.page.snippets.snippets import snippets_of
 from fake_apimart.settings.settings import Settings
 
 from tests.harness import FORM_TYPE, PDF, PNG, ServerThread, form
-from tests.snippet_cases import BROKEN, CASES, Case, Send, generate, get, journal, made
+from tests.snippet_cases import BROKEN, CASES, REFUSED, Case, Send, generate, get, journal, made
 
 WORTH_SENDING = (
     *("authorization", "idempotency-key", "x-apimart-response-version", "x-mine"),
@@ -221,9 +221,15 @@ def broken(own_server: ServerThread) -> dict[str, Case]:
 
 
 @pytest.fixture(scope="module")
+def refused(own_server: ServerThread) -> dict[str, Case]:
+    return made(own_server, REFUSED)
+
+
+@pytest.fixture(scope="module")
 def sent_by_tests(
     cases: dict[str, Case],
     broken: dict[str, Case],
+    refused: dict[str, Case],
     server: ServerThread,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, dict[str, Any]]:
@@ -232,8 +238,9 @@ def sent_by_tests(
     Those of cases are there twice, the second time without knowing the answer.
     """
     folder = tmp_path_factory.mktemp("tests")
-    write_pictures(folder, {**cases, **broken})
-    codes = {name: case.snippets["pytest"] for name, case in {**cases, **broken}.items()}
+    known = {**cases, **broken, **refused}
+    write_pictures(folder, known)
+    codes = {name: case.snippets["pytest"] for name, case in known.items()}
     for name, case in cases.items():
         entry = _without(case.entry, {"answer"})
         codes[f"{name}, unknown"] = snippets_of(entry, server.url)["pytest"]
@@ -292,3 +299,12 @@ def test_tests_expect_that_a_connection_breaks(
     for name, case in broken.items():
         assert "pytest.raises" in case.snippets["pytest"]
         assert sent_by_tests[name]["fault"] == case.entry["fault"]
+
+
+@pytest.mark.subprocess
+def test_tests_arrange_what_depends_on_the_world(
+    refused: dict[str, Case], sent_by_tests: dict[str, dict[str, Any]]
+) -> None:
+    for name, case in refused.items():
+        assert sent_by_tests[name]["status"] == case.entry["status"], name
+    assert '["status"] == "processing"' in refused["poll on its way"].snippets["pytest"]
