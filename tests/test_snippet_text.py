@@ -28,7 +28,7 @@ from fake_apimart.page.snippets.notation import (
 )
 from fake_apimart.page.snippets.reading import call_of
 from fake_apimart.page.snippets.snippets import snippets_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.profiles import examples
@@ -209,8 +209,27 @@ def called(code: str) -> set[str]:
     return {each.attr if isinstance(each, ast.Attribute) else ast.unparse(each) for each in calls}
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(1000))
 @given(ENTRIES)
+@example(
+    {
+        "operation": "tasks.get",
+        "method": "GET",
+        "path": "/v1/tasks/\ud800",
+        "query": "",
+        "status": 200,
+        "error": None,
+        "fault": None,
+        "task_id": "\ud800",
+        "filename": None,
+        "content_type": None,
+        "headers": {},
+        "part_headers": {},
+        "body": None,
+        "body_bytes": 0,
+        "unread_fields": [],
+    }
+)
 def test_code_prints_and_calls_nothing_else(entry: dict[str, Any]) -> None:
     snippets = snippets_of(entry, BASE)
     for code in snippets.values():

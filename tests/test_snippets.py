@@ -235,7 +235,7 @@ def sent_by_tests(
 ) -> dict[str, dict[str, Any]]:
     """Run all tests, on a server that knows nothing; return the last request of each.
 
-    Those of cases are there twice, the second time without knowing the answer.
+    Those of cases are there a second time where they are other tests without knowing the answer.
     """
     folder = tmp_path_factory.mktemp("tests")
     known = {**cases, **broken, **refused}
@@ -243,7 +243,9 @@ def sent_by_tests(
     codes = {name: case.snippets["pytest"] for name, case in known.items()}
     for name, case in cases.items():
         entry = _without(case.entry, {"answer"})
-        codes[f"{name}, unknown"] = snippets_of(entry, server.url)["pytest"]
+        code = snippets_of(entry, server.url)["pytest"]
+        if code != codes[name]:
+            codes[f"{name}, unknown"] = code
     (folder / "conftest.py").write_text(LAST_REQUEST)
     for number, (name, code) in enumerate(codes.items()):
         (folder / f"test_case{number}.py").write_text(f"# {name}\n{code}", "utf-8")
@@ -288,8 +290,11 @@ def test_tests_pass_and_send_the_same(
 def test_tests_pass_where_the_answer_is_not_known(
     cases: dict[str, Case], sent_by_tests: dict[str, dict[str, Any]]
 ) -> None:
-    for name, case in cases.items():
-        assert sent_by_tests[f"{name}, unknown"]["status"] == case.entry["status"], name
+    others = [name for name in cases if f"{name}, unknown" in sent_by_tests]
+    assert len(others) > 5
+    for name in others:
+        status = sent_by_tests[f"{name}, unknown"]["status"]
+        assert status == cases[name].entry["status"], name
 
 
 @pytest.mark.subprocess

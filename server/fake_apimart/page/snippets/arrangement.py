@@ -196,7 +196,8 @@ def _running_task(entry: Mapping[str, Any], call: Call, arranged: Arrangement) -
 
 
 def _around(target: str, task_id: str) -> tuple[str, str, str]:
-    return target.partition(quote(task_id, safe="")) if task_id else (target, "", "")
+    sent = quote(task_id, safe="", errors="replace")
+    return target.partition(sent) if sent else (target, "", "")
 
 
 def _running_tasks(entry: Mapping[str, Any], call: Call, arranged: Arrangement) -> Arrangement:
