@@ -53,8 +53,11 @@ class Stream {
     // One that waits for a place would be given two by another.
     if (this.isTurning) return;
     this.isTurning = true;
-    this.leave ??= await this.enter();
-    this.isTurning = false;
+    try {
+      this.leave ??= await this.enter();
+    } finally {
+      this.isTurning = false;
+    }
     if (document.hidden) return this.rest();
     if (!this.leave) {
       htmx.trigger(this.now, "look");
