@@ -132,7 +132,7 @@ def test_page_of_the_same_origin_is_accepted(server: ServerThread) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "nothing"), ("PUT", "clock"), ("GET", "reset"), ("GET", "")]
+    ("method", "path"), [("GET", "nothing"), ("PUT", "clock"), ("GET", "reset"), ("POST", "")]
 )
 def test_unknown_call_is_404_and_says_where_to_look(
     method: str, path: str, server: ServerThread
