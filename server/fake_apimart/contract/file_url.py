@@ -50,7 +50,7 @@ def new_key(dialect: str, created_ns: int, randomness: Randomness, filename: byt
 
 def moved_key(key: str, instant_ns: int) -> str:
     """Return a key of `new_key` as if its file were created at `instant_ns` Unix nanoseconds."""
-    digits, _, rest = key.removeprefix(KEY_PREFIX).partition("-")
+    digits, _, rest = name_of(key).partition("-")
     countdown = (
         KEY_FORMATS[_dialect_of(digits)].countdown_from - instant_ns // _NANOSECONDS_PER_MILLISECOND
     )
@@ -59,7 +59,7 @@ def moved_key(key: str, instant_ns: int) -> str:
 
 def created_ms(key: str) -> int:
     """Return when the file under a key of `new_key` was created, in Unix milliseconds."""
-    digits = key.removeprefix(KEY_PREFIX).partition("-")[0]
+    digits = name_of(key).partition("-")[0]
     return KEY_FORMATS[_dialect_of(digits)].countdown_from - int(digits)
 
 
@@ -69,7 +69,22 @@ def _dialect_of(digits: str) -> str:
 
 def url_of(key: str, base: str) -> str:
     """Return the URL of the file under `key`, below the base URL `base`."""
-    return f"{base}/f/{key}"
+    return base + path_of(key)
+
+
+def path_of(key: str) -> str:
+    """Return the path of the URL of the file under `key`."""
+    return f"/f/{key}"
+
+
+def name_of(key: str) -> str:
+    """Return the last segment of the URL of the file under `key`."""
+    return key.removeprefix(KEY_PREFIX)
+
+
+def key_of(name: str) -> str:
+    """Return the key of the file whose URL ends in `name`, as `name_of` returned it."""
+    return f"{KEY_PREFIX}{name}"
 
 
 def key_at(path: bytes) -> str:

@@ -50,8 +50,8 @@ def _upload_to_json(upload: Listed, world: World) -> dict[str, Any]:
     assert upload.info is not None, "the index has none that is damaged"
     info, file = upload.info, StoredFile.from_info(upload.info)
     return {
-        "name": info.key.removeprefix(file_url.KEY_PREFIX),
-        "path": f"/f/{info.key}",
+        "name": file_url.name_of(info.key),
+        "path": file_url.path_of(info.key),
         "filename": file.name,
         "content_type": info.content_type,
         "bytes": upload.size,
@@ -197,7 +197,7 @@ def _task_to_json(task: Task, state: TaskState) -> dict[str, Any]:
         "width": task.width,
         "height": task.height,
         "images": len(task.image_keys),
-        "references": [key.removeprefix(file_url.KEY_PREFIX) for key in task.reference_keys],
+        "references": [file_url.name_of(key) for key in task.reference_keys],
         "failure": task.failure,
         "cost": task.cost,
         "created": task.created,

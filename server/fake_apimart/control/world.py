@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, create_model
 
 from fake_apimart.common.rates import parse_rate
-from fake_apimart.common.redaction import redacted_json, redacted_text
+from fake_apimart.common.redaction import redacted_json
 from fake_apimart.common.waits import pausing
 from fake_apimart.contract.json_response import JSONListResponse, JSONResponse
 from fake_apimart.control import refusals
@@ -97,7 +97,7 @@ async def _answer(world: World, state: State) -> Response:
     answer: dict[str, Any] = {
         "settings": redacted_json({name: getattr(settings, name) for name in _SETTINGS}),
         "own_settings": redacted_json(world.overrides),
-        "label": redacted_text(world.label),
+        "label": world.shown_label,
         "journal": {"entries": journal.entries, "bytes": journal.bytes},
     }
     if world.name == SERVER:

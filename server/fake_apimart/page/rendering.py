@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse
 
-from fake_apimart.page import wording
+from fake_apimart.contract import file_url
+from fake_apimart.page import cookies, wording
 from fake_apimart.page.languages import LANGUAGES, texts_in
 from fake_apimart.page.reference import markdown
-from fake_apimart.page.visit import COOKIES, HOME, PREFIX, THEME, THEMES, Visit
+from fake_apimart.page.visit import COOKIES, HOME, LANGUAGE, PREFIX, THEME, THEMES, Visit
+from fake_apimart.worlds.world import id_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,6 +33,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _YEAR_SECONDS = 365 * 86_400
+_KNOWN = {LANGUAGE: LANGUAGES, THEME: THEMES}
 
 
 @functools.cache
@@ -52,7 +55,13 @@ def environment(language: str) -> Environment:
     made.globals |= {"languages": LANGUAGES, "themes": THEMES, "home": HOME, "prefix": PREFIX}
     made.filters |= wording.filters_in(texts)
     made.filters |= {"blocks": markdown.blocks, "inline": markdown.inline}
+    made.filters |= {"file_path": _file_path, "world_id": id_of}
     return made
+
+
+def _file_path(name: str) -> str:
+    """Return the path of the URL of a file, by the end of it."""
+    return file_url.path_of(file_url.key_of(name))
 
 
 def text_of(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
@@ -65,13 +74,8 @@ def answer(visit: Visit, template: str, status: int = 200, /, **values: Any) -> 
     """Return a template as an answer, which remembers what the visitor has chosen."""
     response = HTMLResponse(text_of(visit, template, values), status, HEADERS)
     for name, value in visit.choices.stated.items():
-        known = LANGUAGES if name != THEME else THEMES
-        response.set_cookie(
-            COOKIES[name],
-            value if value in known else "",
-            max_age=_YEAR_SECONDS if value in known else 0,
-            path=visit.root + HOME,
-            httponly=True,
-            samesite="strict",
-        )
+        if value in _KNOWN[name]:
+            cookies.remember(visit, response, COOKIES[name], value, _YEAR_SECONDS)
+        else:
+            cookies.forget(visit, response, COOKIES[name])
     return response

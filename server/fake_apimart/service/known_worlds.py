@@ -14,7 +14,7 @@ from fake_apimart.common.redaction import redacted_text
 from fake_apimart.files.index import FileIndex
 from fake_apimart.tasks.store import TaskStore
 from fake_apimart.worlds.registry import Worlds
-from fake_apimart.worlds.world import ID_DIGITS, NAME_DIGITS, World
+from fake_apimart.worlds.world import NAME_DIGITS, World, id_of
 
 MAX_WORLDS = 1000
 """How many worlds are told of at once."""
@@ -44,7 +44,7 @@ class AmbiguousWorld(LookupError):
 
 
 class KnownWorld(NamedTuple):
-    """What is told of a world.
+    """What is told of a world. `label` is without secrets.
 
     `meaning` is what its key's name says, empty where the key is unknown. `requests` is how many
     its journal has. `used_ns` is when its last request came, or its last change, in Unix
@@ -57,12 +57,17 @@ class KnownWorld(NamedTuple):
     requests: int
     used_ns: int
 
+    @property
+    def id(self) -> str:
+        """What people are shown of the name."""
+        return id_of(self.name)
+
     def to_json(self) -> dict[str, Any]:
         """Return it in the control API's form."""
         return {
             "world": self.name,
-            "id": self.name[:ID_DIGITS],
-            "label": redacted_text(self.label),
+            "id": self.id,
+            "label": self.label,
             "meaning": self.meaning,
             "requests": self.requests,
             "last_used": self.used_ns / _NANOSECONDS if self.used_ns else None,
@@ -93,7 +98,7 @@ class KnownWorlds:
             stored = await self._state.names("") | await self._stored("")
             used |= dict.fromkeys(sorted(stored - used.keys())[:missing], 0)
         return [
-            KnownWorld(name, label, self._meaning_of(name), requests, used[name])
+            KnownWorld(name, redacted_text(label), self._meaning_of(name), requests, used[name])
             for name, label, requests in await self._state.seen(list(used))
         ]
 

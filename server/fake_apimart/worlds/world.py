@@ -16,6 +16,7 @@ from pydantic import AfterValidator, TypeAdapter
 
 from fake_apimart.common.caches import cache_short_inputs
 from fake_apimart.common.clock import Clock
+from fake_apimart.common.redaction import redacted_text
 from fake_apimart.worlds.clock import ClockState, WorldClock
 from fake_apimart.worlds.faults import Rule
 from fake_apimart.worlds.magic_keys import Magic
@@ -42,6 +43,11 @@ def name_of(api_key: str) -> str:
     return hashlib.blake2b(
         api_key.encode("utf-8", "surrogateescape"), digest_size=NAME_DIGITS // 2
     ).hexdigest()
+
+
+def id_of(name: str) -> str:
+    """Return what people are shown of a world's name."""
+    return name[:ID_DIGITS]
 
 
 def check_label(label: str) -> str:
@@ -144,7 +150,12 @@ class World:
     @property
     def id(self) -> str:
         """What people are shown of the name."""
-        return self.name[:ID_DIGITS]
+        return id_of(self.name)
+
+    @property
+    def shown_label(self) -> str:
+        """The label as people are shown it, without secrets; empty where there is none."""
+        return redacted_text(self.label)
 
     def apply_magic(self, magic: Magic) -> None:
         """Configure the world for its key; so far it was known by the name in its files alone."""

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from fake_apimart.contract import file_url
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.control import clock, contents, faults, refusals, world
-from fake_apimart.control.body import read_body
 from fake_apimart.files.expire import FileHasExpired, expire
 from fake_apimart.page.screens import control, detail
+from fake_apimart.page.screens.forms import Form, form_of
 from fake_apimart.page.visit import PREFIX, Visit
 
 DO = f"{PREFIX}do/"
@@ -30,7 +30,6 @@ SETTINGS: Mapping[str, Callable[[str], Any]] = {
     "url_ttl_seconds": int,
 }
 """The settings of a world, and what the text of a form is read as."""
-Form = Mapping[str, str]
 Action = Callable[[Visit, Form], Awaitable[str]]
 Show = Callable[..., Awaitable[Response]]
 """Answers with a screen; it is given a status, and what is `done` or the `problem`."""
@@ -42,7 +41,7 @@ async def do(visit: Visit) -> Response:
     if name not in ACTIONS:
         raise refusals.unknown(f"action {name}")
     action, shown = ACTIONS[name]
-    form = await _form_of(visit)
+    form = await form_of(visit)
     told = {}
     try:
         told["done"] = await action(visit, form)
@@ -51,13 +50,6 @@ async def do(visit: Visit) -> Response:
     except ValidationError as error:
         told["problem"] = "; ".join(map(_problem, error.errors()))
     return await shown(await _after(visit), 400 if "problem" in told else 200, **told)
-
-
-async def _form_of(visit: Visit) -> Form:
-    """Return the fields of a form that are not empty. Raises ApiError for what is none."""
-    request = await read_body(visit.request)
-    async with request.form() as form:
-        return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
 
 
 async def _after(visit: Visit) -> Visit:
@@ -74,7 +66,7 @@ def _problem(error: Any) -> str:
 
 
 async def _change_clock(visit: Visit, form: Form) -> str:
-    fields: dict[str, Any] = {name: True for name in ("reset",) if name in form}
+    fields: dict[str, Any] = {"reset": True} if "reset" in form else {}
     if "freeze" in form:
         fields["freeze"] = form["freeze"] == "on"
     if form.get("advance"):
@@ -134,7 +126,7 @@ async def _reset_journal(visit: Visit, form: Form) -> str:
 async def _expire_upload(visit: Visit, form: Form) -> str:
     name, owner = visit.asked("name"), visit.target.world_alone
     try:
-        key = f"{file_url.KEY_PREFIX}{name}"
+        key = file_url.key_of(name)
         await expire(visit.service.storage, visit.target.state, owner, key)
     except (ObjectNotFound, InvalidKey):
         raise refusals.unknown(f"upload {name}") from None
@@ -156,12 +148,12 @@ async def _fail_task(visit: Visit, form: Form) -> str:
 
 
 ACTIONS: Mapping[str, tuple[Action, Show]] = {
-    "clock": (_change_clock, control.show_changed),
-    "rule": (_add_rule, control.show_changed),
-    "remove-rule": (_remove_rule, control.show_changed),
-    "settings": (_change_settings, control.show_changed),
-    "reset": (_reset, control.show_changed),
-    "reset-journal": (_reset_journal, control.show_changed),
+    "clock": (_change_clock, control.show),
+    "rule": (_add_rule, control.show),
+    "remove-rule": (_remove_rule, control.show),
+    "settings": (_change_settings, control.show),
+    "reset": (_reset, control.show),
+    "reset-journal": (_reset_journal, control.show),
     "expire": (_expire_upload, detail.show_upload),
     "complete": (_complete_task, detail.show_task),
     "fail": (_fail_task, detail.show_task),

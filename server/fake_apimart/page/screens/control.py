@@ -18,20 +18,15 @@ ADVANCES = ("1m", "1h", "24h", "72h")
 """How far the buttons move the clock."""
 
 
-async def show(visit: Visit) -> Response:
-    """Answer with the screen."""
-    return await show_changed(visit)
-
-
-async def show_changed(visit: Visit, status: int = 200, /, **told: Any) -> Response:
-    """Answer with the screen, or its moving part, and what is `told` of the last change."""
-    values = {**await values_of(visit), **told}
+async def show(visit: Visit, status: int = 200, /, **told: str) -> Response:
+    """Answer with the screen, or its moving part, and what is `told` of a change."""
+    values = {**await _values_of(visit), **told}
     if visit.wants_part:
         return answer(visit, "control/panel.html", status, **values)
     return answer(visit, "control.html", status, worlds=await worlds_of(visit), **values)
 
 
-async def values_of(visit: Visit) -> dict[str, Any]:
+async def _values_of(visit: Visit) -> dict[str, Any]:
     """Return what the templates show of the world, or of the server."""
     world = visit.target.world_or_server
     rules = await visit.service.worlds.state.rules.of(world)

@@ -14,8 +14,8 @@ from fake_apimart.page.views.requests import MAX_TEXT_CHARACTERS, RequestFeed, W
 from fake_apimart.page.views.tasks import latest_tasks
 from fake_apimart.page.views.uploads import latest_uploads
 from fake_apimart.page.views.worlds import worlds_of
-from fake_apimart.page.visit import HOME, PREFIX, Visit
-from fake_apimart.worlds.world import ID_DIGITS
+from fake_apimart.page.visit import PREFIX, Visit
+from fake_apimart.worlds.world import id_of
 
 MAX_UPLOADS, MAX_TASKS, MAX_REQUESTS = 24, 12, 100
 EVENTS, NOW = f"{PREFIX}events", f"{PREFIX}now"
@@ -62,7 +62,7 @@ class Screen:
     def _name_of(self, world: str) -> str:
         """Return the label of a world, or its id, by its name."""
         known = self.visit.service.worlds.state.pool.peek(world)
-        return (known and known.label) or world[:ID_DIGITS]
+        return (known and known.shown_label) or id_of(world)
 
 
 def wanted_in(visit: Visit) -> Wanted:
@@ -90,9 +90,9 @@ async def show(visit: Visit) -> Response:
         wanted=wanted,
         operations=JOURNALED,
         statuses=STATUSES,
+        max_text=MAX_TEXT_CHARACTERS,
         events=visit.url(EVENTS, **query),
         now=visit.url(NOW, **query),
-        path=HOME,
     )
 
 

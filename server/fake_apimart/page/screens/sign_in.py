@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import RedirectResponse, Response
 
 from fake_apimart.contract.api_key import may_be_good
-from fake_apimart.control.body import read_body
+from fake_apimart.page import cookies
 from fake_apimart.page.access import (
     KEY_COOKIE,
     OPERATOR_COOKIE,
@@ -14,6 +14,7 @@ from fake_apimart.page.access import (
     proof_of,
 )
 from fake_apimart.page.rendering import answer
+from fake_apimart.page.screens.forms import form_of
 from fake_apimart.page.visit import HOME, PREFIX, Visit
 
 SIGN_IN, SIGN_OUT = f"{PREFIX}sign-in", f"{PREFIX}sign-out"
@@ -28,9 +29,8 @@ def show(visit: Visit, problem: str = "") -> Response:
 async def sign_in(visit: Visit) -> Response:
     """Remember the token or the key of a form, where it is good."""
     settings, texts = visit.service.settings, visit.texts
-    request = await read_body(visit.request)
-    async with request.form() as form:
-        token, key = (str(form.get(name, "")).strip() for name in ("token", "key"))
+    form = await form_of(visit)
+    token, key = form.get("token", ""), form.get("key", "")
     if token and is_admin_token(token, settings):
         return _remembering(visit, OPERATOR_COOKIE, proof_of(settings))
     if key and may_be_good(key, settings.api_keys):
@@ -40,8 +40,7 @@ async def sign_in(visit: Visit) -> Response:
 
 def _remembering(visit: Visit, cookie: str, value: str) -> Response:
     response = _home(visit)
-    path, is_safe = visit.root + HOME, visit.request.url.scheme == "https"
-    response.set_cookie(cookie, value, path=path, httponly=True, secure=is_safe, samesite="strict")
+    cookies.remember(visit, response, cookie, value)
     return response
 
 
@@ -49,7 +48,7 @@ async def sign_out(visit: Visit) -> Response:
     """Forget who looks."""
     response = _home(visit)
     for name in (OPERATOR_COOKIE, KEY_COOKIE):
-        response.delete_cookie(name, path=visit.root + HOME, httponly=True, samesite="strict")
+        cookies.forget(visit, response, name)
     return response
 
 

@@ -26,5 +26,5 @@ async def show(visit: Visit) -> Response:
         if task is not None:
             await service.tasks.finished_data(task, world)
     thumbnails = _THUMBNAILS.setdefault(service, Thumbnails(service.storage, service.decoders))
-    key = f"{file_url.KEY_PREFIX}{visit.asked('name')}"
+    key = file_url.key_of(visit.asked("name"))
     return thumbnail_response(await thumbnails.of(world, key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fake_apimart.common.redaction import redacted_urls
+from fake_apimart.common.redaction import redacted_urls, redacted_webhook
 from fake_apimart.common.waits import HEAVY_BATCH, pausing
 from fake_apimart.contract import file_url
 from fake_apimart.service.service import Service
@@ -38,6 +38,11 @@ class TaskView:
         return redacted_urls(self.task.prompt)
 
     @property
+    def webhook(self) -> str:
+        """Where its end is posted, without secrets; empty where it is not."""
+        return redacted_webhook(self.task.webhook or "")
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing will change any more."""
         return self.state.status in ENDS
@@ -46,12 +51,12 @@ class TaskView:
     def pictures(self) -> list[str]:
         """The names of its results, once there are some."""
         done = self.state.status == COMPLETED
-        return [_name(key) for key in self.task.image_keys] if done else []
+        return [file_url.name_of(key) for key in self.task.image_keys] if done else []
 
     @property
     def references(self) -> list[str]:
         """The names of the uploads that it refers to."""
-        return [_name(key) for key in self.task.reference_keys]
+        return [file_url.name_of(key) for key in self.task.reference_keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,3 @@ async def task_of(service: Service, world: World, task_id: str) -> TaskView | No
     """
     task = await service.task_store.get(world, task_id)
     return None if task is None else TaskView(task, await service.tasks.state(task, world), world)
-
-
-def _name(key: str) -> str:
-    return key.removeprefix(file_url.KEY_PREFIX)

@@ -36,11 +36,6 @@ class UploadView:
         """Whether its URL still answers."""
         return self.seconds_left > 0
 
-    @property
-    def path(self) -> str:
-        """The path of its URL."""
-        return f"/f/{file_url.KEY_PREFIX}{self.name}"
-
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
@@ -65,7 +60,7 @@ async def _shown(service: Service, listed: Listed, world: World | None) -> Uploa
 
 async def upload_of(service: Service, world: World, name: str) -> UploadView:
     """Return one upload. Raises ObjectNotFound, InvalidKey, StorageError."""
-    key = f"{file_url.KEY_PREFIX}{name}"
+    key = file_url.key_of(name)
     async with await open_file(service.storage, world, key) as stored:
         return _view(Listed(key, stored.info, stored.size), world)
 
@@ -76,7 +71,7 @@ def _view(listed: Listed, world: World) -> UploadView:
     now_ns = world.clock.time_ns()
     left = file.expires_at - now_ns // _NANOSECONDS_PER_SECOND
     return UploadView(
-        listed.key.removeprefix(file_url.KEY_PREFIX),
+        file_url.name_of(listed.key),
         file.name or "",
         listed.info.content_type,
         listed.size,

@@ -43,7 +43,7 @@ class StoredEntry:
         self.operation: str | None = self._content["operation"]
         self.status: int | None = self._content["status"]
         file = self._content["file"]
-        self.file_key: str | None = file and f"{file_url.KEY_PREFIX}{file}"
+        self.file_key: str | None = file and file_url.key_of(file)
 
     @property
     def sha256(self) -> str | None:
