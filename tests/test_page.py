@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
 import httpx
 import pytest
+from fake_apimart.page.rendering import STATIC
 from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
@@ -37,6 +39,15 @@ def test_screen_is_html_that_may_load_nothing_from_elsewhere(
     assert "unsafe" not in policy
     assert not re.search(r"""\s(?:style|on[a-z]+|hx-on[^=]*)=""", answer.text)
     assert not re.search(r"<script(?![^>]* src=)|<style", answer.text)
+
+
+def test_what_others_have_published_is_unchanged_and_served(server: ServerThread) -> None:
+    folder = STATIC / "htmx"
+    told = re.findall("([0-9a-f]{64})  (.+)", (folder / "SOURCE").read_text("utf-8"))
+    assert {each.name for each in folder.iterdir()} == {"SOURCE", *(name for _, name in told)}
+    for digest, name in told:
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+        assert look(server, f"page/static/htmx/{name}").status_code == 200
 
 
 def test_browser_at_the_root_is_sent_to_the_page(server: ServerThread) -> None:
@@ -124,8 +135,7 @@ def test_cookie_that_proves_nothing_opens_nothing(start_server: StartServer, coo
 
 def test_key_signs_in_to_its_own_world_alone(start_server: StartServer) -> None:
     server = start_server()
-    mine, other = (FakeAPIMart(server.url, api_key=key) for key in ("mine ü/%;", "other"))
-    mine = FakeAPIMart(server.url, api_key="mine")
+    mine, other = (FakeAPIMart(server.url, api_key=key) for key in ("mine", "other"))
     upload(mine, name="of-mine.jpg")
     upload(other, name="of-other.jpg")
     signed = httpx.post(f"{server.url}/_fake/page/sign-in", headers=ELSEWHERE, data={"key": "mine"})
@@ -150,6 +160,24 @@ def test_callback_of_a_fake_changes_nothing(server: ServerThread) -> None:
     headers = {"X-Fake-Callback": "1"}
     answer = httpx.post(f"{server.url}/_fake/page/do/reset", headers=headers)
     assert answer.status_code == 403
+
+
+# What is shown has no secrets
+
+
+def test_secrets_of_a_task_and_a_label_are_not_shown(start_server: StartServer) -> None:
+    server = start_server(task_seconds=3600)
+    webhook = "https://me:s3cret-of-user@hooks.example/in?token=s3cret-of-query"
+    with FakeAPIMart(server.url, api_key="k", label="by Bearer s3cret-of-label") as world:
+        upload(world)
+        task = created(world, prompt="a https://me:s3cret-of-prompt@a.example", webhook=webhook)
+        name = httpx.get(f"{server.url}/_fake/worlds").json()["worlds"][0]["world"]
+        query = f"world={name}"
+        paths = ("", f"?{query}", f"page/control?{query}", f"page/task?{query}&id={task}")
+        seen = [look(server, path).text for path in paths]
+    assert "by Bearer ***" in seen[0]
+    assert "https://***@hooks.example/in?token=***" in seen[-1]
+    assert [text for text in seen if "s3cret" in text] == []
 
 
 # What is wrong is said

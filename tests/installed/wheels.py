@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tarfile
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -13,6 +14,9 @@ from tools.project import SOURCE, VERSION
 
 SERVER = ROOT / "dist" / f"fake_apimart-{VERSION}-py3-none-any.whl"
 TESTING = ROOT / "dist" / f"fake_apimart_testing-{VERSION}-py3-none-any.whl"
+SDIST = ROOT / "dist" / f"fake_apimart-{VERSION}.tar.gz"
+PAGE = ROOT / "server" / "fake_apimart" / "page"
+"""Templates, catalogues and what browsers load are a part of the package, like its modules."""
 TOP_LEVEL = {
     SERVER: {"fake_apimart", "fake_apimart_storage"},
     TESTING: {"fake_apimart_testing"},
@@ -29,6 +33,8 @@ def check() -> None:
         assert any(name.endswith("licenses/LICENSE") for name in names)
         assert metadata_of(wheel)["Metadata-Version"] == "2.4"
     check_assets(zipfile.ZipFile(SERVER).namelist())
+    with tarfile.open(SDIST) as sdist:
+        check_assets([name.partition("/server/")[2] for name in sdist.getnames()])
     check_description()
 
 
@@ -39,6 +45,9 @@ def check_assets(names: list[str]) -> None:
     assert "fake_apimart/pictures/fonts/coverage.txt" in names
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"):
         assert f"fake_apimart/openapi/swagger_ui/{name}" in names
+    for path in filter(Path.is_file, PAGE.rglob("*")):
+        if "__pycache__" not in path.parts:
+            assert f"fake_apimart/page/{path.relative_to(PAGE).as_posix()}" in names
 
 
 def check_description() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import HTMLResponse
 
 from fake_apimart.contract import file_url
+from fake_apimart.machine.shortage import loading
 from fake_apimart.page import cookies, wording
 from fake_apimart.page.languages import LANGUAGES, texts_in
 from fake_apimart.page.reference import markdown
@@ -38,9 +39,10 @@ _KNOWN = {LANGUAGE: LANGUAGES, THEME: THEMES}
 
 @functools.cache
 def environment(language: str) -> Environment:
-    """Return the templates, with the texts of a language."""
+    """Return the templates, with the texts of a language. Raises Shortage."""
     # Imported here because it costs milliseconds and memory of a server that nobody looks at.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    with loading("jinja2"):
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -65,13 +67,16 @@ def _file_path(name: str) -> str:
 
 
 def text_of(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
-    """Return a template as HTML."""
+    """Return a template as HTML. Raises Shortage."""
     found = environment(visit.choices.language).get_template(template)
     return found.render(visit=visit, static=f"{visit.root}{STATIC_URL}", **values)
 
 
 def answer(visit: Visit, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
-    """Return a template as an answer, which remembers what the visitor has chosen."""
+    """Return a template as an answer, which remembers what the visitor has chosen.
+
+    Raises Shortage.
+    """
     response = HTMLResponse(text_of(visit, template, values), status, HEADERS)
     for name, value in visit.choices.stated.items():
         if value in _KNOWN[name]:
