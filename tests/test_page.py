@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fake_apimart.page.rendering import STATIC
+from fake_apimart.page.rendering import TEMPLATES
 from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
@@ -42,7 +42,7 @@ def test_screen_is_html_that_may_load_nothing_from_elsewhere(
 
 
 def test_what_others_have_published_is_unchanged_and_served(server: ServerThread) -> None:
-    folder = STATIC / "htmx"
+    folder = TEMPLATES.parent / "static" / "htmx"
     told = re.findall("([0-9a-f]{64})  (.+)", (folder / "SOURCE").read_text("utf-8"))
     assert {each.name for each in folder.iterdir()} == {"SOURCE", *(name for _, name in told)}
     for digest, name in told:

@@ -14,8 +14,8 @@ from fake_apimart.contract import file_url
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.control import clock, contents, faults, refusals, world
 from fake_apimart.files.expire import FileHasExpired, expire
+from fake_apimart.page.forms import fields_of
 from fake_apimart.page.screens import control, detail
-from fake_apimart.page.screens.forms import Form, form_of
 from fake_apimart.page.visit import PREFIX, Visit
 
 DO = f"{PREFIX}do/"
@@ -30,6 +30,7 @@ SETTINGS: Mapping[str, Callable[[str], Any]] = {
     "url_ttl_seconds": int,
 }
 """The settings of a world, and what the text of a form is read as."""
+Form = Mapping[str, str]
 Action = Callable[[Visit, Form], Awaitable[str]]
 Show = Callable[..., Awaitable[Response]]
 """Answers with a screen; it is given a status, and what is `done` or the `problem`."""
@@ -41,7 +42,7 @@ async def do(visit: Visit) -> Response:
     if name not in ACTIONS:
         raise refusals.unknown(f"action {name}")
     action, shown = ACTIONS[name]
-    form = await form_of(visit)
+    form = await fields_of(visit.request)
     told = {}
     try:
         told["done"] = await action(visit, form)

@@ -13,8 +13,8 @@ from fake_apimart.page.access import (
     is_admin_token,
     proof_of,
 )
+from fake_apimart.page.forms import fields_of
 from fake_apimart.page.rendering import answer
-from fake_apimart.page.screens.forms import form_of
 from fake_apimart.page.visit import HOME, PREFIX, Visit
 
 SIGN_IN, SIGN_OUT = f"{PREFIX}sign-in", f"{PREFIX}sign-out"
@@ -29,7 +29,7 @@ def show(visit: Visit, problem: str = "") -> Response:
 async def sign_in(visit: Visit) -> Response:
     """Remember the token or the key of a form, where it is good."""
     settings, texts = visit.service.settings, visit.texts
-    form = await form_of(visit)
+    form = await fields_of(visit.request)
     token, key = form.get("token", ""), form.get("key", "")
     if token and is_admin_token(token, settings):
         return _remembering(visit, OPERATOR_COOKIE, proof_of(settings))
