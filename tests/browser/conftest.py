@@ -13,10 +13,6 @@ from fake_apimart_testing import FakeAPIMart
 from tests.conftest import StartServer
 from tests.harness import ServerThread
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright: pip install playwright"
-)
-
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 """The names of the command, the same browser for these tests."""
 TIMEOUT_MILLISECONDS = 20_000
@@ -31,16 +27,19 @@ def command_of_the_browser() -> str | None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Yield a browser; tests that want one are skipped where there is none."""
+    # Imported here since whole modules of tests are skipped without it, and this is no test.
+    from tests.browser.sync_api import sync_api
+
     command = command_of_the_browser()
     if command is None:
         # Where all tests must run, one that does not is a failure.
         leave = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         leave(f"needs a browser: one of the commands {', '.join(CHROMIUM)}")
     # Not for all modules together: while it runs, no test may have an event loop of its own.
-    with playwright.sync_playwright() as started:
+    with sync_api.sync_playwright() as started:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         with started.chromium.launch(executable_path=command, args=arguments) as launched:
-            playwright.expect.set_options(timeout=TIMEOUT_MILLISECONDS)
+            sync_api.expect.set_options(timeout=TIMEOUT_MILLISECONDS)
             yield launched
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart_testing import FakeAPIMart
-from playwright.sync_api import expect
 
+from tests.browser.sync_api import expect
 from tests.harness import ServerThread
 from tests.worlds import upload, upload_url
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fake_apimart_testing import FakeAPIMart
 from PIL import Image
-from playwright.sync_api import expect
 
+from tests.browser.sync_api import expect
 from tests.harness import PNG, ServerThread
 
 pytestmark = pytest.mark.subprocess

@@ -6,10 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from fake_apimart_testing import FakeAPIMart
-from playwright.sync_api import expect
 
+from tests.browser.sync_api import expect
 from tests.harness import PNG
 from tests.worlds import created, upload
 
@@ -44,6 +43,9 @@ def _filled(alice: FakeAPIMart) -> None:
 def problems_of(page: Any, colours: str) -> list[str]:
     """Return what axe-core finds that hinders people, each with the elements it is about."""
     options = {"runOnly": RULES[colours], "resultTypes": ["violations"]}
+    # Imported here since it needs Playwright.
+    from axe_playwright_python.sync_playwright import Axe
+
     found = Axe().run(page, EXAMINED, options).response["violations"]
     return [
         f"{each['id']} ({each['impact']}): {[node['html'][:150] for node in each['nodes'][:3]]}"
