@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from fake_apimart.page.rendering import TEMPLATES
+from fake_apimart.page.screens import actions
+from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
@@ -236,6 +239,13 @@ def test_form_that_is_wrong_says_what_is_expected(
     )
     assert answer.status_code == 400
     assert said in re.sub("&#3[49];", "'", answer.text.partition("</p>")[0])
+
+
+def test_each_setting_of_a_world_has_a_field(server: ServerThread) -> None:
+    shown = look(server, "page/control").text
+    names = {field.name for field in dataclasses.fields(WorldSettings)}
+    assert {*actions.SETTINGS} == names
+    assert [name for name in names if f' name="{name}"' not in shown] == []
 
 
 def test_action_that_is_none_is_said(server: ServerThread) -> None:

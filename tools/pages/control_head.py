@@ -58,8 +58,8 @@ request can only come from this machine. That is so where all of this holds:
   `FAKE_APIMART_PUBLIC_HOSTS` names another host than loopback.
 
 [servers.md](servers.md#behind-a-reverse-proxy) says what to set behind a reverse proxy. The pages
-`/docs` and `/openapi.json` say nothing of what the server holds, and are open to everybody. The page at
-`/_fake/` has the same rule, and two ways to sign in ([page.md](page.md#who-may-look)).
+`/docs` and `/openapi.json` say nothing of what the server holds, and are open to everybody. The
+page at `/_fake/` has the same rule, and two ways to sign in ([page.md](page.md#who-may-look)).
 
 ## Worlds without their keys
 
