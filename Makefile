@@ -19,8 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 LOWEST := .venv-lowest
 LOWEST_TOOLS := flask-cors httpx hypothesis moto[s3] pytest pytest-asyncio pytest-xdist requests
 LOWEST_TESTS := admission control decode_check directory_storage faults files form_cases gateway \
-  generations images journal lettering mime_samples pictures protocol rate_limit references \
-  response_writer settings tasks uploads uvicorn_contract webhooks worlds
+  generations images journal lettering mime_samples page page_reference pictures protocol rate_limit \
+  references response_writer settings tasks thumbnails uploads uvicorn_contract webhooks worlds
 # The command, and boto3 with moto.
 LOWEST_OTHERS := help or flag or one_line or moto
 LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)

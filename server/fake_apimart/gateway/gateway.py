@@ -30,8 +30,7 @@ _REQUEST_ID = request_id.HEADER.lower().encode()
 class Gateway:
     """Stands in front of `app`, and sends to it what `is_ours` says is no path of the vendor's.
 
-    `telemetry` is told of requests that a foreign server has
-    received.
+    `telemetry` is told of requests that a foreign server has received.
     """
 
     def __init__(

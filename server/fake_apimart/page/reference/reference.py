@@ -110,5 +110,4 @@ def _call_groups(document: Mapping[str, Any]) -> Iterator[CallGroup]:
             for method, described in of_path.items()
             if method in _METHODS and tag in described["tags"]
         )
-        if calls:
-            yield CallGroup(tag.partition(": ")[2], meaning, calls)
+        yield CallGroup(tag.partition(": ")[2], meaning, calls)
