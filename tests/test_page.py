@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import threading
+import time
 from typing import Any
 
 import httpx
@@ -15,19 +17,59 @@ from fake_apimart.worlds.settings import WorldSettings
 from fake_apimart_testing import FakeAPIMart
 
 from tests.conftest import StartServer
-from tests.harness import PNG, ServerThread
-from tests.worlds import created, upload
+from tests.harness import PNG, ServerThread, exchange, parse_head
+from tests.worlds import authorized, created, upload, upload_url
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 ELSEWHERE = {"Host": "fake.example"}
 """What makes a request one that may have come from another machine."""
 SCREENS = ("", "page/playground", "page/control", "page/reference")
+URLENCODED = "application/x-www-form-urlencoded"
 TOKEN = "let me in"
 WORLD = "0123456789abcdef"
 
 
 def look(server: ServerThread, path: str = "", **options: Any) -> httpx.Response:
     return httpx.get(f"{server.url}/_fake/{path}", timeout=30, **options)
+
+
+EVERYWHERE = [
+    *(("GET", f"/_fake/{path}") for path in SCREENS),
+    *(("GET", path) for path in ("/", "/_fake", "/_fake/page", "/_fake/page/", "/_fake/page/none")),
+    *(("GET", f"/_fake/page/static/{name}") for name in ("page.js", "icon.svg", "none", "", "%00")),
+    *(("GET", f"/_fake/page/static/{name}") for name in ("..%2faccess.py", "%2e%2e/access.py")),
+    ("GET", f"/_fake/page/static/{'long' * 1000}"),
+    ("HEAD", "/_fake/page/static/page.js"),
+    ("HEAD", "/_fake/page/events"),
+    ("GET", f"/_fake/page/thumbnail?name=none&world={'0' * 32}"),
+    ("POST", "/_fake/page/control"),
+    ("POST", "/_fake/page/static/page.js"),
+    ("GET", "/_fake/page/do/reset"),
+    ("PUT", "/_fake/page/do/clock"),
+    ("OPTIONS", "/_fake/page/control"),
+    ("ODD", "/_fake/page/control"),
+    ("POST", "/_fake/page/sign-in"),
+    ("POST", "/_fake/page/sign-out"),
+    ("GET", f"/_fake/page/request?id={'9' * 5000}"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), EVERYWHERE)
+@pytest.mark.parametrize("sender", [{}, {**ELSEWHERE}, {"Origin": "http://evil.example"}])
+def test_every_answer_lets_browsers_do_nothing_else(
+    server: ServerThread, method: str, path: str, sender: dict[str, str]
+) -> None:
+    answer = httpx.request(method, server.url + path, headers={**HTML, **sender})
+    assert answer.status_code < 500
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_no_file_outside_of_the_static_ones_is_served(server: ServerThread) -> None:
+    for path in (b"../access.py", b"..%2faccess.py", b"%2e%2e%2faccess.py", b"//etc/passwd"):
+        request = b"GET /_fake/page/static/%b HTTP/1.0\r\nHost: localhost\r\n\r\n" % path
+        assert parse_head(exchange(server.address, request))[0] == 404
 
 
 @pytest.mark.parametrize("path", SCREENS)
@@ -151,12 +193,125 @@ def test_key_signs_in_to_its_own_world_alone(start_server: StartServer) -> None:
     assert "of-other.jpg" in look(server).text
 
 
+@pytest.mark.parametrize("key", ["schlüssel", "密钥", "a;b,c", "%41", "k" * 3000])
+def test_key_signs_in_to_the_world_that_clients_have_by_it(server: ServerThread, key: str) -> None:
+    name = f"of-{abs(hash(key))}.png"
+    httpx.post(
+        f"{server.url}/v1/uploads/images",
+        headers={b"Authorization": f"Bearer {key}".encode()},
+        files={"file": (name, PNG)},
+    )
+    assert name in look(server, headers=ELSEWHERE, cookies=signed_in(server, key)).text
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a\r\nb", "\0", "k" * 4000, "ü" * 1000])
+def test_key_that_no_client_or_cookie_can_have_is_refused(server: ServerThread, key: str) -> None:
+    answer = httpx.post(f"{server.url}/_fake/page/sign-in", headers=ELSEWHERE, data={"key": key})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+
+
+def signed_in(server: ServerThread, key: str) -> dict[str, str]:
+    """Sign in by a key, and return the cookies."""
+    answer = httpx.post(f"{server.url}/_fake/page/sign-in", headers=ELSEWHERE, data={"key": key})
+    return {"fake_apimart_key": answer.headers["set-cookie"].partition("=")[2].split(";")[0]}
+
+
+@pytest.mark.parametrize(("stated", "is_secure"), [("https", True), ("http", False), ("", False)])
+def test_cookie_is_for_tls_alone_where_a_proxy_ends_it(
+    start_server: StartServer, stated: str, is_secure: bool
+) -> None:
+    server = start_server(trusted_proxies="127.0.0.1")
+    answer = httpx.post(
+        f"{server.url}/_fake/page/sign-in",
+        headers={"X-Forwarded-Proto": stated, "X-Forwarded-Prefix": "/a"},
+        data={"key": "k"},
+    )
+    assert ("Secure" in answer.headers["set-cookie"]) is is_secure
+    assert "Path=/a/_fake/" in answer.headers["set-cookie"]
+
+
 def test_page_of_another_site_changes_nothing(server: ServerThread) -> None:
     headers = {"Origin": "http://evil.example"}
     answer = httpx.post(
         f"{server.url}/_fake/page/do/clock", headers=headers, data={"advance": "1h"}
     )
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["page/events", "page/now", "requests", "page/static/page.js"])
+def test_page_of_another_site_loads_nothing(server: ServerThread, site: str, path: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    assert look(server, path, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
+        {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Mode": "cors"},
+    ],
+)
+def test_link_from_another_site_leads_to_the_page(
+    server: ServerThread, headers: dict[str, str]
+) -> None:
+    assert look(server, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        (
+            {"status": 200, "headers": {"Content-Type": "text/html"}, "body": "<script>1</script>"},
+            200,
+        ),
+        ({"error": "access_denied", "headers": {"Content-Type": "text/html"}}, 403),
+    ],
+)
+def test_script_of_a_rule_runs_at_no_origin_of_the_page(
+    server: ServerThread, rule: dict[str, Any], status: int
+) -> None:
+    with FakeAPIMart(server.url) as world:
+        url = upload_url(world)
+        world.fail("files.get", times=None, **rule)
+        opened = httpx.get(url, headers=HTML)
+        assert (opened.status_code, opened.headers["content-security-policy"]) == (
+            status,
+            "sandbox",
+        )
+        assert "content-security-policy" not in httpx.get(url).headers
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b'{"label": "x"}', 415),
+        ("text/plain", b"label=x", 415),
+        ("", b"label=x", 415),
+        ("multipart/form-data", b"x", 400),
+        ("multipart/form-data; boundary=a", b"x", 400),
+        (URLENCODED, b"a=1&" * 5000, 400),
+        (URLENCODED, b"label=" + b"x" * 3_000_000, 413),
+        (URLENCODED, b"label=%00&token=%00&key=%00", 400),
+        (URLENCODED, b"max_file_bytes=" + b"9" * 4000, 400),
+        (URLENCODED, b"label=%ff\xff", 200),
+        (f"{URLENCODED}; charset=odd", b"label=x", 200),
+    ],
+)
+@pytest.mark.parametrize("path", ["page/do/settings", "page/sign-in"])
+def test_body_that_is_no_form_is_refused(
+    start_server: StartServer, path: str, content_type: str, body: bytes, status: int
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    server = start_server()
+    answer = httpx.post(f"{server.url}/_fake/{path}", content=body, headers=headers)
+    is_form = content_type.startswith(URLENCODED) and len(body) < 5000
+    # A form that is read signs nobody in here.
+    expected = 401 if path == "page/sign-in" and is_form else status
+    assert answer.status_code == expected
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_callback_of_a_fake_changes_nothing(server: ServerThread) -> None:
@@ -330,6 +485,50 @@ def test_stream_tells_what_has_changed(places: tuple[FakeAPIMart, FakeAPIMart]) 
         second = events_of(lines, 1)[0]
         assert "news.png" in second
         assert 'hx-target="#tasks"' not in second
+
+
+def test_head_of_the_stream_is_an_answer_of_its_own(server: ServerThread) -> None:
+    with httpx.Client(base_url=server.url, timeout=5) as client:
+        for _ in range(2):
+            assert client.head("/_fake/page/events").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "after"), [("4xx", ["POST"], ["GET", "POST"]), ("none", ["GET"], [])]
+)
+def test_request_is_looked_for_by_an_answer_that_comes_late(
+    server: ServerThread, status: str, before: list[str], after: list[str]
+) -> None:
+    with FakeAPIMart(server.url) as world:
+        upload(world)
+        world_id = httpx.get(f"{server.url}/_fake/worlds").json()["worlds"][0]["world"]
+        world.fail("tasks.get", error="rate_limited", delay=1.5)
+        query = {"status": status, "world": world_id}
+        url, task_url = f"{server.url}/_fake/page/events", f"{server.url}/v1/tasks/task_x"
+        with httpx.stream("GET", url, params=query, timeout=20) as answer:
+            lines = answer.iter_lines()
+            events_of(lines, 1)
+            polling = threading.Thread(
+                target=httpx.get, args=(task_url,), kwargs={"headers": authorized(world)}
+            )
+            polling.start()
+            time.sleep(0.3)
+            upload(world, b"", "empty.png")
+            assert methods_shown(lines, before) == before
+            assert methods_shown(lines, after) == after
+            polling.join()
+
+
+def methods_shown(lines: Any, wanted: list[str]) -> list[str]:
+    """Return the methods of the requests that a stream shows, once they are the wanted ones."""
+    shown: list[str] = []
+    for _ in range(5):
+        event = events_of(lines, 1)[0]
+        if "requests" in re.findall(r'hx-target="#([a-z]+)"', event):
+            shown = re.findall(r'class="method">([A-Z]+)<', event)
+            if sorted(shown) == sorted(wanted):
+                return sorted(shown)
+    return shown
 
 
 def test_name_with_line_ends_stays_one_message(server: ServerThread) -> None:

@@ -31,6 +31,8 @@ ADMIN_TOKEN_HEADER = "X-Fake-Admin-Token"  # noqa: S105
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
+OTHER_PLACES = ("cross-site", "same-site")
+"""What browsers say of requests by pages of other origins."""
 CHANGING = ("POST", "PATCH", "DELETE", "PUT")
 
 
@@ -96,6 +98,10 @@ def check_sender(request: Request, settings: Settings) -> None:
     for origin in request.headers.getlist("origin"):
         if not any(_is_same_host(origin, host) for host in _own_hosts(request, settings)):
             raise refusals.foreign_origin(origin)
+    # Without an Origin come what its elements load, and streams among it. It may link to us.
+    place, mode = (request.headers.get(f"sec-fetch-{each}", "") for each in ("site", "mode"))
+    if place in OTHER_PLACES and mode != "navigate":
+        raise refusals.foreign_origin(f"pages of a {place} origin")
 
 
 def _own_hosts(request: Request, settings: Settings) -> Iterator[str]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fake_apimart.telemetry.metrics import Metrics
 
 PREFIX = "/_fake/"
-FRONT_DOOR = "/"
+FRONT_DOORS = ("/", PREFIX.rstrip("/"))
 """Where a browser is sent to the page, and all others get the vendor's 404."""
 METRICS_PATH = f"{PREFIX}metrics"
 OPENMETRICS = "application/openmetrics-text"
@@ -68,15 +68,14 @@ def is_served(exchange: Exchange) -> bool:
     path = exchange.paths.path
     if path.startswith(PREFIX):
         return path not in (health.PATH, health.READY_PATH)
-    if path == FRONT_DOOR:
+    if path in FRONT_DOORS:
         return exchange.method == "GET" and _is_by_browser(exchange)
     return path in pages.PUBLIC_PATHS and exchange.method in ("GET", "HEAD")
 
 
 def _is_by_browser(exchange: Exchange) -> bool:
     """Return whether a person navigates, and no client of the vendor's asks."""
-    accepted = exchange.header(b"accept") or ""
-    return "text/html" in accepted and exchange.header(b"authorization") is None
+    return exchange.accepts_html and exchange.header(b"authorization") is None
 
 
 def add_to(app: FastAPI) -> None:

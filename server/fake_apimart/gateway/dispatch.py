@@ -129,6 +129,9 @@ async def _answer(exchange: Exchange, running: Running) -> Response:
             # Now, since a journal that servers share is told of it with the rest of the entry.
             exchange.note_fired()
         exchange.record.reason = outcome.problem or exchange.record.reason
+        if exchange.accepts_html and exchange.rule is not None and exchange.rule.says_what_is_sent:
+            # That may be any script, at the origin of the page and the control API.
+            outcome.response.headers.append("Content-Security-Policy", "sandbox")
         try:
             await running.worlds.record(
                 exchange.world,

@@ -128,6 +128,11 @@ class Exchange:
         return None if value is None else value.decode("utf-8", "surrogateescape")
 
     @property
+    def accepts_html(self) -> bool:
+        """Whether the answer may be shown as a page: browsers that navigate ask for HTML."""
+        return "text/html" in (self.header(b"accept") or "")
+
+    @property
     def is_versioned(self) -> bool:
         """Whether the answer takes the form of `X-APIMart-Response-Version`."""
         return self.operation.is_versioned and response_version.is_asked_in(self.headers)

@@ -58,6 +58,14 @@ class Arrival(NamedTuple):
         stated = self._stated(b"x-forwarded-prefix").removesuffix("/")
         return (stated if _PREFIX.fullmatch(stated) else "") + self.root
 
+    def client_scheme(self, settings: Settings) -> str:
+        """Return the scheme by which the client reaches us: a trusted proxy's word, or our own."""
+        if self._is_trusted(settings):
+            stated = self._stated(b"x-forwarded-proto").lower()
+            if stated in _SCHEMES:
+                return stated
+        return self.scheme
+
     def own_base_urls(self, settings: Settings) -> list[str]:
         """Return the bases of all URLs that are this server's."""
         pinned = (f"{scheme}://{each}" for each in settings.public_hosts for scheme in _SCHEMES)
@@ -67,10 +75,8 @@ class Arrival(NamedTuple):
     def _own_base_url(self, settings: Settings) -> str:
         if not (settings.trusted_proxies or settings.public_hosts):
             return self._plain_base_url()
-        scheme, host = self.scheme, self._usable_host()
+        scheme, host = self.client_scheme(settings), self._usable_host()
         if self._is_trusted(settings):
-            stated = self._stated(b"x-forwarded-proto").lower()
-            scheme = stated if stated in _SCHEMES else scheme
             stated = self._stated(b"x-forwarded-host")
             host = stated if host_of(stated) else host
         host = _pinned(scheme, host, settings.public_hosts)

@@ -23,6 +23,8 @@ from fake_apimart.worlds.world import World
 
 OPERATOR_COOKIE = "fake_apimart_operator"
 KEY_COOKIE = "fake_apimart_key"
+MAX_COOKIE_CHARACTERS = 3500
+"""The longest value of a cookie: browsers drop one that is longer than 4096 with all it says."""
 _PURPOSE = b"the page of fake-apimart"
 
 
@@ -55,7 +57,7 @@ async def viewer_of(request: Request, service: Service) -> Viewer:
         return Viewer(is_signed_in=True)
     key = unquote(request.cookies.get(KEY_COOKIE, ""))
     if may_be_good(key, settings.api_keys):
-        return Viewer(await service.worlds.by_key(key), is_signed_in=True)
+        return Viewer(await service.worlds.by_key(as_sent(key)), is_signed_in=True)
     try:
         check_for_whole_server(request, settings)
     except ApiError:
@@ -72,6 +74,16 @@ def is_admin_token(token: str, settings: Settings) -> bool:
     """Return whether `token` is the server's admin token, and it has one."""
     expected = settings.admin_token.encode()
     return bool(expected) and hmac.compare_digest(token.encode("utf-8", "replace"), expected)
+
+
+def as_sent(key: str) -> str:
+    """Return a key as requests have it: one character for each byte, whatever the bytes mean."""
+    return key.encode("utf-8", "replace").decode("latin-1")
+
+
+def may_hold(key: str) -> bool:
+    """Return whether a client can send a key in a header, and a cookie hold it."""
+    return key.isprintable() and len(cookie_of(key)) <= MAX_COOKIE_CHARACTERS
 
 
 def cookie_of(key: str) -> str:

@@ -16,7 +16,7 @@ def remember(
         value,
         max_age=seconds,
         path=_path(visit),
-        secure=visit.request.url.scheme == "https",
+        secure=visit.is_secure,
         httponly=True,
         samesite="strict",
     )

@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 
+from fake_apimart.control import refusals
 from fake_apimart.control.body import read_body
+
+URLENCODED = "application/x-www-form-urlencoded"
+TYPES = (URLENCODED, "multipart/form-data")
 
 
 async def fields_of(request: Request) -> Mapping[str, str]:
     """Return the fields of a form without the blanks around them; files are left out.
 
-    Raises `too_large`, and `invalid_call` for what is none.
+    A form without fields has no body, and perhaps no type. Raises `not_of_type`, `too_large`, and
+    `invalid_call` for what is none.
     """
     read = await read_body(request)
-    async with read.form() as form:
-        return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in TYPES:
+        if media_type or await read.body():
+            raise refusals.not_of_type(URLENCODED)
+        return {}
+    try:
+        async with read.form() as form:
+            return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    except HTTPException as error:
+        raise refusals.invalid_call(f"the form cannot be read: {error.detail}") from None

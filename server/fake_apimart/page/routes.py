@@ -6,18 +6,20 @@ from collections.abc import Awaitable, Callable
 
 from fake_apimart_storage import StorageError
 from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
+from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.control import refusals
 from fake_apimart.control.access import check_sender
-from fake_apimart.control.api import FRONT_DOOR
-from fake_apimart.control.target import service_of
+from fake_apimart.control.api import FRONT_DOORS
 from fake_apimart.gateway.exchange import exchange_of
+from fake_apimart.machine.shortage import Shortage
+from fake_apimart.observability.log import logger_of
 from fake_apimart.page.access import SignInNeeded
-from fake_apimart.page.rendering import STATIC, STATIC_URL, answer
+from fake_apimart.page.rendering import HEADERS, answer
 from fake_apimart.page.screens import (
     actions,
     control,
@@ -27,10 +29,13 @@ from fake_apimart.page.screens import (
     playground,
     reference,
     sign_in,
+    static,
     thumbnail,
 )
-from fake_apimart.page.visit import HOME, Visit, unknown_visit_of, visit_of
+from fake_apimart.page.visit import HOME, PREFIX, Visit, unknown_visit_of, visit_of
 from fake_apimart.worlds.state.failure import StateError
+
+logger = logger_of(__name__)
 
 Show = Callable[[Visit], Awaitable[Response]]
 
@@ -40,22 +45,43 @@ def add_to(app: FastAPI) -> None:
     app.router.routes += ROUTES
 
 
-def _route(method: str, path: str, show: Show, *, is_open: bool = False) -> Route:
-    """Return a route that lets in whom the page knows; or everybody, where it `is_open`."""
+def _route(method: str | None, path: str, show: Show, *, is_open: bool = False) -> Route:
+    """Return a route that lets in whom the page knows; or everybody, where it `is_open`.
+
+    Without a method it is a route for all.
+    """
 
     async def answer_visit(request: Request) -> Response:
-        check_sender(request, service_of(request).settings)
-        visit = unknown_visit_of(request)
-        try:
-            return await show(visit if is_open else await visit_of(request))
-        except SignInNeeded:
-            return _send_to_sign_in(visit)
-        except ApiError as error:
-            return _refuse(visit, error)
-        except (StorageError, StateError) as error:
-            return _refuse(visit, refusals.storage_failed(str(error)))
+        response = await _answer(unknown_visit_of(request), show, is_open=is_open)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
 
-    return Route(path, answer_visit, methods=[method], include_in_schema=False)
+    route = Route(path, answer_visit, methods=[method or "GET"], include_in_schema=False)
+    if method is None:
+        route.methods = None
+    return route
+
+
+async def _answer(visit: Visit, show: Show, *, is_open: bool) -> Response:
+    request = visit.request
+    try:
+        check_sender(request, visit.service.settings)
+        return await show(visit if is_open else await visit_of(request))
+    except SignInNeeded:
+        return _send_to_sign_in(visit)
+    except ApiError as error:
+        return _refuse(visit, error)
+    except (StorageError, StateError) as error:
+        return _refuse(visit, refusals.storage_failed(str(error)))
+    except HTTPException:
+        return _refuse(visit, _nothing_at(visit))
+    except Shortage as error:
+        logger.error("not done: %s", error)
+        return _refuse(visit, errors.service_unavailable())
+    except Exception:
+        logger.exception("fault in %s %s", request.method, request.url.path)
+        return _refuse(visit, errors.internal_error())
 
 
 def _send_to_sign_in(visit: Visit) -> Response:
@@ -71,9 +97,18 @@ def _refuse(visit: Visit, error: ApiError) -> Response:
     return answer(visit, template, error.status, screen="", problem=error.message)
 
 
-async def _go_home(request: Request) -> Response:
-    root = exchange_of(request.scope).arrival.base_path(service_of(request).settings)
-    return RedirectResponse(root + HOME, 307)
+def _nothing_at(visit: Visit) -> ApiError:
+    path = exchange_of(visit.request.scope).paths.sent
+    return refusals.unknown(f"{visit.request.method} {path}")
+
+
+async def _go_home(visit: Visit) -> Response:
+    return RedirectResponse(visit.root + HOME, 307)
+
+
+async def _say_unknown(visit: Visit) -> Response:
+    """Say that there is nothing, to those who may know what there is. Raises `unknown`."""
+    raise _nothing_at(visit)
 
 
 ROUTES: list[BaseRoute] = [
@@ -91,7 +126,7 @@ ROUTES: list[BaseRoute] = [
     _route("POST", f"{actions.DO}{{action}}", actions.do),
     _route("POST", sign_in.SIGN_IN, sign_in.sign_in, is_open=True),
     _route("POST", sign_in.SIGN_OUT, sign_in.sign_out, is_open=True),
-    Mount(STATIC_URL, StaticFiles(directory=STATIC)),
-    Route(HOME.removesuffix("/"), _go_home, include_in_schema=False),
-    Route(FRONT_DOOR, _go_home, include_in_schema=False),
+    _route("GET", static.FILE, static.show, is_open=True),
+    *(_route("GET", path, _go_home, is_open=True) for path in FRONT_DOORS),
+    *(_route(None, path, _say_unknown) for path in (PREFIX.rstrip("/"), f"{PREFIX}{{rest:path}}")),
 ]

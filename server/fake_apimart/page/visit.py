@@ -42,7 +42,7 @@ class Visit:
     """A request, and what the page knows of it; `world` is the one that is looked at, or None.
 
     `viewer` is None until it is known who looks. `root` is the path under which a browser reaches
-    this server, `base_url` its URL.
+    this server, `base_url` its URL. `is_secure` says that it comes by TLS.
     """
 
     request: Request
@@ -52,6 +52,7 @@ class Visit:
     world: World | None
     root: str
     base_url: str
+    is_secure: bool
 
     @property
     def texts(self) -> Texts:
@@ -98,8 +99,17 @@ class Visit:
 def unknown_visit_of(request: Request) -> Visit:
     """Return what is known of a request before it is known who looks."""
     service, arrival = service_of(request), exchange_of(request.scope).arrival
-    path, url = arrival.base_path(service.settings), arrival.base_url(service.settings)
-    return Visit(request, service, None, choices_of(request), None, path, url)
+    settings = service.settings
+    return Visit(
+        request,
+        service,
+        viewer=None,
+        choices=choices_of(request),
+        world=None,
+        root=arrival.base_path(settings),
+        base_url=arrival.base_url(settings),
+        is_secure=arrival.client_scheme(settings) == "https",
+    )
 
 
 async def visit_of(request: Request) -> Visit:

@@ -142,6 +142,11 @@ class Rule:
         return self.error or self.socket or answer or "delay"
 
     @property
+    def says_what_is_sent(self) -> bool:
+        """Whether an answer, or headers of one, are as whoever made the rule likes."""
+        return self.answer is not None or bool(self.headers)
+
+    @property
     def is_used_up(self) -> bool:
         """Whether all its uses are taken, those by running requests too."""
         return self.times is not None and self.used + self.reserved >= self.times

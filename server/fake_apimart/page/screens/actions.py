@@ -14,6 +14,7 @@ from fake_apimart.contract import file_url
 from fake_apimart.contract.api_error import ApiError
 from fake_apimart.control import clock, contents, faults, refusals, world
 from fake_apimart.files.expire import FileHasExpired, expire
+from fake_apimart.go.json import MAX_INTEGER_DIGITS
 from fake_apimart.page.forms import fields_of
 from fake_apimart.page.screens import control, detail
 from fake_apimart.page.visit import PREFIX, Visit
@@ -109,6 +110,8 @@ async def _change_settings(visit: Visit, form: Form) -> str:
 def _read(text: str, kind: Callable[[str], Any], name: str) -> Any:
     """Return the text of a form as a value. Raises `invalid_call`."""
     try:
+        if kind is int and len(text) > MAX_INTEGER_DIGITS:
+            raise ValueError
         return kind(text)
     except ValueError:
         raise refusals.invalid_call(f"{name}: {text[:100]} is no number") from None

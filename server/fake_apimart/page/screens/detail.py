@@ -10,7 +10,7 @@ from starlette.responses import Response
 from fake_apimart.control import refusals
 from fake_apimart.page.rendering import answer
 from fake_apimart.page.snippets.snippets import snippets_of
-from fake_apimart.page.views.requests import RequestView, request_of
+from fake_apimart.page.views.requests import RequestView, answered_with, request_of
 from fake_apimart.page.views.tasks import task_of
 from fake_apimart.page.views.uploads import upload_of
 from fake_apimart.page.visit import PREFIX, Visit
@@ -18,28 +18,26 @@ from fake_apimart.page.visit import PREFIX, Visit
 REQUEST, EXCHANGE = f"{PREFIX}request", f"{PREFIX}exchange"
 UPLOAD, TASK = f"{PREFIX}upload", f"{PREFIX}task"
 REQUEST_ID = "x-oneapi-request-id"
+MAX_SHOWN = 100
+"""How many characters of what is not there the refusal states."""
 
 
 async def show_request(visit: Visit) -> Response:
     """Answer with one entry of the journal. Raises `unknown`."""
     asked = visit.asked("id")
-    entry_id = int(asked) if asked.isdecimal() else 0
-    found = await request_of(visit.service.worlds.state.journals, visit.world, entry_id)
+    found = await request_of(visit.service.worlds.state.journals, visit.world, asked)
     if found is None:
-        raise refusals.unknown(f"request {asked}; a journal keeps the latest ones")
+        raise refusals.unknown(f"request {asked[:MAX_SHOWN]}; a journal keeps the latest ones")
     return _request(visit, found)
 
 
 async def show_exchange(visit: Visit) -> Response:
     """Answer with the entry of the request that was answered with this id. Raises `unknown`."""
-    wanted = visit.asked("id")
-    entries = await visit.service.worlds.state.journals.entries(visit.world, lambda entry: True)
-    for entry in reversed(entries):
-        fields = entry.to_json()
-        head = (fields["answer"] or {}).get("headers", {})
-        if head.get(REQUEST_ID) == wanted:
-            return _request(visit, RequestView(fields))
-    raise refusals.unknown(f"request with the id {wanted}")
+    wanted, journals = visit.asked("id"), visit.service.worlds.state.journals
+    found = await answered_with(journals, visit.world, REQUEST_ID, wanted)
+    if found is None:
+        raise refusals.unknown(f"request with the id {wanted[:MAX_SHOWN]}")
+    return _request(visit, found)
 
 
 def _request(visit: Visit, found: RequestView) -> Response:

@@ -45,7 +45,8 @@ class Screen:
     async def _values(self, *, afresh: bool) -> Mapping[str, Any]:
         service, world = self.visit.service, self.visit.world
         if world is not None:
-            world = await service.worlds.up_to_date(world)
+            # By its name: one that was evicted meanwhile is another by now.
+            world = await service.worlds.by_name(world.name)
         tasks = await latest_tasks(service, world, MAX_TASKS)
         self.is_moving = tasks.is_moving
         return {

@@ -11,6 +11,7 @@ from fake_apimart.page.access import (
     OPERATOR_COOKIE,
     cookie_of,
     is_admin_token,
+    may_hold,
     proof_of,
 )
 from fake_apimart.page.forms import fields_of
@@ -33,7 +34,7 @@ async def sign_in(visit: Visit) -> Response:
     token, key = form.get("token", ""), form.get("key", "")
     if token and is_admin_token(token, settings):
         return _remembering(visit, OPERATOR_COOKIE, proof_of(settings))
-    if key and may_be_good(key, settings.api_keys):
+    if may_hold(key) and may_be_good(key, settings.api_keys):
         return _remembering(visit, KEY_COOKIE, cookie_of(key))
     return show(visit, texts.gettext("That is not the token of this server, nor an API key."))
 

@@ -176,7 +176,7 @@ class Playground {
   }
 
   get headers() {
-    return { Authorization: `Bearer ${input("api-key").value}`, "X-Fake-Label": "playground" };
+    return { Authorization: `Bearer ${bytesOf(input("api-key").value)}`, "X-Fake-Label": "playground" };
   }
 
   /** Sends a file by XMLHttpRequest: fetch tells nothing of what has been sent. @param {File | undefined} file */
@@ -303,6 +303,11 @@ function complain(place) {
   note.className = "note bad";
   note.textContent = text("failed");
   find(place)?.replaceChildren(note);
+}
+
+/** Returns text in UTF-8 as headers take it: one character for each byte. @param {string} said */
+function bytesOf(said) {
+  return String.fromCharCode(...new TextEncoder().encode(said));
 }
 
 /** @param {string} json */
