@@ -44,6 +44,10 @@ A `body` of text is sent as it is, and any other JSON as JSON, with its type whe
 none; `body_base64` is for bytes. A request that a rule delays is counted and journaled when it
 arrives, whether or not its client waits for the answer.
 
+To a browser that opens such an answer as a page (`Accept` names `text/html`) it also says
+`Content-Security-Policy: sandbox`: no script of a rule may run where the page and the control API
+are.
+
 A world has at most {rules:,} rules, and those of all worlds take at most {megabytes} MiB of
 memory; a rule beyond that is refused with 400.
 

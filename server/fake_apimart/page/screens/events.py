@@ -119,11 +119,12 @@ async def _messages(visit: Visit, over: asyncio.Event) -> AsyncGenerator[str]:
 
 async def _changes(screen: Screen, watch: Watch, over: asyncio.Event) -> AsyncIterator[str]:
     seen, silent = dict[str, int](), 0
+    watch.expect(1)
     while not over.is_set():
         # Who is woken though nothing that was awaited came has lost what it had.
-        is_told = watch.missing <= 0
+        has_lost = watch.changed.is_set() and watch.missing > 0
         watch.expect(1)
-        regions = await _look(screen, over, afresh=not is_told)
+        regions = await _look(screen, over, afresh=has_lost)
         changed = {name: html for name, html in regions.items() if seen.get(name) != hash(html)}
         seen |= {name: hash(html) for name, html in changed.items()}
         silent = 0 if changed else silent + 1

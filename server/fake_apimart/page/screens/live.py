@@ -32,6 +32,8 @@ class Screen:
     wanted: Wanted
     is_moving: bool = False
     feed: RequestFeed = field(init=False)
+    _html: dict[str, str] = field(init=False, default_factory=dict)
+    _listed: tuple[Any, Any] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         journals = self.visit.service.worlds.state.journals
@@ -40,7 +42,15 @@ class Screen:
     async def look(self, *, afresh: bool) -> dict[str, str]:
         """Return the HTML of each region as it is now. Raises StorageError, StateError."""
         values = await self._values(afresh=afresh)
-        return {name: text_of(self.visit, f"live/{name}.html", values) for name in REGIONS}
+        names = {each.world: self._name_of(each.world) for each in values["requests"]}
+        is_same, self._listed = self._listed == (made := (values["requests"], names)), made
+        # The requests take longest, and stay as they are while nobody sends any.
+        old = {"requests": self._html["requests"]} if is_same else {}
+        self._html = {
+            name: old.get(name) or text_of(self.visit, f"live/{name}.html", values)
+            for name in REGIONS
+        }
+        return self._html
 
     async def _values(self, *, afresh: bool) -> Mapping[str, Any]:
         service, world = self.visit.service, self.visit.world

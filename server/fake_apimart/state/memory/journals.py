@@ -66,6 +66,7 @@ class MemoryJournals(Journals):
             freed = each.journal.clear()
             if not each.gone:
                 self._bytes -= freed
+        self._watches.wake(None if world is None else world.name)
 
     @contextlib.asynccontextmanager
     async def watching(

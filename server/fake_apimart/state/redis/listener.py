@@ -86,11 +86,13 @@ class Listener:
     def _show(self, text: bytes) -> None:
         """Show an entry, which is published as its world, id, operation and status.
 
-        Of a world that was begun anew its name and its token are published.
+        Of a world that was begun anew its name and its token are published, of a journal that was
+        emptied its world's name alone.
         """
         world, *news = json.loads(text)
-        if len(news) == 1:
-            self._note_gone(world, *news)
+        if len(news) <= 1:
+            if news:
+                self._note_gone(world, *news)
             self._watches.wake(None if world == SERVER else world)
             return
         entry_id, operation, status = news
