@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 import re
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fake_apimart.page.rendering import TEMPLATES
 from fake_apimart.page.screens import actions, events
+from fake_apimart.page.wording import took
 from fake_apimart.server import FINISHING_SECONDS
 from fake_apimart.state.memory.journals import MemoryJournals
 from fake_apimart.worlds import pool
@@ -624,3 +627,44 @@ def test_name_with_line_ends_stays_one_message(server: ServerThread) -> None:
             message = events_of(answer.iter_lines(), 1)[0]
     assert "forged" in message
     assert "hx-partial" in message
+
+
+def test_picture_of_a_long_name_is_shown_after_a_restart(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    for restarted in (False, True):
+        server = start_server(storage=f"dir:{tmp_path}")
+        if not restarted:
+            upload(FakeAPIMart(server.url, api_key="k"), PNG, "long-" * 40 + ".png")
+        path = re.search(r'src="(/_fake/page/thumbnail[^"]*)"', look(server).text)
+        assert path is not None
+        assert httpx.get(server.url + html.unescape(path[1])).status_code == 200, restarted
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0000738, "0.07 ms"), (0.00112, "1.12 ms"), (0.0123, "12.3 ms"), (1.26, "1.26 s")],
+)
+def test_durations_are_short(seconds: float, said: str) -> None:
+    assert took(seconds) == said
+
+
+def test_code_to_copy_does_not_label_the_world_of_who_copies_it(start_server: StartServer) -> None:
+    server = start_server()
+    headers = {"Authorization": "Bearer k", "X-Fake-Label": "of-the-sender", "X-Other": "kept"}
+    httpx.get(f"{server.url}/v1/balance", headers=headers)
+    entry = httpx.get(f"{server.url}/_fake/requests", headers=headers).json()["requests"][0]
+    shown = look(server, f"page/request?id={entry['id']}").text
+    snippets = shown.partition('class="snippets"')[2]
+    assert "kept" in snippets
+    assert "of-the-sender" not in snippets
+
+
+def test_language_is_switched_where_a_form_was_refused(start_server: StartServer) -> None:
+    server = start_server()
+    refused = httpx.post(f"{server.url}/_fake/page/do/clock", data={"advance": "soon"})
+    assert refused.status_code == 400
+    assert 'value="soon"' in refused.text
+    link = re.search(r'href="([^"]*language=zh[^"]*)"', refused.text)
+    assert link is not None
+    assert httpx.get(server.url + html.unescape(link[1])).status_code == 200

@@ -91,3 +91,56 @@ def test_reset_asks_first_and_forgets_one_world(
     page.get_by_role("button", name="Reset this world").click()
     expect(page.locator("#panel")).to_contain_text("All is forgotten.")
     assert [len(each.uploads) for each in (alice, bob)] == [0, 1]
+
+
+def test_refused_input_stays_to_be_mended(open_page: Any, alice: FakeAPIMart) -> None:
+    upload(alice)
+    page = open_page(CONTROL)
+    choose_world(page, alice)
+    page.get_by_label("Balance").fill("plenty")
+    page.get_by_label("Rate limit").fill("5/minute")
+    button = page.get_by_role("button", name="Set").nth(1)
+    button.click()
+    expect(page.get_by_role("alert")).to_contain_text("balance: plenty is no number")
+    # Longer than it takes to look again.
+    page.wait_for_timeout(2500)
+    expect(page.get_by_label("Balance")).to_have_value("plenty")
+    expect(page.get_by_label("Rate limit")).to_have_value("5/minute")
+    expect(button).to_be_focused()
+
+
+def test_what_is_not_changed_does_not_become_the_worlds_own(
+    open_page: Any, alice: FakeAPIMart, server: ServerThread
+) -> None:
+    upload(alice)
+    page = open_page(CONTROL)
+    choose_world(page, alice)
+    page.get_by_label("Balance").fill("7")
+    page.get_by_role("button", name="Set").nth(1).click()
+    expect(page.locator("#panel .chip")).to_have_text(["own"])
+    httpx.patch(f"{server.url}/_fake/world", json={"max_file_bytes": 1}).raise_for_status()
+    assert upload(alice).status_code == 413
+
+
+def test_changes_made_elsewhere_show_by_themselves(open_page: Any, alice: FakeAPIMart) -> None:
+    upload(alice)
+    page = open_page(CONTROL)
+    choose_world(page, alice)
+    alice.fail("uploads.create", error="rate_limited", times=3)
+    alice.pace(seconds=77)
+    alice.clock.advance(hours=5)
+    expect(page.locator(".rules")).to_contain_text("rate_limited")
+    expect(page.get_by_label("Seconds until a task ends")).to_have_value("77")
+    expect(page.locator(".big")).to_contain_text("moved")
+    upload(alice)
+    expect(page.locator(".rules")).to_contain_text("1 / 3")
+
+
+def test_large_numbers_are_shown_whole(open_page: Any, alice: FakeAPIMart) -> None:
+    upload(alice)
+    page = open_page(CONTROL)
+    choose_world(page, alice)
+    page.get_by_label("Balance").fill("123456789.25")
+    page.get_by_role("button", name="Set").nth(1).click()
+    expect(page.locator("#panel .note")).to_contain_text("The settings were changed.")
+    expect(page.get_by_label("Balance")).to_have_value("123456789.25")

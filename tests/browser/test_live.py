@@ -18,7 +18,7 @@ pytestmark = pytest.mark.subprocess
 def test_newcomer_reads_where_to_point_a_client(open_page: Any, server: ServerThread) -> None:
     page = open_page("/_fake/")
     expect(page.locator("#base-url")).to_have_text(server.url)
-    expect(page.locator("#requests")).to_contain_text("Use any API key")
+    expect(page.locator("#requests")).to_contain_text("with any API key")
 
 
 def test_browser_that_opens_the_root_comes_to_the_page(open_page: Any) -> None:
@@ -208,3 +208,61 @@ def test_page_goes_on_after_the_server_was_away(browser: Any, tmp_path: Any) -> 
         upload(FakeAPIMart(server.url, api_key="k"), PNG, "later.png")
         expect(page.locator(".gallery")).to_contain_text("later.png")
         context.close()
+
+
+def test_new_world_can_be_chosen_without_a_reload(open_page: Any, alice: FakeAPIMart) -> None:
+    page = open_page("/_fake/")
+    upload(alice, name="first.png")
+    choice = page.locator("#world option", has_text=alice.label)
+    expect(choice).to_have_count(1)
+    page.get_by_label("World").select_option(label=choice.inner_text())
+    expect(page.locator(".gallery")).to_contain_text("first.png")
+
+
+def test_more_uploads_are_shown_to_who_asks(open_page: Any, alice: FakeAPIMart) -> None:
+    for number in range(14):
+        upload(alice, name=f"{number}.png")
+    page = open_page("/_fake/")
+    expect(page.locator(".gallery li")).to_have_count(12)
+    page.locator("#uploads").get_by_role("link", name="Show more").click()
+    expect(page.locator(".gallery li")).to_have_count(14)
+    upload(alice, name="another.png")
+    expect(page.locator(".gallery li")).to_have_count(15)
+
+
+def test_task_that_is_open_is_followed_to_its_picture(open_page: Any, alice: FakeAPIMart) -> None:
+    alice.pace(seconds=4)
+    task = created(alice, prompt="A lighthouse", size="1:1")
+    page = open_page("/_fake/")
+    page.locator(f"#{task} a").click()
+    detail = page.get_by_role("dialog")
+    expect(detail.locator("progress")).to_be_visible()
+    expect(detail.locator(".chip").first).to_have_text("completed")
+    expect(detail.locator(".pictures img")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail-content > *")).to_have_count(0)
+
+
+def test_opening_without_an_answer_says_so(open_page: Any, alice: FakeAPIMart) -> None:
+    upload(alice)
+    page = open_page("/_fake/")
+    page.route("**/page/request?*", lambda route: route.fulfill(status=204))
+    page.locator(".requests a").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("The server does not answer.")
+
+
+def test_address_keeps_the_filter_and_not_the_colours(open_page: Any, alice: FakeAPIMart) -> None:
+    upload(alice)
+    page = open_page("/_fake/?status=4xx&theme=dark&language=en")
+    page.wait_for_url(lambda url: url.endswith("/_fake/?status=4xx"))
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_label("Status")).to_have_value("4xx")
+
+
+def test_delay_is_not_told_as_an_answer_of_a_rule(open_page: Any, alice: FakeAPIMart) -> None:
+    alice.fail("uploads.create", delay=0.1)
+    upload(alice)
+    page = open_page("/_fake/")
+    page.locator(".requests a").click()
+    expect(page.get_by_role("dialog")).to_contain_text("delayed this answer")

@@ -97,3 +97,45 @@ def test_server_that_is_away_is_said(open_page: Any) -> None:
     page.context.set_offline(True)
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("#generate-outcome")).to_contain_text("The server does not answer.")
+
+
+def test_generation_waits_for_the_upload_that_is_on_its_way(
+    open_page: Any, server: ServerThread
+) -> None:
+    FakeAPIMart(server.url, api_key=KEY).fail("uploads.create", delay=1.5, times=1)
+    page = open_page(PLAYGROUND)
+    give(page, PNG, "mine.png")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#generate-outcome")).to_contain_text("task_id")
+    assert len(FakeAPIMart(server.url, api_key=KEY).tasks[0].references) == 1
+
+
+@pytest.mark.parametrize("key", ["sk-fake-playground--猫", "éü"])
+def test_key_may_have_any_letters(open_page: Any, key: str) -> None:
+    page = open_page(PLAYGROUND)
+    page.get_by_label("API key").fill(key)
+    give(page, PNG, "mine.png")
+    expect(page.locator("#upload-outcome .chip").first).to_have_text("200")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#poll-status")).to_contain_text("completed")
+
+
+def test_failure_of_a_task_is_told_in_its_words(open_page: Any) -> None:
+    page = open_page(PLAYGROUND)
+    page.get_by_label("Prompt").fill("a cat [fake: fail=no cats today]")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#poll-problem")).to_have_text("no cats today")
+    page.get_by_label("Prompt").fill("a dog")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#results img")).to_have_count(1)
+    expect(page.locator("#poll-problem")).to_be_hidden()
+
+
+def test_what_is_left_empty_is_not_sent(open_page: Any, server: ServerThread) -> None:
+    page = open_page(PLAYGROUND)
+    page.get_by_label("Size").fill("")
+    page.get_by_label("Pictures").fill("")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#generate-outcome")).to_contain_text("task_id")
+    sent = FakeAPIMart(server.url, api_key=KEY).requests.matching("generations.create")[0]
+    assert sent.json.keys() == {"model", "prompt"}

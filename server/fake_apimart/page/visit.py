@@ -90,10 +90,14 @@ class Visit:
         return f"{self.root}{path}" + (f"?{urlencode(told)}" if told else "")
 
     def here(self, **query: str) -> str:
-        """Return the URL of this request with other parameters in its query."""
+        """Return the URL of this request with other parameters in its query.
+
+        What a form was sent to cannot be asked for again: there it is the first screen's.
+        """
         merged = {**self.request.query_params, **query}
         told = {name: value for name, value in merged.items() if value}
-        return f"?{urlencode(told)}"
+        path = "" if self.request.method == "GET" else f"{self.root}{HOME}"
+        return f"{path}?{urlencode(told)}"
 
 
 def unknown_visit_of(request: Request) -> Visit:

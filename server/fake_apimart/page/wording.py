@@ -41,9 +41,9 @@ def _utc(seconds: float) -> dt.datetime:
 
 
 def took(seconds: float) -> str:
-    """Return how long a request took: `12 ms`, `1.3 s`."""
+    """Return how long a request took: `0.07 ms`, `12 ms`, `1.3 s`."""
     if seconds < 1:
-        return f"{seconds * _MILLISECONDS_PER_SECOND:.3g} ms"
+        return f"{float(f'{seconds * _MILLISECONDS_PER_SECOND:.2f}'):.3g} ms"
     return f"{seconds:.3g} s"
 
 

@@ -34,7 +34,8 @@ SETTINGS: Mapping[str, Callable[[str], Any]] = {
 Form = Mapping[str, str]
 Action = Callable[[Visit, Form], Awaitable[str]]
 Show = Callable[..., Awaitable[Response]]
-"""Answers with a screen; it is given a status, and what is `done` or the `problem`."""
+"""Answers with a screen; it is given a status, and what is `done`, or the `problem` and what was
+`typed`."""
 
 
 async def do(visit: Visit) -> Response:
@@ -44,14 +45,15 @@ async def do(visit: Visit) -> Response:
         raise refusals.unknown(f"action {name}")
     action, shown = ACTIONS[name]
     form = await fields_of(visit.request)
-    told = {}
     try:
-        told["done"] = await action(visit, form)
+        done = await action(visit, form)
     except ApiError as error:
-        told["problem"] = error.message
+        problem = error.message
     except ValidationError as error:
-        told["problem"] = "; ".join(map(_problem, error.errors()))
-    return await shown(await _after(visit), 400 if "problem" in told else 200, **told)
+        problem = "; ".join(map(_problem, error.errors()))
+    else:
+        return await shown(await _after(visit), done=done)
+    return await shown(await _after(visit), 400, problem=problem, typed=form)
 
 
 async def _after(visit: Visit) -> Visit:
@@ -97,10 +99,13 @@ async def _remove_rule(visit: Visit, form: Form) -> str:
 
 
 async def _change_settings(visit: Visit, form: Form) -> str:
-    """Change what the form has; what is empty is the server's again."""
+    """Change what the form has otherwise; what is empty is the server's again."""
     given = {name: form[name] for name in SETTINGS if name in form}
     read = {name: _read(text, SETTINGS[name], name) for name, text in given.items() if text}
-    fields: dict[str, Any] = {**dict.fromkeys(given), **read}
+    # What is only repeated does not become the world's own.
+    known = visit.target.world_or_server.settings
+    changed = {name: value for name, value in read.items() if value != getattr(known, name)}
+    fields: dict[str, Any] = {**dict.fromkeys(given.keys() - read.keys()), **changed}
     if "label" in form:
         fields["label"] = form["label"] or None
     await world.change_world(world.WorldChanges.model_validate(fields), visit.target)

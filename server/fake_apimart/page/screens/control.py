@@ -18,7 +18,7 @@ ADVANCES = ("1m", "1h", "24h", "72h")
 """How far the buttons move the clock."""
 
 
-async def show(visit: Visit, status: int = 200, /, **told: str) -> Response:
+async def show(visit: Visit, status: int = 200, /, **told: Any) -> Response:
     """Answer with the screen, or its moving part, and what is `told` of a change."""
     values = {**await _values_of(visit), **told}
     if visit.wants_part:
@@ -43,4 +43,5 @@ async def _values_of(visit: Visit) -> dict[str, Any]:
         "socket_faults": SOCKET_FAULTS,
         "done": "",
         "problem": "",
+        "typed": {},
     }

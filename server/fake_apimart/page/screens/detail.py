@@ -45,7 +45,7 @@ def _request(visit: Visit, found: RequestView) -> Response:
     return _answer(visit, "request", 200, request=found, snippets=snippets)
 
 
-async def show_upload(visit: Visit, status: int = 200, /, **told: str) -> Response:
+async def show_upload(visit: Visit, status: int = 200, /, **told: Any) -> Response:
     """Answer with one upload, and what is `told` of a change. Raises `unknown`, `no_api_key`."""
     name, world = visit.asked("name"), visit.target.world_alone
     try:
@@ -55,7 +55,7 @@ async def show_upload(visit: Visit, status: int = 200, /, **told: str) -> Respon
     return _answer(visit, "upload", status, **told, upload=upload)
 
 
-async def show_task(visit: Visit, status: int = 200, /, **told: str) -> Response:
+async def show_task(visit: Visit, status: int = 200, /, **told: Any) -> Response:
     """Answer with one task, and what is `told` of a change. Raises `unknown`, `no_api_key`."""
     task_id, world = visit.asked("id"), visit.target.world_alone
     task = await task_of(visit.service, world, task_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,20 @@ from fake_apimart.page.views.requests import MAX_TEXT_CHARACTERS, RequestFeed, W
 from fake_apimart.page.views.tasks import latest_tasks
 from fake_apimart.page.views.uploads import latest_uploads
 from fake_apimart.page.views.worlds import worlds_of
-from fake_apimart.page.visit import PREFIX, Visit
+from fake_apimart.page.visit import HOME, PREFIX, Visit
+from fake_apimart.service.known_worlds import KnownWorld
 from fake_apimart.worlds.world import id_of
 
-MAX_UPLOADS, MAX_TASKS, MAX_REQUESTS = 24, 12, 100
+MAX_UPLOADS, MAX_TASKS, MAX_REQUESTS = 12, 6, 100
+MORE = 20
+"""How many times as many uploads and tasks who asks for more sees."""
+WORLDS_SECONDS = 2.0
+"""Between two looks at what worlds there are."""
 EVENTS, NOW = f"{PREFIX}events", f"{PREFIX}now"
 REGIONS = ("summary", "uploads", "tasks", "requests")
 """The parts that move, each a template `live/NAME.html` and an element with that id."""
+WORLD = "world"
+"""What an operator chooses a world by, which moves too."""
 STATUSES = ("2xx", "4xx", "5xx", "400", "401", "402", "403", "404", "413", "429", "500", "none")
 
 
@@ -34,21 +42,29 @@ class Screen:
     feed: RequestFeed = field(init=False)
     _html: dict[str, str] = field(init=False, default_factory=dict)
     _listed: tuple[Any, Any] | None = field(init=False, default=None)
+    worlds: list[KnownWorld] = field(init=False, default_factory=list)
+    _worlds_until: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         journals = self.visit.service.worlds.state.journals
         self.feed = RequestFeed(journals, self.wanted, MAX_REQUESTS)
 
+    @property
+    def factor(self) -> int:
+        """By how much more is shown than usually."""
+        return MORE if self.visit.asked("more") else 1
+
     async def look(self, *, afresh: bool) -> dict[str, str]:
         """Return the HTML of each region as it is now. Raises StorageError, StateError."""
         values = await self._values(afresh=afresh)
+        regions = (*REGIONS, WORLD) if self.worlds else REGIONS
         names = {each.world: self._name_of(each.world) for each in values["requests"]}
         is_same, self._listed = self._listed == (made := (values["requests"], names)), made
         # The requests take longest, and stay as they are while nobody sends any.
         old = {"requests": self._html["requests"]} if is_same else {}
         self._html = {
             name: old.get(name) or text_of(self.visit, f"live/{name}.html", values)
-            for name in REGIONS
+            for name in regions
         }
         return self._html
 
@@ -57,18 +73,34 @@ class Screen:
         if world is not None:
             # By its name: one that was evicted meanwhile is another by now.
             world = await service.worlds.by_name(world.name)
-        tasks = await latest_tasks(service, world, MAX_TASKS)
+        tasks = await latest_tasks(service, world, MAX_TASKS * self.factor)
         self.is_moving = tasks.is_moving
         return {
-            "gallery": await latest_uploads(service, world, MAX_UPLOADS),
+            "gallery": await latest_uploads(service, world, MAX_UPLOADS * self.factor),
             "tasks": tasks,
             "requests": await self.feed.look(world, afresh=afresh),
             "is_filtered": self.wanted != Wanted(),
             "max_requests": MAX_REQUESTS,
             "clock": (world or service.worlds.server).clock,
             "shown_world": world,
+            "worlds": await self._known(),
+            "everything": self.visit.texts.gettext("All worlds"),
+            "more": self._url_of_more(),
             "name_of": self._name_of,
         }
+
+    def _url_of_more(self) -> str:
+        """Return the URL of this screen with more on it, empty where it has that already."""
+        if self.factor > 1:
+            return ""
+        return self.visit.url(HOME, **query_of(self.wanted), more=1)
+
+    async def _known(self) -> list[KnownWorld]:
+        """Return the worlds there are, as they were a moment ago."""
+        if time.monotonic() >= self._worlds_until:
+            self.worlds = await worlds_of(self.visit)
+            self._worlds_until = time.monotonic() + WORLDS_SECONDS
+        return self.worlds
 
     def _name_of(self, world: str) -> str:
         """Return the label of a world, or its id, by its name."""
@@ -87,16 +119,23 @@ def wanted_in(visit: Visit) -> Wanted:
     )
 
 
+def query_of(wanted: Wanted) -> dict[str, str]:
+    """Return the parameters that `wanted_in` reads."""
+    return {"operation": wanted.operation, "status": wanted.status, "text": wanted.text}
+
+
 async def show(visit: Visit) -> Response:
     """Answer with the screen as it is now."""
     wanted = wanted_in(visit)
-    regions = await Screen(visit, wanted).look(afresh=True)
-    query = {"operation": wanted.operation, "status": wanted.status, "text": wanted.text}
+    screen = Screen(visit, wanted)
+    regions = await screen.look(afresh=True)
+    query = {**query_of(wanted), "more": visit.asked("more")[:1]}
     return answer(
         visit,
         "live.html",
         screen="live",
-        worlds=await worlds_of(visit),
+        worlds=screen.worlds,
+        shown_more=query["more"],
         regions=regions,
         wanted=wanted,
         operations=JOURNALED,

@@ -34,6 +34,8 @@ _OF_THE_TRANSPORT = frozenset(
         *("authorization", "proxy-authorization", "cookie", "origin", "referer", "dnt", "date"),
         *("cache-control", "pragma", "priority", "forwarded", "via", "x-real-ip", "x-request-id"),
         *("traceparent", "tracestate", "baggage", "upgrade-insecure-requests", "save-data"),
+        # Who copies the code has a world of their own, which is not called so.
+        "x-fake-label",
     )
 )
 _PREFIXES_OF_THE_TRANSPORT = ("sec-", "x-forwarded-", "x-stainless-")

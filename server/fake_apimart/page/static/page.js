@@ -37,6 +37,8 @@ class Stream {
     element.addEventListener("htmx:sse:close", () => this.say("away"));
     element.addEventListener("htmx:sse:error", () => this.say("away"));
     document.addEventListener("visibilitychange", () => this.turn());
+    now.addEventListener("htmx:after:request", () => this.say("live"));
+    now.addEventListener("htmx:error", () => this.say("away"));
     setInterval(() => this.turn(), LOOK_MILLISECONDS);
     this.turn();
   }
@@ -61,7 +63,6 @@ class Stream {
     if (document.hidden) return this.rest();
     if (!this.leave) {
       htmx.trigger(this.now, "look");
-      this.say("live");
     } else if (!(/** @type {any} */ (this.element)._htmx?.sse)) {
       htmx.trigger(this.element, "connect");
     }
@@ -105,7 +106,9 @@ function openDetails(dialog) {
     const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[data-detail]"));
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
+      find("detail-content")?.replaceChildren();
       htmx.ajax("GET", link.href, { target: "#detail-content", swap: "innerHTML" }).then(() => {
+        if (!find("detail-content")?.childElementCount) complain("detail-content");
         if (!dialog.open) dialog.showModal();
         dialog.scrollTop = 0;
       });
@@ -113,6 +116,24 @@ function openDetails(dialog) {
       dialog.close();
     }
   });
+}
+
+/** Looks again at what moves, unless somebody is at work in the part that it names. */
+function lookAgain() {
+  if (document.hidden) return;
+  for (const each of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-look]"))) {
+    const part = each.dataset.look;
+    const work = part && document.querySelector(`${part} :is(input:focus, select:focus, .note.bad)`);
+    if (!work) htmx.trigger(each, "look");
+  }
+}
+
+/** Takes from the address what is remembered, so that who is sent it keeps their own choice. */
+function tidyAddress() {
+  const address = new URL(location.href);
+  const remembered = ["language", "theme"].filter((name) => address.searchParams.has(name));
+  for (const name of remembered) address.searchParams.delete(name);
+  if (remembered.length) history.replaceState(history.state, "", address);
 }
 
 /** @param {HTMLElement} button */
@@ -148,6 +169,8 @@ class Playground {
     this.root = form.dataset.root ?? "";
     this.exchanges = form.dataset.exchange ?? "";
     this.tries = 0;
+    /** What waits for the upload that is on its way. @type {Promise<unknown>} */
+    this.uploading = Promise.resolve();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.generate();
@@ -201,6 +224,7 @@ class Playground {
       this.show("upload-outcome", request.getResponseHeader("X-Oneapi-Request-Id"));
     };
     request.onerror = () => complain("upload-outcome");
+    this.uploading = new Promise((done) => (request.onloadend = done));
     request.send(form);
     input("file").value = "";
   }
@@ -216,12 +240,14 @@ class Playground {
   }
 
   async generate() {
+    await this.uploading;
     const url = input("image-url").value.trim();
+    const [size, count] = ["size", "count"].map((name) => input(name).value.trim());
     const body = {
       model: input("model").value,
       prompt: input("prompt").value,
-      size: input("size").value,
-      n: Number(input("count").value),
+      ...(size ? { size } : {}),
+      ...(count ? { n: Number(count) } : {}),
       ...(url ? { image_urls: [url] } : {}),
     };
     const headers = { ...this.headers, "Content-Type": "application/json" };
@@ -237,7 +263,11 @@ class Playground {
   /** Polls until the task has ended, or another is polled. @param {string} task @param {number} attempt */
   async poll(task, attempt) {
     const course = /** @type {HTMLElement} */ (find("poll-course"));
-    /** @type {HTMLElement} */ (find("poll-waits")).hidden = true;
+    const [waits, problem, resultsWait] = ["poll-waits", "poll-problem", "results-wait"].map(
+      (name) => /** @type {HTMLElement} */ (find(name)),
+    );
+    waits.hidden = problem.hidden = true;
+    resultsWait.hidden = false;
     /** @type {HTMLElement} */ (find("results")).replaceChildren();
     course.hidden = false;
     while (attempt === this.tries) {
@@ -248,6 +278,9 @@ class Playground {
       if (!data || attempt !== this.tries) return;
       /** @type {HTMLProgressElement} */ (find("poll-progress")).value = data.progress;
       /** @type {HTMLElement} */ (find("poll-status")).textContent = `${data.status} ${data.progress} %`;
+      if (data.error) problem.textContent = data.error.message;
+      problem.hidden = !data.error;
+      resultsWait.hidden = Boolean(data.result);
       if (data.result) this.finish(data.result.images);
       if (data.completed) return;
       await new Promise((done) => setTimeout(done, POLL_MILLISECONDS));
@@ -369,11 +402,20 @@ document.addEventListener(
 function limitAllGroups() {
   for (const each of document.querySelectorAll("[data-groups]")) limitGroups(/** @type {HTMLSelectElement} */ (each));
 }
-document.addEventListener("htmx:after:swap", limitAllGroups);
+document.addEventListener("htmx:after:swap", (event) => {
+  const { sourceElement, response } = /** @type {CustomEvent} */ (event).detail.ctx;
+  // What was taken is shown as the server has it, not as it was typed.
+  if (response?.status < 400 && sourceElement?.matches("form[data-fresh]")) sourceElement.reset();
+  limitAllGroups();
+});
 limitAllGroups();
+tidyAddress();
+setInterval(lookAgain, LOOK_MILLISECONDS);
 
 const dialog = find("detail");
 if (dialog) openDetails(/** @type {HTMLDialogElement} */ (dialog));
+// What nobody sees any more is not followed.
+dialog?.addEventListener("close", () => find("detail-content")?.replaceChildren());
 const [stream, now, connection] = ["stream", "now", "connection"].map(find);
 if (stream && now && connection) new Stream(stream, now, connection);
 const form = find("playground");

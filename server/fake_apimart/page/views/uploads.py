@@ -71,7 +71,8 @@ def _view(listed: Listed, world: World) -> UploadView:
     now_ns = world.clock.time_ns()
     left = file.expires_at - now_ns // _NANOSECONDS_PER_SECOND
     return UploadView(
-        file_url.name_of(listed.key),
+        # A folder lists a long key by the name of its file, which is shorter.
+        file_url.name_of(listed.info.key),
         file.name or "",
         listed.info.content_type,
         listed.size,

@@ -12,8 +12,10 @@ MAX_WORLDS = 200
 async def worlds_of(visit: Visit) -> list[KnownWorld]:
     """Return the worlds that were used last, if all are the visitor's to see.
 
-    Raises StorageError, StateError.
+    They are in the order of their labels, which does not change with each request, those without
+    one behind. Raises StorageError, StateError.
     """
     if visit.viewer is None or not visit.viewer.is_operator:
         return []
-    return await visit.service.known.known_worlds(MAX_WORLDS)
+    found = await visit.service.known.known_worlds(MAX_WORLDS)
+    return sorted(found, key=lambda each: (not each.label, each.label, each.name))
