@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,9 +97,10 @@ class Screen:
 
     async def _known(self) -> list[KnownWorld]:
         """Return the worlds there are, as they were a moment ago."""
-        if time.monotonic() >= self._worlds_until:
+        now = asyncio.get_running_loop().time()
+        if now >= self._worlds_until:
             self.worlds = await worlds_of(self.visit)
-            self._worlds_until = time.monotonic() + WORLDS_SECONDS
+            self._worlds_until = now + WORLDS_SECONDS
         return self.worlds
 
     def _name_of(self, world: str) -> str:
