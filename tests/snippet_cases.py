@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -263,11 +264,15 @@ def answer_of(answer: httpx.Response) -> dict[str, Any]:
     return {"headers": dict(answer.headers), "body": body, "bytes": len(answer.content)}
 
 
+_NUMBERS = itertools.count()
+"""Of all keys: no case comes into a world in which another has left a rule."""
+
+
 def made(server: ServerThread, sends: Mapping[str, Send]) -> dict[str, Case]:
     """Send what cases are about, and write the code for what the journal has of it."""
     cases = {}
-    for number, (name, send) in enumerate(sends.items()):
-        key = f"sk-snippets-{number}"
+    for name, send in sends.items():
+        key = f"sk-snippets-{next(_NUMBERS)}"
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=server.url, headers=headers) as client:
             answer = send(client, key)
