@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from fake_apimart_testing.age import check_age
 from fake_apimart_testing.arguments import check_text
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
@@ -104,6 +105,7 @@ class FakeAPIMart(RuledWorld, SettableWorld):
         A `with` statement and the fixture do so. `close` must follow.
         """
         self._server.start()
+        check_age(self._control, self.base_url)
         self._tell_label()
 
     def _tell_label(self) -> None:
