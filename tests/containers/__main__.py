@@ -1,4 +1,4 @@
-"""Build the image, run it as the pages say, start the compose files, run docs/docker.md."""
+"""Build the image, run it as the pages say, start the compose files, run the pages' commands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.containers import compose, image, page, published, stores
+from tests.containers import compose, image, page, published, recipes, stores
 
 
 def main() -> None:
     """Run all checks; exit with status 0 if they pass."""
     image.check()
     published.check()
+    recipes.check()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stand_ins = stores.build(folder)

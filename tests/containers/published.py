@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -23,14 +25,21 @@ TAGS = (f"{PUBLISHED}:latest", f"{PUBLISHED}:{VERSION}")
 
 
 def check() -> None:
-    """Run them all. The built image has the published one's names meanwhile."""
-    for tag in TAGS:
-        docker("tag", IMAGE, tag)
-    try:
+    """Run them all."""
+    with published_names():
         for line in lines_with_docker():
             check_line(line)
         for block in service_blocks():
             check_service(yaml.safe_load(block)["services"])
+
+
+@contextlib.contextmanager
+def published_names() -> Iterator[None]:
+    """Give the built image the names of the published one while the block runs."""
+    for tag in TAGS:
+        docker("tag", IMAGE, tag)
+    try:
+        yield
     finally:
         docker("rmi", *TAGS)
 

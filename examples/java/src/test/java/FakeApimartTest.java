@@ -1,3 +1,4 @@
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -40,7 +41,7 @@ class FakeApimartTest {
         HttpRequest.newBuilder(uri)
             .header("Authorization", "Bearer " + key)
             .header("Content-Type", type)
-            .method(method, BodyPublishers.ofString(body, java.nio.charset.StandardCharsets.ISO_8859_1))
+            .method(method, BodyPublishers.ofString(body, ISO_8859_1))
             .build();
     return HTTP.send(request, BodyHandlers.ofString());
   }

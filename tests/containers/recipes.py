@@ -1,0 +1,81 @@
+"""The recipes of docs/testing that start the published image, with the image that was built here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.containers.engine import ROOT
+from tests.containers.published import published_names
+
+RECIPES = ROOT / "docs" / "testing"
+# Its helper image cannot be pulled everywhere; containers end with the tests anyway.
+ENVIRONMENT = {"TESTCONTAINERS_RYUK_DISABLED": "true"}
+_MINUTES = 10
+
+
+def check() -> None:
+    """Run them all. The built image has the published one's names meanwhile."""
+    with published_names():
+        for name, run in _RUNS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                sys.stdout.write(f"docs/testing/{name}.md\n")
+                sys.stdout.flush()
+                run(Path(folder))
+
+
+def files_in(page: str, opening: Mapping[str, str]) -> dict[str, str]:
+    """Return the files that a page shows, by the names in their first lines.
+
+    `opening` says how such a line begins, by the language of the block.
+    """
+    found = {}
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        first, _, rest = text.partition("\n")
+        if language in opening and first.startswith(opening[language]):
+            found[first.removeprefix(opening[language]).strip()] = rest
+    return found
+
+
+def _python(folder: Path) -> None:
+    page = (RECIPES / "python.md").read_text("utf-8")
+    for name, content in files_in(page, {"python": "# "}).items():
+        (folder / name).write_text(content, "utf-8")
+    python = folder / "venv" / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    _run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], folder)
+    needed = [str(ROOT / "clients" / "python"), "testcontainers", "pytest", "requests"]
+    _run([*uv, "pip", "install", "--quiet", "--python", str(python), *needed], folder)
+    _run([str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"], folder)
+
+
+def _java(folder: Path) -> None:
+    page = (RECIPES / "java.md").read_text("utf-8")
+    example = ROOT / "examples" / "java"
+    source = (example / "src/test/java/FakeApimartTest.java").read_text("utf-8")
+    for block in re.findall(r"^```(?:java|xml)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        # Both may be indented as they like.
+        shown, whole = _words(block), _words(source + (example / "pom.xml").read_text("utf-8"))
+        assert all(line in whole for line in shown), "docs/testing/java.md shows other code"
+    shutil.copytree(example, folder / "java", ignore=shutil.ignore_patterns("target"))
+    _run(["mvn", "--quiet", "--batch-mode", "test"], folder / "java")
+
+
+def _words(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """Run a command in a folder; raise CalledProcessError where it fails."""
+    environment = {**os.environ, **ENVIRONMENT}
+    environment.pop("PYTHONPATH", None)
+    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=_MINUTES * 60)
+
+
+_RUNS: Mapping[str, Callable[[Path], None]] = {"python": _python, "java": _java}
