@@ -1,4 +1,4 @@
-"""The recipes of docs/testing that start the published image, with the image that was built here."""
+"""The recipes of docs/testing that start the image, with the one that was built here."""
 
 from __future__ import annotations
 
