@@ -16,7 +16,15 @@ import yaml
 
 from tests.go_programs import BY_NAME
 from tools import release_check
-from tools.project import IMAGE, ROOT, SOURCE, VERSION, ReleaseError, with_absolute_links
+from tools.project import (
+    IMAGE,
+    ROOT,
+    SOURCE,
+    VERSION,
+    ReleaseError,
+    semantic,
+    with_absolute_links,
+)
 from tools.release_check import check_files, check_repository, check_version
 from tools.release_notes import notes_of
 
@@ -126,8 +134,12 @@ def test_exactly_what_is_built_is_released(tmp_path: Path) -> None:
     for name in ("fake_apimart", "fake_apimart_testing"):
         for ending in (".tar.gz", "-py3-none-any.whl"):
             (tmp_path / f"{name}-0.2.0{ending}").touch()
+    (tmp_path / "fake-apimart-0.2.0.tgz").touch()
     check_files(tmp_path, "0.2.0")
-    with pytest.raises(ReleaseError, match=r"lacks \['fake_apimart-0\.3\.0-py3-none-any\.whl"):
+    with pytest.raises(
+        ReleaseError,
+        match=r"lacks \['fake-apimart-0\.3\.0\.tgz', 'fake_apimart-0\.3\.0-py3-none-any\.whl",
+    ):
         check_files(tmp_path, "0.3.0")
     (tmp_path / "fake_apimart-0.1.0.tar.gz").touch()
     with pytest.raises(ReleaseError, match=r"has \['fake_apimart-0\.1\.0\.tar\.gz'\] too"):
@@ -147,13 +159,32 @@ def test_check_prints_what_the_workflow_reads(
         for ending in (".tar.gz", "-py3-none-any.whl"):
             (tmp_path / "dist").mkdir(exist_ok=True)
             (tmp_path / "dist" / f"{project}-{version}{ending}").touch()
+    (tmp_path / "dist" / f"fake-apimart-{semantic(version)}.tgz").touch()
     monkeypatch.setattr(release_check, "ROOT", tmp_path)
     monkeypatch.setattr(release_check, "VERSION", version)
     release_check.main(f"v{version}", SOURCE.removeprefix("https://github.com/"))
     lines = dict(line.split("=", 1) for line in capsys.readouterr().out.splitlines())
-    assert lines == {"version": version, "image": IMAGE, "prerelease": prerelease}
+    assert lines == {
+        "version": version,
+        "semantic": semantic(version),
+        "image": IMAGE,
+        "prerelease": prerelease,
+    }
     outputs = JOBS["build"]["outputs"]
     assert outputs == {name: f"${{{{ steps.check.outputs.{name} }}}}" for name in lines}
+
+
+@pytest.mark.parametrize(
+    ("version", "spelled"),
+    [
+        ("0.1.0", "0.1.0"),
+        ("0.2.0rc1", "0.2.0-rc.1"),
+        ("1.0.0a12", "1.0.0-alpha.12"),
+        ("1.0.0b2", "1.0.0-beta.2"),
+    ],
+)
+def test_version_is_spelled_as_npm_and_go_do(version: str, spelled: str) -> None:
+    assert semantic(version) == spelled
 
 
 def test_image_is_named_as_the_repository_in_small_letters() -> None:
@@ -218,6 +249,8 @@ def test_nothing_is_allowed_but_what_each_job_needs() -> None:
         "build": {"contents": "read"},
         "image": {"contents": "read", "packages": "write"},
         "pypi": {"id-token": "write", "attestations": "write"},
+        "npm": {"id-token": "write"},
+        "go": {"contents": "write"},
         "release": {"contents": "write"},
     }
 
@@ -229,7 +262,9 @@ def test_nothing_is_published_before_all_that_can_be_checked() -> None:
 
     assert before("image") == {"tests", "build"}
     assert before("pypi") == {"tests", "build", "image"}
-    assert before("release") == {"tests", "build", "image", "pypi"}
+    for name in ("npm", "go"):
+        assert before(name) == {"tests", "build", "image"}
+    assert before("release") == {"tests", "build", "image", "pypi", "npm", "go"}
 
 
 def test_test_package_is_published_before_what_requires_it() -> None:

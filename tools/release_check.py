@@ -10,10 +10,12 @@ import re
 import sys
 from pathlib import Path
 
-from tools.project import IMAGE, ROOT, SOURCE, VERSION, ReleaseError
+from tools.project import IMAGE, ROOT, SOURCE, VERSION, ReleaseError, semantic
 from tools.release_notes import notes_of
 
 PROJECTS = ("fake_apimart", "fake_apimart_testing")
+"""The Python projects."""
+NODE_PACKAGE = "fake-apimart"
 PRERELEASE = re.compile(r"(?:a|b|rc)[0-9]+$")
 """How a version ends that is not for everybody: as Python spells it, `0.2.0rc1`."""
 A_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:(?:a|b|rc)[0-9]+)?")
@@ -29,7 +31,13 @@ def main(tag: str, repository: str) -> None:
     except ReleaseError as error:
         sys.exit(str(error))
     prerelease = "true" if PRERELEASE.search(VERSION) else "false"
-    sys.stdout.write(f"version={VERSION}\nimage={IMAGE}\nprerelease={prerelease}\n")
+    outputs = {
+        "version": VERSION,
+        "semantic": semantic(VERSION),
+        "image": IMAGE,
+        "prerelease": prerelease,
+    }
+    sys.stdout.write("".join(f"{name}={value}\n" for name, value in outputs.items()))
 
 
 def check_version(tag: str, version: str) -> None:
@@ -50,16 +58,22 @@ def check_repository(repository: str, source: str) -> None:
 
 
 def check_files(folder: Path, version: str) -> None:
-    """Raise ReleaseError unless the folder has the sdist and the wheel of each project alone."""
+    """Raise ReleaseError unless the folder has what is released, and nothing else.
+
+    That is the sdist and the wheel of each Python project, and the package for Node.
+    """
     wanted = {
         f"{project}-{version}{ending}"
         for project in PROJECTS
         for ending in (".tar.gz", "-py3-none-any.whl")
     }
+    wanted.add(f"{NODE_PACKAGE}-{semantic(version)}.tgz")
     found = {path.name for path in folder.glob("*")}
     if found != wanted:
         missing, more = sorted(wanted - found), sorted(found - wanted)
-        raise ReleaseError(f"{folder.name}/ lacks {missing} and has {more} too: run `make dist`")
+        raise ReleaseError(
+            f"{folder.name}/ lacks {missing} and has {more} too: run `make dist dist-node`"
+        )
 
 
 if __name__ == "__main__":
