@@ -246,7 +246,7 @@ def test_test_that_uses_the_fixture_passes(code: str, pytester: pytest.Pytester)
 
 
 def test_links_point_to_files() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     links = [
         (page, target)
         for page in pages

@@ -194,7 +194,7 @@ def test_image_is_named_as_the_repository_in_small_letters() -> None:
 def test_every_page_names_this_image_and_version() -> None:
     pages = [
         *(ROOT / "README.md", ROOT / "clients" / "python" / "README.md"),
-        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
         *ROOT.glob("examples/*/*.yml"),
     ]
     texts = [page.read_text("utf-8") for page in pages]
@@ -209,7 +209,7 @@ def test_every_page_names_this_image_and_version() -> None:
 
 
 def test_pages_start_no_image_that_a_reader_has_not() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "clients").glob("*/*.md")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "clients").glob("*/*.md")]
     for page in pages:
         text = page.read_text("utf-8")
         runs = re.findall(r"docker (?:run|create) (?:[^`\n]*\\\n)*[^`\n]*", text)

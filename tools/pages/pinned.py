@@ -10,6 +10,8 @@ PINNED = re.compile(r"(fake[-_]apimart(?:\[\w+\])?(?:@|==|:|-| ))\d+\.\d+\.\d+(?
 PINNING = (
     *("README.md", "docs/installing.md", "docs/servers.md"),
     *("examples/kubernetes/fake-apimart.yml", "examples/kubernetes/replicas.yml"),
+    *("docs/testing/python.md", "docs/testing/java.md"),
+    "examples/java/src/test/java/FakeApimartTest.java",
     *(".github/ISSUE_TEMPLATE/1-fidelity.yml", ".github/ISSUE_TEMPLATE/3-bug.yml"),
 )
 
