@@ -11,7 +11,7 @@ from functools import partial
 
 from fake_apimart.fidelity import page as fidelity_page
 
-from tools.pages import architecture, control, observability, settings, tasks
+from tools.pages import architecture, control, go_names, observability, settings, tasks
 from tools.pages.pinned import PINNING, with_this_version
 from tools.pages.results import RESULTS
 
@@ -19,6 +19,7 @@ __all__ = ["PAGES", "RESULTS"]
 
 PAGES: dict[str, Callable[[], str]] = {
     **{name: partial(with_this_version, name) for name in PINNING},
+    "clients/go/names.go": go_names.source,
     "compose.server.yml": settings.compose_file,
     "docs/architecture.md": architecture.page,
     "docs/control.md": control.page,
