@@ -428,12 +428,15 @@ func TestScenario(t *testing.T) {
 					t.Error(said)
 				}
 			})
-			world := fakeapimart.New(tb)
 			scenario := run{
 				t:      t,
 				tb:     tb,
-				worlds: map[string]*fakeapimart.APIMart{"": world},
+				worlds: map[string]*fakeapimart.APIMart{},
 				kept:   map[string]any{},
+			}
+			tb.run(func() { scenario.worlds[""] = fakeapimart.New(tb) })
+			if said := tb.takeErrors(); said != "" {
+				t.Fatal(said)
 			}
 			for _, step := range each.Steps {
 				scenario.take(step)
