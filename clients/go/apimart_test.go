@@ -197,6 +197,7 @@ func BenchmarkWorld(b *testing.B) {
 
 func FuzzFilename(f *testing.F) {
 	f.Add("photo.png")
+	f.Add(" 猫%/.png")
 	f.Fuzz(func(t *testing.T, name string) {
 		if name == "" {
 			t.Skip()

@@ -3,7 +3,7 @@ package fakeapimart_test
 import (
 	"bufio"
 	"fmt"
-	"net/http"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,9 +52,23 @@ func tests(program, pattern string) *exec.Cmd {
 	return command
 }
 
-func TestFailuresAreToldAtTheLinesOfTheTest(t *testing.T) {
+func TestTestsOfAnotherModule(t *testing.T) {
 	t.Parallel()
 	program := innerProgram(t)
+	t.Run("fail at their own lines", func(t *testing.T) {
+		t.Parallel()
+		failuresAreToldAtTheirLines(t, program)
+	})
+	for _, how := range []string{"killed", "panics", "passes"} {
+		t.Run("end their server: "+how, func(t *testing.T) {
+			t.Parallel()
+			serverEndsWithTheTests(t, program, how)
+		})
+	}
+}
+
+func failuresAreToldAtTheirLines(t *testing.T, program string) {
+	t.Helper()
 	said, err := tests(program, "^TestFails$").CombinedOutput()
 	if err == nil {
 		t.Error("it passes")
@@ -73,36 +87,32 @@ func TestFailuresAreToldAtTheLinesOfTheTest(t *testing.T) {
 	}
 }
 
-func TestServerEndsWithTheTests(t *testing.T) {
-	t.Parallel()
-	program := innerProgram(t)
-	for _, how := range []string{"killed", "panics", "exits", "passes"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			run := tests(program, "^TestEnds$/^"+how+"$")
-			printed, err := run.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := run.Start(); err != nil {
-				t.Fatal(err)
-			}
-			url := urlIn(printed)
-			if how == "killed" {
-				if _, err := client.Get(url + "/_fake/health"); err != nil {
-					t.Error(err)
-				}
-				_ = run.Process.Kill()
-			}
-			_ = run.Wait()
-			if !isGone(url) {
-				t.Errorf("%s still answers", url)
-			}
-		})
+func serverEndsWithTheTests(t *testing.T, program, how string) {
+	t.Helper()
+	run := tests(program, "^TestEnds$/^"+how+"$")
+	printed, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	url := urlIn(printed)
+	if how == "killed" {
+		if answer, err := client.Get(url + "/_fake/health"); err != nil {
+			t.Error(err)
+		} else {
+			answer.Body.Close()
+		}
+		_ = run.Process.Kill()
+	}
+	_ = run.Wait()
+	if !isGone(url) {
+		t.Errorf("%s still answers", url)
 	}
 }
 
-func urlIn(printed interface{ Read([]byte) (int, error) }) string {
+func urlIn(printed io.Reader) string {
 	lines := bufio.NewScanner(printed)
 	for lines.Scan() {
 		if _, url, found := strings.Cut(lines.Text(), "server at "); found {
@@ -114,7 +124,7 @@ func urlIn(printed interface{ Read([]byte) (int, error) }) string {
 
 func isGone(url string) bool {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		answer, err := http.Get(url + "/_fake/health")
+		answer, err := client.Get(url + "/_fake/health")
 		if err != nil {
 			return true
 		}

@@ -10,7 +10,7 @@ import (
 
 // UploadRecord is what the server knows of an uploaded file.
 type UploadRecord struct {
-	// Name is the last segment of its URL.
+	// Name is the last segment of its URL, with its escapes.
 	Name string `json:"name"`
 	// URL is where clients fetch it.
 	URL string `json:"-"`

@@ -164,13 +164,13 @@ func (w *World) AddUpload(
 
 // ReadUpload returns the bytes of the file of this name, even if its URL has expired.
 func (w *World) ReadUpload(ctx context.Context, name string) ([]byte, error) {
-	return w.control.send(ctx, http.MethodGet, "uploads/"+url.PathEscape(name), typeJSON, nil)
+	return w.control.send(ctx, http.MethodGet, "uploads/"+name, typeJSON, nil)
 }
 
 // ExpireUpload lets the URL of the file of this name be dead from now on. The clock stays as it is.
 func (w *World) ExpireUpload(ctx context.Context, name string) (UploadRecord, error) {
 	var expired UploadRecord
-	path := "uploads/" + url.PathEscape(name) + "/expire"
+	path := "uploads/" + name + "/expire"
 	err := w.control.call(ctx, http.MethodPost, path, nil, &expired)
 	expired.URL = w.BaseURL + expired.Path
 	return expired, err
