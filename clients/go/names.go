@@ -2,6 +2,9 @@
 
 package fakeapimart
 
+// Version is that of this module, which moves together with the server's.
+const Version = "0.1.0"
+
 // Operation is what clients ask for.
 type Operation string
 

@@ -1,7 +1,6 @@
 package fakeapimart
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -41,20 +40,15 @@ func TestCommandThatIsNoneIsRefused(t *testing.T) {
 
 func TestVersionsAreCompared(t *testing.T) {
 	t.Parallel()
-	old := errors.New("fake-apimart at http://a is version V: this module needs 0.10.0 or newer")
-	none := errors.New(`http://a is no fake-apimart: its version is "V"`)
-	for version, want := range map[string]error{
-		"0.10.0": nil, "0.10.1": nil, "0.11.0rc1": nil, "1.0.0": nil, "0.10.0.post1": nil,
-		"0.10.0+local": nil, "99999999999999999999.0.0": nil,
-		"0.9.9": old, "0.10.0rc1": old, "0.10.0.dev3": old, "0.2.0": old,
-		"": none, "new": none,
+	for version, isTaken := range map[string]bool{
+		"0.10.0": true, "0.10.1": true, "0.11.0rc1": true, "1.0.0": true, "0.10.0.post1": true,
+		"0.10.0+local": true, "99999999999999999999.0.0": true,
+		"0.9.9": false, "0.10.0rc1": false, "0.10.0.dev3": false, "0.2.0": false,
+		"": false, "new": false,
 	} {
-		got := checkVersion("http://a", version, "0.10.0")
-		switch {
-		case want == nil && got != nil:
-			t.Errorf("%s: %v", version, got)
-		case want != nil && (got == nil || got.Error() != strings.ReplaceAll(want.Error(), "V", version)):
-			t.Errorf("%s: %v", version, got)
+		err := checkVersion("http://a", version, "0.10.0")
+		if (err == nil) != isTaken {
+			t.Errorf("%s: %v", version, err)
 		}
 	}
 }

@@ -36,13 +36,15 @@ func oldServer(t *testing.T, version string, asked *atomic.Int32) *httptest.Serv
 
 func TestServerThatIsTooOldIsNamed(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int32
-	old := oldServer(t, "0.0.9", &asked)
-	_, err := fakeapimart.Connect(t.Context(), old.URL)
-	want := fmt.Sprintf("fake-apimart at %s is version 0.0.9: this module needs %s or newer",
-		old.URL, fakeapimart.OldestServer)
-	if err == nil || err.Error() != want {
-		t.Error(err)
+	for version, shown := range map[string]string{"0.0.9": "0.0.9", "old": "old", "": "unknown"} {
+		var asked atomic.Int32
+		old := oldServer(t, version, &asked)
+		_, err := fakeapimart.Connect(t.Context(), old.URL)
+		want := fmt.Sprintf("fake-apimart at %s is version %s: this module needs %s or newer",
+			old.URL, shown, fakeapimart.OldestServer)
+		if err == nil || err.Error() != want {
+			t.Error(err)
+		}
 	}
 }
 

@@ -8,12 +8,8 @@ import (
 	"strconv"
 )
 
-const (
-	// Version is that of this module, which moves together with the server's.
-	Version = "0.1.0"
-	// OldestServer is the oldest version of a server that this module can use.
-	OldestServer = "0.1.0"
-)
+// OldestServer is the oldest version of a server that has all that this module asks for.
+const OldestServer = "0.1.0"
 
 // versionForm is a version of the server: three numbers, and what comes before their release.
 var versionForm = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)((?:a|b|rc|\.dev)\d+)?`)
@@ -21,14 +17,11 @@ var versionForm = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)((?:a|b|rc|\.dev)\d+)?
 // checkVersion returns an error where the server at a URL is older than oldest, or says no version.
 func checkVersion(url, version, oldest string) error {
 	given := versionForm.FindStringSubmatch(version)
-	if given == nil {
-		return fmt.Errorf("%s is no fake-apimart: its version is %q", url, version)
+	if given != nil && !isBefore(given, versionForm.FindStringSubmatch(oldest)) {
+		return nil
 	}
-	if isBefore(given, versionForm.FindStringSubmatch(oldest)) {
-		return fmt.Errorf("fake-apimart at %s is version %s: this module needs %s or newer",
-			url, version, oldest)
-	}
-	return nil
+	return fmt.Errorf("fake-apimart at %s is version %s: this module needs %s or newer",
+		url, cmp.Or(version, "unknown"), oldest)
 }
 
 // isBefore compares what versionForm has found in two versions.

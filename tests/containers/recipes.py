@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests import go_module
 from tests.containers.engine import ROOT
 from tests.containers.published import published_names
 
@@ -67,6 +68,20 @@ def _java(folder: Path) -> None:
     _run(["mvn", "--quiet", "--batch-mode", "test"], folder / "java")
 
 
+def _go(folder: Path) -> None:
+    page = (RECIPES / "go.md").read_text("utf-8")
+    blocks = re.findall(r"^```go\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    tests = "\n".join(each for each in blocks if not each.startswith("// "))
+    project = folder / "project"
+    project.mkdir()
+    for name, content in {"pictures_test.go": tests, **files_in(page, {"go": "// "})}.items():
+        (project / name).write_text(content, "utf-8")
+    lines = ["go mod init example.com/pictures", *re.findall(r"^go get \S+$", page, re.MULTILINE)]
+    said = subprocess.run(["go", "env", "GOPROXY"], stdout=subprocess.PIPE, text=True, check=True)
+    environment = go_module.go_environment(folder, said.stdout.strip(), **ENVIRONMENT)
+    go_module.run("\n".join([*lines, "go test -count=1 ./..."]), project, environment)
+
+
 def _words(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
@@ -78,4 +93,4 @@ def _run(command: list[str], folder: Path) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True, timeout=_MINUTES * 60)
 
 
-_RUNS: Mapping[str, Callable[[Path], None]] = {"python": _python, "java": _java}
+_RUNS: Mapping[str, Callable[[Path], None]] = {"python": _python, "java": _java, "go": _go}
