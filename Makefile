@@ -37,7 +37,7 @@ LICENCES := Apache;BSD;ISC;Lesser General Public License;MIT;Mozilla Public Lice
 coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format texts docs bench soak \
-  verify dist wheel-test docker-test openapi-test fuzz audit workflows scripts licences manifests sbom \
+  verify dist wheel-test docker-test go-test openapi-test fuzz audit workflows scripts licences manifests sbom \
   constraints clean
 
 run: $(VENV)/installed
@@ -157,6 +157,15 @@ wheel-test: dist
 # The image and the compose files, with a Docker engine, and stores that are built here.
 docker-test: $(VENV)/installed-dev
 	$(BIN)/python -m tests.containers
+
+# The module for Go: its form, its mistakes, and its tests, with the race detector, which needs gcc.
+go-test: $(VENV)/installed-dev
+	cd clients/go && test -z "$$(gofmt -l . ../../examples/go | tee /dev/stderr)"
+	cd clients/go && go vet ./...
+	cd clients/go && CI=true PYTHONPATH=$(CURDIR) $(abspath $(BIN))/python -m tests.go_programs staticcheck \
+	  -checks all,-ST1000 ./...
+	cd clients/go && FAKE_APIMART_URL= FAKE_APIMART_COMMAND="'$(abspath $(BIN))/fake-apimart'" \
+	  CGO_ENABLED=1 go test -race -count=1 ./...
 
 # The newest versions that go together, in constraints.txt. Run the tests before you commit it.
 constraints: $(VENV)/installed-dev

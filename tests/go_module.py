@@ -1,4 +1,4 @@
-"""The Go module of clients/go as users get it: from a folder that stands for the proxy of modules."""
+"""The module for Go as users get it: from a folder that stands for the proxy of modules."""
 
 from __future__ import annotations
 

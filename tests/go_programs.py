@@ -76,8 +76,10 @@ MC = GoProgram("github.com/minio/mc", "v0.0.0-20250313080218-cf909e1063a9")
 VERSITYGW = GoProgram("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")
 # What finds mistakes in workflows.
 ACTIONLINT = GoProgram("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12")
+# What finds mistakes in Go.
+STATICCHECK = GoProgram("honnef.co/go/tools/cmd/staticcheck", "v0.8.2")
 
-BY_NAME = {program.name: program for program in (MINIO, MC, VERSITYGW, ACTIONLINT)}
+BY_NAME = {program.name: program for program in (MINIO, MC, VERSITYGW, ACTIONLINT, STATICCHECK)}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""The fixture for Go by the lines of its page alone, against one server; its own tests are in Go."""
+"""The fixture for Go by the lines of its page alone, against one server."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_names_are_those_that_the_server_takes() -> None:
 @pytest.mark.subprocess
 @needs_go
 def test_tests_of_the_page_and_of_the_example_pass(server: ServerThread, tmp_path: Path) -> None:
-    environment = go_module.go_environment(tmp_path, FAKE_APIMART_URL=server.url)
+    environment = go_module.go_environment(tmp_path, "off", FAKE_APIMART_URL=server.url)
     page = tmp_path / "page"
     page.mkdir()
     code = [block for block in blocks(PAGE, "go") if not block.startswith("// ")]

@@ -29,7 +29,7 @@ _TYPES = {
         "The faults of the socket.",
     ),
 }
-"""By the type: its field in the document, what its constants begin with, and what is said of them."""
+"""By the type: its field in the document, what its constants begin with, and what they are."""
 
 
 def source() -> str:
