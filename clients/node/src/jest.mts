@@ -1,0 +1,1 @@
+export { useApimart } from "./jest.js";

@@ -1,0 +1,1 @@
+export { apimartOf, useApimart } from "./node.js";

@@ -1,0 +1,67 @@
+/** A server in a container, by the package `testcontainers` where the project has it. */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import { ApimartError } from "../error";
+import { VERSION } from "../version";
+import type { RunningServer } from "./started";
+
+const IMAGE_VARIABLE = "FAKE_APIMART_IMAGE";
+const IMAGE = `ghcr.io/fake-apimart/fake-apimart:${VERSION}`;
+const PORT = 8080;
+
+/** Return whether the project of this folder, or this package, can load testcontainers. */
+export function hasTestcontainers(): boolean {
+  return pathOfTestcontainers() !== undefined;
+}
+
+/** Start a container, which testcontainers' reaper removes at the end. Rejects with ApimartError. */
+export async function startContainer(): Promise<RunningServer> {
+  const image = process.env[IMAGE_VARIABLE] ?? IMAGE;
+  try {
+    const { GenericContainer, Wait } = await loaded();
+    const container = await new GenericContainer(image)
+      .withExposedPorts(PORT)
+      .withEnvironment({ FAKE_APIMART_CONTROL: "true" })
+      .withWaitStrategy(Wait.forHttp("/_fake/ready", PORT))
+      .start();
+    const url = `http://${container.getHost()}:${container.getMappedPort(PORT)}`;
+    return { url, stop: async () => void (await container.stop()), unref: () => undefined };
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new ApimartError(`the container of ${image} did not start: ${reason}`);
+  }
+}
+
+function pathOfTestcontainers(): string | undefined {
+  for (const from of [join(process.cwd(), "package.json"), __filename]) {
+    try {
+      return createRequire(from).resolve("testcontainers");
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined;
+}
+
+interface Testcontainers {
+  GenericContainer: new (image: string) => Builder;
+  Wait: { forHttp(path: string, port: number): unknown };
+}
+
+interface Builder {
+  withExposedPorts(port: number): Builder;
+  withEnvironment(variables: Record<string, string>): Builder;
+  withWaitStrategy(strategy: unknown): Builder;
+  start(): Promise<Container>;
+}
+
+interface Container {
+  getHost(): string;
+  getMappedPort(port: number): number;
+  stop(): Promise<unknown>;
+}
+
+async function loaded(): Promise<Testcontainers> {
+  return (await import(pathOfTestcontainers() ?? "testcontainers")) as Testcontainers;
+}
