@@ -13,7 +13,7 @@ import { ruleOf, type Failing } from "./world/failing";
 import { checkLabel, numbered } from "./world/label";
 import { described, titleOf } from "./world/report";
 import { Requests } from "./world/requests";
-import { Rule } from "./world/rule";
+import { Rule, type Written } from "./world/rule";
 import { Tasks } from "./world/tasks";
 import { Uploads } from "./world/uploads";
 
@@ -45,6 +45,7 @@ export class Apimart implements AsyncDisposable {
   readonly #control: Control;
   readonly #others: Apimart[] = [];
   readonly #variables = new SetVariables();
+  #isClosed = false;
 
   private constructor(baseUrl: string, label: string) {
     this.baseUrl = baseUrl;
@@ -87,9 +88,11 @@ export class Apimart implements AsyncDisposable {
    * rule, the test fails, unless the rule is `optional` or was removed.
    */
   async fail(operation: Operation, failing: Failing): Promise<Rule> {
+    const written: Written = {};
+    Error.captureStackTrace(written, this.fail);
     const body = ruleOf(operation, failing);
     const created = await this.#control.call<Schemas["RuleAnswer"]>("POST", "faults", body);
-    const rule = new Rule(this.#control, created, failing.optional ?? false);
+    const rule = new Rule(this.#control, created, failing.optional ?? false, written);
     this.rules.push(rule);
     return rule;
   }
@@ -168,24 +171,27 @@ export class Apimart implements AsyncDisposable {
     const missed = await this.missedRules();
     if (missed[0]) {
       const nearest = await this.requests.nearest(missed[0].operation);
-      throw new ApimartError(`never met: ${missed.join(", ")}. ${nearest}`);
+      throw missed[0].blame(new ApimartError(`never met: ${missed.join(", ")}. ${nearest}`));
     }
     for (const other of this.#others) await other.checkRules();
   }
 
-  /** The rules of this world for which a test fails that ends now. */
+  /** The rules of this world for which a test fails that ends now; none once it is closed. */
   async missedRules(): Promise<Rule[]> {
+    if (this.#isClosed) return [];
     const missed = await Promise.all(this.rules.map((rule) => rule.isMissed()));
     return this.rules.filter((_, index) => missed[index]);
   }
 
   /** What was sent to this world and to those made by `another`, for people to read. */
   async describedRequests(): Promise<string> {
-    return described([this, ...this.#others]);
+    return described([this, ...this.#others.filter((other) => !other.#isClosed)]);
   }
 
   /** Remove this world and those made by `another`, and restore the variables of this process. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#variables.restore();
     for (const other of this.#others) await other.close();
     await this.#control.call("DELETE", "world");

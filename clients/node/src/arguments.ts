@@ -1,6 +1,8 @@
 /** Checks of arguments, whose errors name the argument: a test in JavaScript has no types. */
 import { inspect } from "node:util";
 
+import { rangeError, typeError } from "./error";
+
 export interface Duration {
   days?: number;
   hours?: number;
@@ -13,19 +15,19 @@ const SECONDS: Record<keyof Duration, number> = { days: 86_400, hours: 3600, min
 /** Throw TypeError unless `value` is a string, RangeError where it has half a surrogate pair. */
 export function checkText(name: string, value: unknown): asserts value is string {
   if (typeof value !== "string") throw wrongType(name, "a string", value);
-  if (/\p{Surrogate}/u.test(value)) throw new RangeError(`${name} has half a surrogate pair`);
+  if (/\p{Surrogate}/u.test(value)) throw rangeError(`${name} has half a surrogate pair`);
 }
 
 /** Throw TypeError unless `value` is a number, RangeError unless it is a finite one. */
 export function checkNumber(name: string, value: unknown): asserts value is number {
   if (typeof value !== "number") throw wrongType(name, "a number", value);
-  if (!Number.isFinite(value)) throw new RangeError(`${name} must be finite, not ${value}`);
+  if (!Number.isFinite(value)) throw rangeError(`${name} must be finite, not ${value}`);
 }
 
 /** Throw TypeError unless `value` is a number, RangeError unless it is a whole one. */
 export function checkInteger(name: string, value: unknown): asserts value is number {
   checkNumber(name, value);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${name} must be whole, not ${value}`);
+  if (!Number.isSafeInteger(value)) throw rangeError(`${name} must be whole, not ${value}`);
 }
 
 export function checkFlag(name: string, value: unknown): asserts value is boolean {
@@ -50,7 +52,7 @@ export function checkJson(name: string, value: unknown): void {
   try {
     written = JSON.stringify(value);
   } catch (error) {
-    throw new TypeError(`${name} is no JSON: ${(error as Error).message.split("\n")[0]}`);
+    throw typeError(`${name} is no JSON: ${(error as Error).message.split("\n")[0]}`);
   }
   if (written === undefined) throw wrongType(name, "JSON", value);
 }
@@ -61,7 +63,7 @@ export function checkOptions(what: string, options: unknown, known: readonly str
   if (kind !== "[object Object]") throw wrongType(`the options of ${what}`, "an object", options);
   for (const name of Object.keys(options as object)) {
     if (!known.includes(name)) {
-      throw new TypeError(`${what} has no option ${name}; it has ${known.join(", ")}`);
+      throw typeError(`${what} has no option ${name}; it has ${known.join(", ")}`);
     }
   }
 }
@@ -78,5 +80,5 @@ export function secondsOf(what: string, duration: Duration): number {
 
 export function wrongType(name: string, wanted: string, value: unknown): TypeError {
   const shown = inspect(value, { breakLength: Infinity, depth: 1 }).slice(0, 100);
-  return new TypeError(`${name} must be ${wanted}, not ${shown}`);
+  return typeError(`${name} must be ${wanted}, not ${shown}`);
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, test as base } from "vitest";
 
 import type { Apimart } from "./apimart.js";
-import { useVitest, withVitest, type VitestTask } from "./runners/vitest.js";
+import { useVitest, openedFor, type VitestTask } from "./runners/vitest.js";
 
 /** Open a world for each test of this file, and return what stands for that of the test. */
 export function useApimart(): Apimart {
@@ -11,8 +11,8 @@ export function useApimart(): Apimart {
 
 /** vitest's `test`, whose tests can ask for `apimart`: a world of their own. */
 export const test = base.extend<{ apimart: Apimart }>({
-  apimart: async ({ task }, use) => {
-    await withVitest(task as VitestTask, use);
+  apimart: async ({ task, onTestFinished }, use) => {
+    await use(await openedFor(task as VitestTask, onTestFinished));
   },
 });
 

@@ -42,15 +42,16 @@ export function useVitest({ beforeEach, afterEach }: VitestHooks): Apimart {
   return current.apimart;
 }
 
-/** Give a test its world while it runs. */
-export async function withVitest(
+/** Open a world for one test, which ends after it. */
+export async function openedFor(
   task: VitestTask,
-  use: (world: Apimart) => Promise<void>,
-): Promise<void> {
+  onTestFinished: (run: () => Promise<void>) => void,
+): Promise<Apimart> {
   const before = errorsOf(task).length;
   const world = await openWorld(nameOf(task));
-  await use(world);
-  await ended(task, world, before);
+  // Not behind `use`: vitest ends a fixture that fails a second time.
+  onTestFinished(() => ended(task, world, before));
+  return world;
 }
 
 /** End a world; errors of an earlier attempt came before it. */

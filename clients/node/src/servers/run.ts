@@ -15,7 +15,8 @@ export interface Run {
  * threads, and a run in one process, have the process itself.
  */
 export function ownRun(): Run {
-  const isForked = typeof process.send === "function";
+  // Not by `process.send`, which jest makes up.
+  const isForked = process.connected === true;
   const isFileOfNode = process.env["NODE_TEST_CONTEXT"]?.startsWith("child") ?? false;
   const pid = isMainThread && (isForked || isFileOfNode) ? process.ppid : process.pid;
   return { pid, began: statOf(pid)?.began ?? "" };

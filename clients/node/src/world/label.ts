@@ -1,5 +1,6 @@
 /** What a world is called, in the server's log and in reports: the name of a test, if possible. */
 import { checkText } from "../arguments";
+import { rangeError } from "../error";
 
 const MAX_CHARACTERS = 200;
 /** How much of the beginning of a longer name is kept; the rest is of its end. */
@@ -11,9 +12,9 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 /** Throw TypeError unless `label` is a string, RangeError where the server would refuse it. */
 export function checkLabel(label: unknown): asserts label is string {
   checkText("label", label);
-  if (UNPRINTABLE.test(label)) throw new RangeError("label has characters that do not print");
+  if (UNPRINTABLE.test(label)) throw rangeError("label has characters that do not print");
   if ([...label].length > MAX_CHARACTERS) {
-    throw new RangeError(`label has more than ${MAX_CHARACTERS} characters`);
+    throw rangeError(`label has more than ${MAX_CHARACTERS} characters`);
   }
 }
 

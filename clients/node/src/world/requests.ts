@@ -1,7 +1,7 @@
 /** `apimart.requests`: the requests that clients have sent, and waiting for them. */
 import { checkInteger, checkNumber, checkOptions, checkText } from "../arguments";
 import type { Control } from "../control";
-import { ApimartError } from "../error";
+import { ApimartError, rangeError } from "../error";
 import type { Operation, Schemas } from "../names";
 import { Request } from "./request";
 
@@ -57,7 +57,7 @@ export class Requests {
     checkInteger("count", count);
     checkNumber("timeout", timeout);
     if (timeout < 0 || timeout > MAX_WAIT_SECONDS) {
-      throw new RangeError(`timeout is in seconds, 0 to ${MAX_WAIT_SECONDS}, not ${timeout}`);
+      throw rangeError(`timeout is in seconds, 0 to ${MAX_WAIT_SECONDS}, not ${timeout}`);
     }
     const path = `requests/wait?${query(matching)}&count=${count}&timeout=${timeout}`;
     const found = await this.#control.wait<Schemas["WaitAnswer"]>(path, timeout);

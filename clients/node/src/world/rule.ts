@@ -9,6 +9,11 @@ type Fields = Schemas["RuleAnswer"];
 const DEFAULTS: Partial<Fields> = { times: 1, after: 0, every: 1 };
 const HIDDEN = ["id", "used", "operation"];
 
+/** Where a test has written something: a stack, which is made when it is read. */
+export interface Written {
+  stack?: string;
+}
+
 /** A rule that makes requests fail. */
 export class Rule {
   readonly id: number;
@@ -17,10 +22,12 @@ export class Rule {
   readonly optional: boolean;
   readonly #control: Control;
   #fields: Fields;
+  readonly #written: Written;
   #wasRemoved = false;
 
-  constructor(control: Control, fields: Fields, optional: boolean) {
+  constructor(control: Control, fields: Fields, optional: boolean, written: Written) {
     this.#control = control;
+    this.#written = written;
     this.#fields = fields;
     this.id = fields.id;
     this.operation = fields.operation;
@@ -45,6 +52,13 @@ export class Rule {
   /** Whether a test fails that ends now: no request has met the rule, and one has to. */
   async isMissed(): Promise<boolean> {
     return !this.optional && !this.#wasRemoved && (await this.used()) === 0;
+  }
+
+  /** Let an error come from the line of the test that added the rule. */
+  blame(error: Error): Error {
+    const frames = this.#written.stack?.split("\n").slice(1) ?? [];
+    if (frames.length) error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
+    return error;
   }
 
   toString(): string {

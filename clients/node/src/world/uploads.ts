@@ -5,6 +5,7 @@ import { fileURLToPath, type URL } from "node:url";
 
 import { checkText, wrongType } from "../arguments";
 import type { Control } from "../control";
+import { typeError } from "../error";
 import type { Schemas } from "../names";
 import { Upload } from "./upload";
 
@@ -34,7 +35,7 @@ export class Uploads {
     if (filename !== undefined) checkText("filename", filename);
     const path = pathOf(content);
     const name = filename || (path && basename(path));
-    if (!name) throw new TypeError('filename must be given with bytes, such as "photo.png"');
+    if (!name) throw typeError('filename must be given with bytes, such as "photo.png"');
     const bytes = path === undefined ? bytesOf(content) : await readFile(path);
     const call = `uploads?filename=${encodeURIComponent(name)}`;
     const added = await this.#control.call<Schemas["UploadAnswer"]>("POST", call, bytes);
