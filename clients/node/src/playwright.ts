@@ -2,13 +2,19 @@
 import { test as base } from "@playwright/test";
 
 import type { Apimart } from "./apimart";
+import { PATIENCE_MILLISECONDS, sharedUrl } from "./servers/shared";
 import { usePlaywright, withPlaywright, type PlaywrightHooks } from "./runners/playwright";
 
 export { expect } from "@playwright/test";
 
 /** Playwright's `test`, whose tests can ask for `apimart`: a world of their own. */
-export const test = base.extend<{ apimart: Apimart }>({
-  apimart: async ({}, use, info) => {
+export const test = base.extend<{ apimart: Apimart }, { apimartServer: string }>({
+  apimartServer: [
+    // Playwright wants the pattern of an object, to see which fixtures another one asks for.
+    async ({}, use) => use(await sharedUrl()),
+    { scope: "worker", timeout: PATIENCE_MILLISECONDS },
+  ],
+  apimart: async ({ apimartServer: _ }, use, info) => {
     await withPlaywright(info, use);
   },
 });

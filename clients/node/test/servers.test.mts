@@ -142,3 +142,32 @@ describe("the end of a run", () => {
     await until(async () => !(await answers(output.trim())));
   });
 });
+
+describe("a server that is slow to start", () => {
+  // Longer than jest and vitest give to a test or a hook.
+  const slow = script("slow.sh", `sleep 11; exec ${OURS} "$@"`);
+
+  test.each([
+    ["vitest", [join(BIN, "vitest"), "run", "fixture.mts", "-t", "upload"], "3 passed"],
+    ["jest", [join(BIN, "jest"), "-t", "upload"], "1 passed"],
+  ])("takes no time of the tests of %s", async (name, command, passed) => {
+    const ran = await run(command, join(PROJECTS, name), { FAKE_APIMART_COMMAND: `'${slow}'` });
+    expect(ran.status, ran.output).toBe(0);
+    expect(ran.output).toContain(passed);
+  });
+});
+
+describe("where there is no server", () => {
+  const nowhere = { FAKE_APIMART_URL: "http://127.0.0.1:9" };
+
+  test.each([
+    ["vitest", [join(BIN, "vitest"), "run"]],
+    ["jest", [join(BIN, "jest")]],
+    ["node", [process.execPath, "--test", "hooks.test.mjs", "own.test.cjs"]],
+  ])("%s says so in a line", async (name, command) => {
+    const { status, output } = await run(command, join(PROJECTS, name), nowhere);
+    expect(status).toBe(1);
+    expect(output).toMatch(/http:\/\/127\.0\.0\.1:9 does not answer: connect ECONNREFUSED/);
+    expect(output).not.toContain("fake-apimart/dist");
+  });
+});

@@ -1,9 +1,11 @@
 import type { Apimart } from "../apimart";
 import { ApimartError } from "../error";
+import { PATIENCE_MILLISECONDS, sharedUrl } from "../servers/shared";
 import { CurrentWorld } from "./current";
 import { endWorld, openWorld } from "./worlds";
 
 interface Globals {
+  beforeAll?: (run: () => Promise<void>, timeout: number) => void;
   beforeEach?: (run: () => Promise<void>) => void;
   afterEach?: (run: () => Promise<void>) => void;
   expect?: { getState(): { currentTestName?: string } };
@@ -18,12 +20,14 @@ const WHERE_SEVERAL = "jest runs no such tests apart; open a world in each by st
 
 /** Open a world for each test, by jest's global hooks. */
 export function useJest(): Apimart {
-  const { beforeEach, afterEach, expect } = globalThis as Globals;
-  if (!beforeEach || !afterEach) {
+  const { beforeAll, beforeEach, afterEach, expect } = globalThis as Globals;
+  if (!beforeAll || !beforeEach || !afterEach) {
     throw new ApimartError("jest's hooks are no globals here: leave injectGlobals on");
   }
   const current = new CurrentWorld(WHERE_SEVERAL);
   const open: Apimart[] = [];
+  // No test's time is spent on the start of a server.
+  beforeAll(async () => void (await sharedUrl()), PATIENCE_MILLISECONDS);
   beforeEach(async () => {
     const world = await openWorld(expect?.getState().currentTestName ?? "");
     open.push(world);

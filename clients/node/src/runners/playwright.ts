@@ -1,4 +1,5 @@
 import type { Apimart } from "../apimart";
+import { PATIENCE_MILLISECONDS, sharedUrl } from "../servers/shared";
 import { CurrentWorld } from "./current";
 import { dropWorld, endWorld, openWorld } from "./worlds";
 
@@ -8,11 +9,13 @@ export interface PlaywrightInfo {
   status?: string | undefined;
   expectedStatus: string;
   errors: object[];
+  setTimeout(milliseconds: number): void;
 }
 
 type Hook = (run: (fixtures: Record<never, never>, info: PlaywrightInfo) => Promise<void>) => unknown;
 
 export interface PlaywrightHooks {
+  beforeAll: Hook;
   beforeEach: Hook;
   afterEach: Hook;
 }
@@ -20,10 +23,15 @@ export interface PlaywrightHooks {
 const WHERE_SEVERAL = 'take `apimart` as a fixture, with `test` from "fake-apimart/playwright"';
 
 /** Open a world for each test, by Playwright's hooks. */
-export function usePlaywright({ beforeEach, afterEach }: PlaywrightHooks): Apimart {
+export function usePlaywright({ beforeAll, beforeEach, afterEach }: PlaywrightHooks): Apimart {
   const current = new CurrentWorld(WHERE_SEVERAL);
   const open: Apimart[] = [];
   // Playwright wants the pattern of an object, to see which fixtures a hook asks for.
+  beforeAll(async ({}, info) => {
+    // No test's time is spent on the start of a server.
+    info.setTimeout(PATIENCE_MILLISECONDS);
+    await sharedUrl();
+  });
   beforeEach(async ({}, info) => {
     const world = await openWorld(nameOf(info));
     open.push(world);

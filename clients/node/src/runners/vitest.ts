@@ -1,4 +1,5 @@
 import type { Apimart } from "../apimart";
+import { PATIENCE_MILLISECONDS, sharedUrl } from "../servers/shared";
 import { CurrentWorld } from "./current";
 import { dropWorld, endWorld, openWorld } from "./worlds";
 
@@ -18,6 +19,7 @@ interface VitestSuite {
 type Hook = (run: (context: { task: any }) => Promise<void>) => unknown;
 
 export interface VitestHooks {
+  beforeAll: (run: () => Promise<void>, timeout: number) => unknown;
   beforeEach: Hook;
   afterEach: Hook;
 }
@@ -25,8 +27,10 @@ export interface VitestHooks {
 const WHERE_SEVERAL = 'take `apimart` as an argument, with `test` from "fake-apimart/vitest"';
 
 /** Open a world for each test, by vitest's hooks. */
-export function useVitest({ beforeEach, afterEach }: VitestHooks): Apimart {
+export function useVitest({ beforeAll, beforeEach, afterEach }: VitestHooks): Apimart {
   const current = new CurrentWorld(WHERE_SEVERAL);
+  // No test's time is spent on the start of a server.
+  beforeAll(async () => void (await sharedUrl()), PATIENCE_MILLISECONDS);
   const opened = new WeakMap<object, [Apimart, number]>();
   beforeEach(async ({ task }) => {
     const world = await openWorld(nameOf(task));

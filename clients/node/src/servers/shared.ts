@@ -10,6 +10,8 @@ import { namedUrl } from "./started";
 
 /** How long a server may take to start: uvx downloads it, and an engine its image. */
 const PATIENCE_SECONDS = 300;
+/** What hooks that wait for it need, and what a runner takes as the timeout of a hook. */
+export const PATIENCE_MILLISECONDS = (PATIENCE_SECONDS + 10) * 1000;
 /** How long a keeper may take to say that it is there. */
 const KEEPER_SECONDS = 20;
 const PAUSE_MILLISECONDS = 20;
