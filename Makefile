@@ -27,6 +27,7 @@ LOWEST_COMPILE = $(UV) pip compile --quiet --python $(LOWEST)
 LATEST := .venv-latest
 # What a user has who installs the package with what the image has too, and nothing else.
 PLAIN := .venv-plain
+NODE := clients/node
 TOOL = $(UV) tool run --quiet
 SCRIPTS := server/fake_apimart/page/static/page.js
 # Licences that ask no more of who passes the package on than to name them. The LGPL is python-bidi's: it
@@ -37,8 +38,8 @@ LICENCES := Apache;BSD;ISC;Lesser General Public License;MIT;Mozilla Public Lice
 coverage test-latest: export HYPOTHESIS_PROFILE = thorough
 
 .PHONY: run test test-fast test-lowest test-latest coverage check format texts docs bench soak \
-  verify dist wheel-test docker-test go-test openapi-test fuzz audit workflows scripts licences manifests sbom \
-  constraints clean
+  verify dist dist-node wheel-test docker-test go-test node-test node-types openapi-test fuzz audit \
+  workflows scripts licences manifests sbom constraints clean
 
 run: $(VENV)/installed
 	$(BIN)/fake-apimart serve $(ARGS)
@@ -139,6 +140,11 @@ sbom: $(PLAIN)/installed
 	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py environment $(PLAIN)/bin/python \
 	  --pyproject pyproject.toml --output-reproducible --output-file sbom.json
 
+# The same for npm, beside them.
+dist-node: $(NODE)/node_modules/installed
+	mkdir -p dist
+	cd $(NODE) && npm pack --silent --pack-destination ../../dist >/dev/null
+
 # Load, kills, full disks and odd requests for so long, on each storage, and what came of it.
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m soak --minutes $(MINUTES) $(ARGS)
@@ -167,11 +173,22 @@ go-test: $(VENV)/installed-dev
 	cd clients/go && FAKE_APIMART_URL= FAKE_APIMART_COMMAND="'$(abspath $(BIN))/fake-apimart'" \
 	  CGO_ENABLED=1 go test -race -count=1 ./...
 
+# The fixture for Node: its types, then its tests with this server, its runners and real clients.
+node-test: $(VENV)/installed-dev $(NODE)/node_modules/installed
+	cd $(NODE) && FAKE_APIMART_COMMAND='"$(CURDIR)/$(BIN)/fake-apimart"' npm test -- $(ARGS)
+
+# What the control API takes and gives, as types, from the OpenAPI document.
+node-types: $(VENV)/installed-dev $(NODE)/node_modules/installed
+	$(BIN)/python -c 'import json, fake_apimart; print(json.dumps(fake_apimart.create_app().openapi()))' \
+	  | (cd $(NODE) && npm run --silent types > openapi.new)
+	mv $(NODE)/openapi.new $(NODE)/src/openapi.ts
+
 # The newest versions that go together, in constraints.txt. Run the tests before you commit it.
 constraints: $(VENV)/installed-dev
 	$(BIN)/python tools/constraints.py
 
 clean:
+	rm -rf $(NODE)/node_modules $(NODE)/dist $(NODE)/test/packed $(NODE)/test/node_modules
 	rm -rf $(VENV) $(LOWEST) $(LATEST) $(PLAIN) sbom.json fuzz-found build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
@@ -194,6 +211,10 @@ $(VENV)/installed-fuzz: $(VENV)/installed-dev
 $(PLAIN)/installed: $(PROJECTS) constraints.txt | $(VENV)/installed-dev
 	$(UV) venv --quiet --clear --python $(BIN)/python $(PLAIN)
 	$(UV) pip install --quiet --python $(PLAIN) -c constraints.txt -e clients/python -e '.[redis,s3]'
+	@touch $@
+
+$(NODE)/node_modules/installed: $(NODE)/package.json
+	cd $(NODE) && npm install --silent --ignore-scripts --no-package-lock --no-audit --no-fund
 	@touch $@
 
 # What pyproject.toml requires at its oldest, and the rest as in constraints.txt where that fits: uv

@@ -257,11 +257,13 @@ def test_links_point_to_files() -> None:
         assert (page.parent / target).exists(), f"{page.name} leads to {target}"
 
 
-def test_links_of_the_test_package_lead_somewhere_from_its_page_on_the_index() -> None:
-    text = TESTING_README.read_text("utf-8")
-    links = re.findall(r"\]\(([^)]+)\)", text)
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_links_of_the_test_package_lead_somewhere_from_its_page_on_the_index(language: str) -> None:
+    text = (ROOT / "clients" / language / "README.md").read_text("utf-8")
+    links = re.findall(r"\]\((?!#|https://docs\.astral\.sh/)([^)]+)\)", text)
     assert links
     for link in links:
         path = link.removeprefix(SOURCE)
         assert path != link, f"{link} leads elsewhere"
-        assert (ROOT / path.removeprefix("/blob/main/").lstrip("/")).exists(), link
+        file = path.removeprefix("/blob/main/").lstrip("/").partition("#")[0]
+        assert (ROOT / file).exists(), link

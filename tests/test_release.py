@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import yaml
 
 from tests.go_programs import BY_NAME
 from tools import release_check
+from tools.pages.node import NODE_VERSION
 from tools.project import (
     IMAGE,
     ROOT,
@@ -193,7 +195,7 @@ def test_image_is_named_as_the_repository_in_small_letters() -> None:
 
 def test_every_page_names_this_image_and_version() -> None:
     pages = [
-        *(ROOT / "README.md", ROOT / "clients" / "python" / "README.md"),
+        *(ROOT / "README.md", *(ROOT / "clients").glob("*/README.md")),
         *(ROOT / "docs").rglob("*.md"),
         *ROOT.glob("examples/*/*.yml"),
     ]
@@ -240,6 +242,27 @@ def test_both_packages_say_the_same_of_what_they_share() -> None:
         for target in project["tool"]["hatch"]["build"]["targets"].values()
     ]
     assert versions == ["2.4"] * 4
+
+
+def test_package_for_node_says_the_same_of_what_it_shares() -> None:
+    folder = ROOT / "clients" / "node"
+    package = json.loads((folder / "package.json").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert package["license"] == project["license"]
+    assert [{"name": package["author"]}] == project["authors"]
+    assert package["repository"]["url"] == f"git+{SOURCE}.git"
+    assert package["bugs"] == project["urls"]["Issues"]
+    assert package["version"] == NODE_VERSION
+    example = json.loads((ROOT / "examples" / "vitest" / "package.json").read_text("utf-8"))
+    assert example["devDependencies"]["fake-apimart"] == NODE_VERSION
+    assert example["devDependencies"]["vitest"] == package["devDependencies"]["vitest"]
+
+
+@pytest.mark.parametrize("name", ["package-lock.json", ".npmrc"])
+def test_package_for_node_names_no_registry(name: str) -> None:
+    for folder in ("clients/node", "examples/vitest"):
+        assert not (ROOT / folder / name).exists()
 
 
 def test_nothing_is_allowed_but_what_each_job_needs() -> None:

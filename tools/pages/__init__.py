@@ -11,7 +11,7 @@ from functools import partial
 
 from fake_apimart.fidelity import page as fidelity_page
 
-from tools.pages import architecture, control, go_names, observability, settings, tasks
+from tools.pages import architecture, control, go_names, node, observability, settings, tasks
 from tools.pages.pinned import PINNING, with_this_version
 from tools.pages.results import RESULTS
 
@@ -20,6 +20,11 @@ __all__ = ["PAGES", "RESULTS"]
 PAGES: dict[str, Callable[[], str]] = {
     **{name: partial(with_this_version, name) for name in PINNING},
     "clients/go/names.go": go_names.source,
+    **{
+        name: partial(node.with_npm_version, name)
+        for name in ("clients/node/package.json", "examples/vitest/package.json")
+    },
+    "clients/node/src/version.ts": partial(node.version_module, "clients/node/src/version.ts"),
     "compose.server.yml": settings.compose_file,
     "docs/architecture.md": architecture.page,
     "docs/control.md": control.page,

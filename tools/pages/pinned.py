@@ -9,7 +9,7 @@ from tools.project import ROOT, VERSION, semantic
 PINNED = re.compile(r"(fake[-_]apimart(?:\[\w+\])?(?:@|==|:|-| ))\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
 PINNED_IN_GO = re.compile(r"(/clients/go@v)\d+\.\d+\.\d+(?:-[a-z]+\.\d+)?")
 PINNING = (
-    *("README.md", "docs/installing.md", "docs/servers.md"),
+    *("README.md", "docs/installing.md", "docs/servers.md", "docs/testing/node.md"),
     *("examples/kubernetes/fake-apimart.yml", "examples/kubernetes/replicas.yml"),
     *("docs/testing/python.md", "docs/testing/java.md"),
     *("docs/testing/go.md", "clients/go/README.md"),

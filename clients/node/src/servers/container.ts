@@ -1,6 +1,7 @@
 /** A server in a container, by the package `testcontainers` where the project has it. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import { ApimartError } from "../error";
 import { VERSION } from "../version";
@@ -63,5 +64,8 @@ interface Container {
 }
 
 async function loaded(): Promise<Testcontainers> {
-  return (await import(pathOfTestcontainers() ?? "testcontainers")) as Testcontainers;
+  const path = pathToFileURL(pathOfTestcontainers() ?? "").href;
+  const loaded = (await import(path)) as Testcontainers & { default?: Testcontainers };
+  // Of a module in CommonJS, `default` alone is sure to have all.
+  return loaded.default?.GenericContainer ? loaded.default : loaded;
 }
