@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from fake_apimart_testing.age import check_age
 from fake_apimart_testing.arguments import check_text
 from fake_apimart_testing.clock import WorldClock
 from fake_apimart_testing.control import Control, ControlError
 from fake_apimart_testing.environment import Environment
 from fake_apimart_testing.records import Rule, Task
 from fake_apimart_testing.requests import Requests
+from fake_apimart_testing.servers.age import check_age
 from fake_apimart_testing.servers.server import Server
 from fake_apimart_testing.world.label import check_label, numbered
 from fake_apimart_testing.world.report import counts, described, title_of

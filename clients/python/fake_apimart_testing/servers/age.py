@@ -32,6 +32,11 @@ def check_age(control: Control, url: str) -> None:
 
 
 def _numbers(version: str) -> list[int]:
-    """Return the numbers of a version; none where it is not made of any."""
-    parts = version.partition("-")[0].partition("+")[0].split(".")
-    return [int(part) for part in parts] if all(map(str.isdecimal, parts)) else []
+    """Return the numbers that a version begins with: a release candidate has those of its release.
+
+    There are none in what is no version.
+    """
+    import re
+
+    beginning = re.match(r"\d+(?:\.\d+)*", version)
+    return [int(number) for number in beginning[0].split(".")] if beginning else []
