@@ -223,6 +223,29 @@ func TestServerThatHasEndedIsToldWithItsLog(t *testing.T) {
 	}
 }
 
+func TestWorldNeedsNoLabel(t *testing.T) {
+	t.Parallel()
+	server, err := fakeapimart.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	world, err := server.World(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := world.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCallsGoPastWhatTestsReplace(t *testing.T) {
+	real := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = real })
+	http.DefaultTransport = http.NewFileTransport(http.Dir(t.TempDir()))
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:9")
+	fakeapimart.New(t).Balance(1)
+}
+
 // No test that looks for forgotten goroutines may find ours.
 func TestNothingRunsBetweenCalls(t *testing.T) {
 	t.Setenv("FAKE_APIMART_URL", "")

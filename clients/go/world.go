@@ -40,7 +40,7 @@ func newWorld(server *Server, label string) *World {
 }
 
 func (w *World) open(ctx context.Context) error {
-	return w.Change(ctx, Settings{"label": w.Label})
+	return w.Change(ctx, Settings{"label": orNil(w.Label)})
 }
 
 // Close removes the world.

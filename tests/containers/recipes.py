@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests import go_module
-from tests.containers.engine import ROOT
+from tests.containers.engine import ROOT, docker
 from tests.containers.published import published_names
 
 RECIPES = ROOT / "docs" / "testing"
@@ -72,14 +72,21 @@ def _go(folder: Path) -> None:
     page = (RECIPES / "go.md").read_text("utf-8")
     blocks = re.findall(r"^```go\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     tests = "\n".join(each for each in blocks if not each.startswith("// "))
-    project = folder / "project"
-    project.mkdir()
-    for name, content in {"pictures_test.go": tests, **files_in(page, {"go": "// "})}.items():
-        (project / name).write_text(content, "utf-8")
-    lines = ["go mod init example.com/pictures", *re.findall(r"^go get \S+$", page, re.MULTILINE)]
+    (folder / "project").mkdir()
+    (folder / "project" / "pictures_test.go").write_text(tests, "utf-8")
     said = subprocess.run(["go", "env", "GOPROXY"], stdout=subprocess.PIPE, text=True, check=True)
     environment = go_module.go_environment(folder, said.stdout.strip(), **ENVIRONMENT)
-    go_module.run("\n".join([*lines, "go test -count=1 ./..."]), project, environment)
+    ours, testcontainers = re.findall(r"^go get \S+$", page, re.MULTILINE)
+    (by_docker,) = re.findall(r"^```sh\n(docker run .*?)^```", page, re.MULTILINE | re.DOTALL)
+    script = f"go mod init example.com/pictures\n{ours}\n{by_docker}"
+    try:
+        go_module.run(script, folder / "project", environment)
+    finally:
+        docker("rm", "--force", "apimart")
+    for name, content in files_in(page, {"go": "// "}).items():
+        (folder / "project" / name).write_text(content, "utf-8")
+    script = f"{testcontainers}\ngo test -count=1 ./..."
+    go_module.run(script, folder / "project", environment)
 
 
 def _words(text: str) -> list[str]:
