@@ -62,7 +62,10 @@ def test_server_that_is_too_old_is_named_in_one_line(server_of: str, said: str) 
 
 @pytest.mark.parametrize(
     "server_of",
-    [{"version": version} for version in (OLDEST_SERVER, __version__, "0.10.0", "0.2.0rc1", "1.0.0+local")],
+    [
+        {"version": version}
+        for version in (OLDEST_SERVER, __version__, "0.10.0", "0.2.0rc1", "1.0.0+local")
+    ],
     indirect=True,
 )
 def test_server_that_is_new_enough_is_asked_once(server_of: str) -> None:
