@@ -171,3 +171,18 @@ describe("where there is no server", () => {
     expect(output).not.toContain("fake-apimart/dist");
   });
 });
+
+test("a server that ends by itself is told by the next test, with its log", async () => {
+  const mortal = script("mortal.sh", `echo out of paint >&2; timeout -s KILL 4 ${OURS} "$@"; exit 7`);
+  const command = [process.execPath, "--test", "ending.mjs"];
+  const variables = { FAKE_APIMART_COMMAND: `'${mortal}'` };
+  const { status, output } = await run(command, join(PROJECTS, "node"), variables);
+  expect(status).toBe(1);
+  expect(output).toMatch(/the server has ended by itself, with status 7: out of paint/);
+});
+
+test("tests of node:test within tests have worlds of their own, by any name", async () => {
+  const { status, output } = await run([process.execPath, "nested.mjs"], join(PROJECTS, "node"));
+  expect(status, output).toBe(0);
+  expect(output).toContain("<Apimart, no test runs>");
+});

@@ -1,14 +1,19 @@
 /** The world of the test that runs, which `useApimart` gives before any test does. */
+import { inspect } from "node:util";
+
 import { Apimart } from "../apimart";
 import { ApimartError } from "../error";
 
 const OUTSIDE = "no test runs: use what useApimart() gives inside of a test or of a beforeEach";
+/** What shows an object to people, also outside of tests. */
+const SHOWN: (string | symbol)[] = [inspect.custom, "toString"];
 
 /** The worlds of the tests that run now, and an object that stands for the one there is. */
 export class CurrentWorld {
   /** Has what the world of the test that runs has. */
   readonly apimart: Apimart;
-  readonly #open = new Set<Apimart>();
+  /** With the names of their tests. */
+  readonly #open = new Map<Apimart, string>();
   readonly #whereSeveral: string;
 
   /** `whereSeveral` says what to use where tests run at the same time. */
@@ -17,8 +22,8 @@ export class CurrentWorld {
     this.apimart = this.#standIn();
   }
 
-  add(world: Apimart): void {
-    this.#open.add(world);
+  add(world: Apimart, test = world.label): void {
+    this.#open.set(world, test);
   }
 
   remove(world: Apimart): void {
@@ -26,16 +31,16 @@ export class CurrentWorld {
   }
 
   #world(): Apimart {
-    const [world, another] = this.#open;
+    const [[world, test] = [undefined, ""], ...others] = [...this.#open].reverse();
     if (!world) throw new ApimartError(OUTSIDE);
-    if (another) {
-      throw new ApimartError(`tests run at the same time in this file: ${this.#whereSeveral}`);
-    }
-    return world;
+    // A test of node:test may run within another one.
+    if (others.every(([, outer]) => test.startsWith(`${outer} > `))) return world;
+    throw new ApimartError(`tests run at the same time in this file: ${this.#whereSeveral}`);
   }
 
   #standIn(): Apimart {
     const read = (_: object, name: string | symbol): unknown => {
+      if (!this.#open.size && SHOWN.includes(name)) return () => "<Apimart, no test runs>";
       const world = this.#world();
       const value: unknown = Reflect.get(world, name, world);
       return typeof value === "function" ? value.bind(world) : value;

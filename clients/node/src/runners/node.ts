@@ -23,7 +23,7 @@ export function useNode(): Apimart {
     const test = context as unknown as NodeTestContext;
     const world = await openWorld(nameOf(test));
     open.set(nameOf(test), [...(open.get(nameOf(test)) ?? []), world]);
-    current.add(world);
+    current.add(world, nameOf(test));
   });
   runner.afterEach(async (context) => {
     const test = context as unknown as NodeTestContext;
