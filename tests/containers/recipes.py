@@ -89,15 +89,43 @@ def _go(folder: Path) -> None:
     go_module.run(script, folder / "project", environment)
 
 
+def _node(folder: Path) -> None:
+    """Run the ten tests of the example, by the page's global setup and by the fixture's own."""
+    _run(["make", "clients/node/node_modules/installed"], ROOT)
+    npm = ["npm", "pack", "--silent", "--pack-destination", str(folder)]
+    _run(npm, ROOT / "clients" / "node")
+    (archive,) = folder.glob("*.tgz")
+    example = folder / "example"
+    ignored = shutil.ignore_patterns("node_modules")
+    shutil.copytree(ROOT / "examples" / "vitest", example, ignore=ignored)
+    page = (RECIPES / "node.md").read_text("utf-8")
+    for name, content in files_in(page, {"js": "// "}).items():
+        (example / name).write_text(content, "utf-8")
+    flags = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+    needed = [str(archive), *re.findall(r"`npm install --save-dev (testcontainers@\d+)`", page)]
+    _run(["npm", "install", "--silent", "--save-dev", *flags, *needed], example)
+    vitest = ["npx", "vitest", "run", "pictures"]
+    _run([*vitest, "--globalSetup", "global-setup.js"], example)
+    # Without a command that starts a server, the fixture starts the container by itself.
+    path = str(Path(shutil.which("node") or "").parent)
+    assert not any(shutil.which(name, path=path) for name in ("uvx", "fake-apimart")), path
+    _run(vitest, example, PATH=path)
+
+
 def _words(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path, **variables: str) -> None:
     """Run a command in a folder; raise CalledProcessError where it fails."""
-    environment = {**os.environ, **ENVIRONMENT}
+    environment = {**os.environ, **ENVIRONMENT, **variables}
     environment.pop("PYTHONPATH", None)
     subprocess.run(command, cwd=folder, env=environment, check=True, timeout=_MINUTES * 60)
 
 
-_RUNS: Mapping[str, Callable[[Path], None]] = {"python": _python, "java": _java, "go": _go}
+_RUNS: Mapping[str, Callable[[Path], None]] = {
+    "python": _python,
+    "java": _java,
+    "go": _go,
+    "node": _node,
+}
