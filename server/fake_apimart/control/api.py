@@ -25,7 +25,6 @@ from fake_apimart.gateway import health
 from fake_apimart.gateway.exchange import Exchange, exchange_of
 from fake_apimart.machine.shortage import Shortage, loading
 from fake_apimart.observability.log import logger_of
-from fake_apimart.observability.storage_failures import tell
 from fake_apimart.openapi import pages
 from fake_apimart.settings.names import variable_of
 from fake_apimart.worlds.state.failure import StateError
@@ -175,20 +174,8 @@ async def _refuse_by_status(request: Request, error: Exception) -> Response:
     return _stated(request, refusals.unknown(what))
 
 
-async def _state_storage_failure(request: Request, error: Exception) -> Response:
-    assert isinstance(error, StorageError)
-    tell(logger, "the storage failed", error)
-    return _stated(request, refusals.storage_failed(str(error)))
-
-
-async def _state_lost(request: Request, error: Exception) -> Response:
-    logger.error("the shared state failed: %s", error)
-    return _stated(request, refusals.state_failed(str(error)))
-
-
-async def _state_shortage(request: Request, error: Exception) -> Response:
-    logger.error("not done: %s", error)
-    return render(errors.service_unavailable(), "")
+async def _state_failure(request: Request, error: Exception) -> Response:
+    return _stated(request, refusals.failed(error))
 
 
 async def _state_fault(request: Request, error: Exception) -> Response:
@@ -200,8 +187,8 @@ _HANDLERS: dict[type[Exception], Handler] = {
     ApiError: _refuse,
     RequestValidationError: _refuse_invalid,
     HTTPException: _refuse_by_status,
-    StorageError: _state_storage_failure,
-    StateError: _state_lost,
-    Shortage: _state_shortage,
+    StorageError: _state_failure,
+    StateError: _state_failure,
+    Shortage: _state_failure,
     Exception: _state_fault,
 }

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fake_apimart_storage import StorageError
+
 from fake_apimart.common.redaction import redacted_text
+from fake_apimart.contract import errors
 from fake_apimart.contract.api_error import INVALID_REQUEST, ApiError
+from fake_apimart.observability.log import logger_of
+from fake_apimart.observability.storage_failures import tell
+from fake_apimart.worlds.state.failure import StateError
 
 PERMISSION = "permission_error"
+
+logger = logger_of(__name__)
 
 
 def invalid_call(message: str) -> ApiError:
@@ -80,6 +88,21 @@ def storage_failed(cause: str) -> ApiError:
 def state_failed(cause: str) -> ApiError:
     """Report that what servers share cannot be reached, or was begun anew meanwhile."""
     return ApiError(503, f"the shared state failed: {redacted_text(cause)}", "server_error")
+
+
+def failed(failure: Exception) -> ApiError:
+    """Report a failure of what the server stands on, for now, and log it.
+
+    It is a StorageError, a StateError or a Shortage.
+    """
+    if isinstance(failure, StorageError):
+        tell(logger, "the storage failed", failure)
+        return storage_failed(str(failure))
+    if isinstance(failure, StateError):
+        logger.error("the shared state failed: %s", failure)
+        return state_failed(str(failure))
+    logger.error("not done: %s", failure)
+    return errors.service_unavailable()
 
 
 def needs_own_server(fault: str) -> ApiError:

@@ -72,13 +72,10 @@ async def _answer(visit: Visit, show: Show, *, is_open: bool) -> Response:
         return _send_to_sign_in(visit)
     except ApiError as error:
         return _refuse(visit, error)
-    except (StorageError, StateError) as error:
-        return _refuse(visit, refusals.storage_failed(str(error)))
+    except (StorageError, StateError, Shortage) as error:
+        return _refuse(visit, refusals.failed(error))
     except HTTPException:
         return _refuse(visit, _nothing_at(visit))
-    except Shortage as error:
-        logger.error("not done: %s", error)
-        return _refuse(visit, errors.service_unavailable())
     except Exception:
         logger.exception("fault in %s %s", request.method, request.url.path)
         return _refuse(visit, errors.internal_error())
