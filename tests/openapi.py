@@ -191,6 +191,13 @@ ACCEPTED = (
         "Input should be a valid integer",
         "2.0 is an integer by JSON Schema, and none to pydantic's strict mode",
     ),
+    Accepted(
+        "control_.*",
+        _REJECTED,
+        400,
+        "expected a key, whose world the call is about, or `world`: not both",
+        "each request here has a key, beside which no call names a world: said in words",
+    ),
 )
 """What is left out, one by one."""
 

@@ -10,6 +10,7 @@ from fake_apimart.contract.api_key import HEADER, key_of
 from fake_apimart.control import refusals
 from fake_apimart.gateway.dispatch import LifespanNotRun
 from fake_apimart.service.known_worlds import (
+    ID_PATTERN,
     MIN_DIGITS,
     AmbiguousWorld,
     NoWorldId,
@@ -27,6 +28,7 @@ WorldId = Annotated[
     str | None,
     Query(
         alias=WORLD,
+        pattern=ID_PATTERN,
         description=(
             "A world by its name or a beginning of it, in place of its key: at least "
             f"{MIN_DIGITS} digits. For those alone who may call about the whole server."

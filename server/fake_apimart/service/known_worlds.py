@@ -23,7 +23,9 @@ MIN_DIGITS = 7
 MAX_SHOWN = 3
 """How many worlds are named that an id may be."""
 
-_ID = re.compile(rf"[0-9a-f]{{{MIN_DIGITS},{NAME_DIGITS}}}")
+ID_PATTERN = f"^[0-9a-f]{{{MIN_DIGITS},{NAME_DIGITS}}}$"
+"""A regular expression for the id of a world: its name, or a beginning of it."""
+_ID = re.compile(ID_PATTERN)
 _NANOSECONDS = 1e9
 
 
