@@ -99,17 +99,18 @@ def _node(folder: Path) -> None:
     ignored = shutil.ignore_patterns("node_modules")
     shutil.copytree(ROOT / "examples" / "vitest", example, ignore=ignored)
     page = (RECIPES / "node.md").read_text("utf-8")
-    for name, content in files_in(page, {"js": "// "}).items():
-        (example / name).write_text(content, "utf-8")
+    files = files_in(page, {"js": "// "})
     flags = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
     needed = [str(archive), *re.findall(r"`npm install --save-dev (testcontainers@\d+)`", page)]
     _run(["npm", "install", "--silent", "--save-dev", *flags, *needed], example)
     vitest = ["npx", "vitest", "run", "pictures"]
-    _run([*vitest, "--globalSetup", "global-setup.js"], example)
     # Without a command that starts a server, the fixture starts the container by itself.
     path = str(Path(shutil.which("node") or "").parent)
     assert not any(shutil.which(name, path=path) for name in ("uvx", "fake-apimart")), path
     _run(vitest, example, PATH=path)
+    for name, content in files.items():
+        (example / name).write_text(content, "utf-8")
+    _run(vitest, example)
 
 
 def _words(text: str) -> list[str]:
