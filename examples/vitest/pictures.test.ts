@@ -66,7 +66,11 @@ test("what is sent is all read", async () => {
   await redraw(PNG, "as a woodcut");
   const [sent] = await apimart.requests.matching({ operation: "generations.create" });
   const [photo] = await apimart.uploads.list();
-  expect(sent?.json).toEqual({ model: "gpt-image-2", prompt: "as a woodcut", image_urls: [photo?.url] });
+  expect(sent?.json).toEqual({
+    model: "gpt-image-2",
+    prompt: "as a woodcut",
+    image_urls: [photo?.url],
+  });
   expect(sent?.unreadFields).toEqual([]);
 });
 
@@ -78,7 +82,11 @@ test("one kind of file alone is refused", async () => {
 });
 
 test("the page of a proxy is no answer", async () => {
-  const page = { status: 502, headers: { "Content-Type": "text/html" }, body: "<h1>Bad gateway</h1>" };
+  const page = {
+    status: 502,
+    headers: { "Content-Type": "text/html" },
+    body: "<h1>Bad gateway</h1>",
+  };
   await apimart.fail("uploads.create", { ...page, times: null });
   await expect(upload(PNG, "photo.png")).rejects.toThrow("APIMart answered 502");
 });

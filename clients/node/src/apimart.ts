@@ -2,7 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 
-import { checkInteger, checkNumber, checkOptions, checkText, secondsOf, type Duration } from "./arguments";
+import {
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkText,
+  secondsOf,
+  type Duration,
+} from "./arguments";
 import { Control } from "./control";
 import { ApimartError } from "./error";
 import type { Operation, Schemas } from "./names";

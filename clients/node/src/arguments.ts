@@ -10,7 +10,12 @@ export interface Duration {
   seconds?: number;
 }
 
-const SECONDS: Record<keyof Duration, number> = { days: 86_400, hours: 3600, minutes: 60, seconds: 1 };
+const SECONDS: Record<keyof Duration, number> = {
+  days: 86_400,
+  hours: 3600,
+  minutes: 60,
+  seconds: 1,
+};
 
 /** Throw TypeError unless `value` is a string, RangeError where it has half a surrogate pair. */
 export function checkText(name: string, value: unknown): asserts value is string {

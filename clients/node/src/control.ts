@@ -18,7 +18,7 @@ export class Control {
     this.#headers = apiKey === undefined ? {} : { Authorization: `Bearer ${sendable(apiKey)}` };
   }
 
-  /** Send a call to `path` below `/_fake/`, with JSON or bytes, and return the JSON of the answer. */
+  /** Send a call to `path` below `/_fake/`, with JSON or bytes; return the JSON of the answer. */
   async call<Result>(method: string, path: string, body?: unknown): Promise<Result> {
     return this.#json(await this.#sent(method, path, body, 0)) as Result;
   }

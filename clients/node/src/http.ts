@@ -85,7 +85,7 @@ function field(line: string): [string, string] {
 /** Return the content of chunks. Throws where they are cut. */
 function joined(chunks: Buffer): Buffer {
   const pieces: Buffer[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = chunks.indexOf("\r\n", at);
     const size = line < 0 ? NaN : parseInt(chunks.toString("latin1", at, line), 16);
     if (!(line + 2 + size <= chunks.length)) throw new Error("it cut its answer");

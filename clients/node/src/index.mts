@@ -1,2 +1,9 @@
-export { Apimart, ApimartError, OLDEST_SERVER, startApimart, useApimart, VERSION } from "./index.js";
+export {
+  Apimart,
+  ApimartError,
+  OLDEST_SERVER,
+  startApimart,
+  useApimart,
+  VERSION,
+} from "./index.js";
 export type * from "./index.js";

@@ -1,12 +1,12 @@
-/** For vitest: `useApimart()`, and `test` with the fixture `apimart`, also for `test.concurrent`. */
+/** For vitest: `useApimart()`, and `test` with the fixture `apimart`, for concurrent tests too. */
 import { afterEach, beforeAll, beforeEach, test as base } from "vitest";
 
 import type { Apimart } from "./apimart.js";
 import { sharedUrl } from "./servers/shared.js";
 import { useVitest, openedFor, type VitestTask } from "./runners/vitest.js";
 
-// The time of a fixture is that of its test, which is none for the start of a server. Where there is
-// no server, each test says so.
+// The time of a fixture is that of its test, which has none for the start of a server. Where there
+// is no server, each test says so.
 await sharedUrl().catch(() => undefined);
 
 /** Open a world for each test of this file, and return what stands for that of the test. */

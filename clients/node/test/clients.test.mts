@@ -22,7 +22,11 @@ describe("an upload", () => {
   test("by fetch", async ({ apimart }) => {
     expect((await upload(apimart)).status).toBe(200);
     const [sent] = await apimart.requests.matching({ operation: "uploads.create", status: 200 });
-    expect(sent).toMatchObject({ filename: "photo.png", size: PNG.length, contentType: "image/png" });
+    expect(sent).toMatchObject({
+      filename: "photo.png",
+      size: PNG.length,
+      contentType: "image/png",
+    });
     expect(sent?.answer?.json).toMatchObject({ filename: "photo.png" });
   });
 
@@ -75,7 +79,9 @@ describe("a client sees", () => {
   test("an answer that is cut, by axios", async ({ apimart }) => {
     await apimart.fail("balance.get", { socket: "cut_in_body" });
     const headers = { Authorization: `Bearer ${apimart.apiKey}` };
-    await expect(axios.get(`${apimart.baseUrl}/v1/balance`, { headers })).rejects.toThrow(/aborted/);
+    await expect(axios.get(`${apimart.baseUrl}/v1/balance`, { headers })).rejects.toThrow(
+      /aborted/,
+    );
   });
 
   test("a connection that is reset, by undici", async ({ apimart }) => {
@@ -120,13 +126,21 @@ describe("a file that is put there", () => {
       await apimart.uploads.add(buffer, "c.png"),
       await apimart.uploads.add(new Uint8Array(PNG), "d.png"),
     ];
-    expect(added.map((each) => each.filename)).toEqual(["photo.png", "猫 & co.png", "c.png", "d.png"]);
-    for (const each of await apimart.uploads.list()) expect(await each.read()).toEqual(readFileSync(FILE));
+    expect(added.map((each) => each.filename)).toEqual([
+      "photo.png",
+      "猫 & co.png",
+      "c.png",
+      "d.png",
+    ]);
+    for (const each of await apimart.uploads.list())
+      expect(await each.read()).toEqual(readFileSync(FILE));
     expect(await added[0]?.sha256()).toMatch(/^[0-9a-f]{64}$/);
   });
 
   test("is checked as an upload is", async ({ apimart }) => {
-    await expect(apimart.uploads.add(Buffer.from("text"), "a.png")).rejects.toThrow(/^unsupported image type/);
+    await expect(apimart.uploads.add(Buffer.from("text"), "a.png")).rejects.toThrow(
+      /^unsupported image type/,
+    );
     await expect(apimart.uploads.add(join(FILE, "none"))).rejects.toThrow(/ENOTDIR/);
   });
 });

@@ -10,11 +10,16 @@ import { BIN, PROJECTS, run } from "./runs.mjs";
 import { PACKED } from "./setup.mjs";
 
 const ROOT = join(import.meta.dirname, "..");
-const ABOUT = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, unknown>;
+const ABOUT = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<
+  string,
+  unknown
+>;
 
 test("the types are those of the server's OpenAPI document", async () => {
   // @ts-expect-error It is no module of TypeScript's.
-  const { controlOf } = (await import("../tools/control.mjs")) as { controlOf(document: unknown): never };
+  const { controlOf } = (await import("../tools/control.mjs")) as {
+    controlOf(document: unknown): never;
+  };
   await using server = await startApimart();
   const document: unknown = await (await fetch(`${server.url}/openapi.json`)).json();
   const made = astToString(await openapiTypescript(controlOf(document)));
@@ -28,7 +33,8 @@ test("the version is that of the code, and nothing is needed", () => {
 });
 
 test("all pins of development are exact", () => {
-  for (const pin of Object.values(ABOUT["devDependencies"] as object)) expect(pin).toMatch(/^\d+\.\d+\.\d+$/);
+  for (const pin of Object.values(ABOUT["devDependencies"] as object))
+    expect(pin).toMatch(/^\d+\.\d+\.\d+$/);
 });
 
 test.each([

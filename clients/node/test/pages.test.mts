@@ -1,4 +1,4 @@
-/** What the pages show: each file of theirs is written and run by its runner, from their lines alone. */
+/** What the pages show: each file of theirs is run by its runner, from their lines alone. */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,9 @@ function project({ files }: Page, config: Record<string, string> = {}): string {
 
 /** Install what a line says: the package from its archive, without a file of locks. */
 function installing(line: string): string {
-  const ours = line.replace(/ fake-apimart\b/, ` ${ARCHIVE}`).replace(/ vitest$/m, " vitest@4.1.12");
+  const ours = line
+    .replace(/ fake-apimart\b/, ` ${ARCHIVE}`)
+    .replace(/ vitest$/m, " vitest@4.1.12");
   return ours.replace(/^npm install.*$/gm, (each) => each + FLAGS);
 }
 
@@ -65,7 +67,9 @@ describe("README.md", () => {
     ["Playwright", [join(BIN, "playwright"), "test"], "1 passed"],
     ["Node", [process.execPath, "script.mjs"], "APIMART_API_KEY"],
   ])("has what %s runs", async (name, command, said) => {
-    const files: Record<string, string> = { "playwright.config.ts": 'export default { testMatch: "*.pw.ts" };' };
+    const files: Record<string, string> = {
+      "playwright.config.ts": 'export default { testMatch: "*.pw.ts" };',
+    };
     // Its file is in CommonJS.
     if (name === "jest") files["package.json"] = '{"private": true}';
     const ran = await run(command, project(README, files));

@@ -12,12 +12,20 @@ export interface Reached {
 }
 
 /** Send a request with the key of a world. */
-export async function send(world: Reached, path: string, init: RequestInit = {}): Promise<Response> {
+export async function send(
+  world: Reached,
+  path: string,
+  init: RequestInit = {},
+): Promise<Response> {
   const headers = { Authorization: `Bearer ${world.apiKey}`, ...init.headers };
   return fetch(new URL(path, world.baseUrl), { ...init, headers });
 }
 
-export async function upload(world: Reached, filename = "photo.png", content: Uint8Array = PNG): Promise<Response> {
+export async function upload(
+  world: Reached,
+  filename = "photo.png",
+  content: Uint8Array = PNG,
+): Promise<Response> {
   const body = new FormData();
   body.set("file", new Blob([content as Uint8Array<ArrayBuffer>]), filename);
   return send(world, "/v1/uploads/images", { method: "POST", body });

@@ -24,8 +24,14 @@ const REFUSED = /!   [\d:.]{12} (uploads.create|balance.get): .* -> 429 Rate lim
 const VITEST: Omit<Project, "name" | "command"> = {
   failed: "4 failed | 10 passed | 1 skipped",
   labels: ["hooks.mts > hooks > upload one file", "fixture.mts > at the same time > upload 3"],
-  journals: ["hooks.mts > hooks > fail with the journal", "fixture.mts > at the same time > fail with the journal"],
-  unmet: ["hooks.mts > hooks > never meet a rule", "fixture.mts > at the same time > never meet a rule"],
+  journals: [
+    "hooks.mts > hooks > fail with the journal",
+    "fixture.mts > at the same time > fail with the journal",
+  ],
+  unmet: [
+    "hooks.mts > hooks > never meet a rule",
+    "fixture.mts > at the same time > never meet a rule",
+  ],
   blamed: /hooks\.mts:26:\d+\n[^]* 26\| +await apimart\.fail\("tasks\.get"/,
 };
 const JEST: Omit<Project, "name" | "command"> = {
@@ -37,9 +43,17 @@ const JEST: Omit<Project, "name" | "command"> = {
 };
 const PROJECT_TABLE: Project[] = [
   { name: "vitest", command: [join(BIN, "vitest"), "run"], ...VITEST },
-  { name: "vitest in threads", command: [join(BIN, "vitest"), "run", "--pool", "threads"], ...VITEST },
+  {
+    name: "vitest in threads",
+    command: [join(BIN, "vitest"), "run", "--pool", "threads"],
+    ...VITEST,
+  },
   { name: "jest", command: [join(BIN, "jest"), "--runInBand"], ...JEST },
-  { name: "jest in workers", command: [join(BIN, "jest"), "--maxWorkers", "2", "--no-cache"], ...JEST },
+  {
+    name: "jest in workers",
+    command: [join(BIN, "jest"), "--maxWorkers", "2", "--no-cache"],
+    ...JEST,
+  },
   {
     name: "node",
     command: [process.execPath, "--test", "hooks.test.mjs", "own.test.cjs"],
@@ -56,41 +70,44 @@ const PROJECT_TABLE: Project[] = [
     labels: ["fixture.pw.ts > upload 3", "hooks.pw.ts > hooks open a world"],
     journals: ["fixture.pw.ts > fail with the journal"],
     unmet: ["fixture.pw.ts > never meet a rule", "hooks.pw.ts > hooks find a rule that nobody met"],
-    blamed: /> 28 \| +await apimart\.fail\("tasks\.get"/,
+    blamed: /> 32 \| +await apimart\.fail\("tasks\.get"/,
   },
 ];
 
-describe.each(PROJECT_TABLE)("$name", ({ name, command, failed, labels, journals, unmet, blamed }) => {
-  let ran: Ran;
-  beforeAll(async () => {
-    ran = await run(command, join(PROJECTS, name.split(" ")[0]!));
-  });
+describe.each(PROJECT_TABLE)(
+  "$name",
+  ({ name, command, failed, labels, journals, unmet, blamed }) => {
+    let ran: Ran;
+    beforeAll(async () => {
+      ran = await run(command, join(PROJECTS, name.split(" ")[0]!));
+    });
 
-  test("fails for the tests that fail, and for no other", () => {
-    expect(ran.status, ran.output).toBe(1);
-    expect(ran.output).toMatch(new RegExp(failed.replaceAll("|", "\\|")));
-  });
+    test("fails for the tests that fail, and for no other", () => {
+      expect(ran.status, ran.output).toBe(1);
+      expect(ran.output).toMatch(new RegExp(failed.replaceAll("|", "\\|")));
+    });
 
-  test("gives each world the name of its test", () => {
-    for (const label of labels) expect(ran.output).toContain(`label ${label}\n`);
-  });
+    test("gives each world the name of its test", () => {
+      for (const label of labels) expect(ran.output).toContain(`label ${label}\n`);
+    });
 
-  test("shows the journal in the message of a failure", () => {
-    for (const label of journals) expect(ran.output).toContain(`"${label}": 1 request`);
-    expect(ran.output).toMatch(REFUSED);
-  });
+    test("shows the journal in the message of a failure", () => {
+      for (const label of journals) expect(ran.output).toContain(`"${label}": 1 request`);
+      expect(ran.output).toMatch(REFUSED);
+    });
 
-  test("fails a test for a rule that nobody met, at the line that wrote it", () => {
-    for (const label of unmet) expect(ran.output).toContain(`"${label}": 0 requests\n`);
-    expect(ran.output).toMatch(/never met: <Rule \S+ error="rate_limited">\. Nothing was sent/);
-    expect(ran.output).toMatch(blamed);
-    expect(ran.output).not.toMatch(/fake-apimart\/dist/);
-  });
+    test("fails a test for a rule that nobody met, at the line that wrote it", () => {
+      for (const label of unmet) expect(ran.output).toContain(`"${label}": 0 requests\n`);
+      expect(ran.output).toMatch(/never met: <Rule \S+ error="rate_limited">\. Nothing was sent/);
+      expect(ran.output).toMatch(blamed);
+      expect(ran.output).not.toMatch(/fake-apimart\/dist/);
+    });
 
-  test("has one server for all files and workers, which ends with the run", async () => {
-    const urls = [...ran.output.matchAll(/server (http:\S+)/g)].map(([, url]) => url);
-    expect(urls.length).toBeGreaterThan(1);
-    expect(new Set(urls).size).toBe(1);
-    await until(async () => !(await answers(urls[0]!)));
-  });
-});
+    test("has one server for all files and workers, which ends with the run", async () => {
+      const urls = [...ran.output.matchAll(/server (http:\S+)/g)].map(([, url]) => url);
+      expect(urls.length).toBeGreaterThan(1);
+      expect(new Set(urls).size).toBe(1);
+      await until(async () => !(await answers(urls[0]!)));
+    });
+  },
+);

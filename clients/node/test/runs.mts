@@ -31,7 +31,11 @@ export function start(command: string[], cwd: string, variables: NodeJS.ProcessE
   return { process: child, ran };
 }
 
-export async function run(command: string[], cwd: string, variables: NodeJS.ProcessEnv = {}): Promise<Ran> {
+export async function run(
+  command: string[],
+  cwd: string,
+  variables: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
   return start(command, cwd, variables).ran;
 }
 
@@ -46,5 +50,8 @@ export async function until(holds: () => boolean | Promise<boolean>, seconds = 1
 
 /** Whether a server listens at an address. */
 export async function answers(url: string): Promise<boolean> {
-  return fetch(`${url}/_fake/health`).then((answer) => answer.ok, () => false);
+  return fetch(`${url}/_fake/health`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
 }

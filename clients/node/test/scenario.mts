@@ -110,7 +110,8 @@ export class Scenario {
   /** Return a value of the table with what its references name. */
   #filled(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((each) => this.#filled(each));
-    if (typeof value === "string") return value.startsWith("$") ? found(this.#kept, value.slice(1)) : value;
+    if (typeof value === "string")
+      return value.startsWith("$") ? found(this.#kept, value.slice(1)) : value;
     if (typeof value !== "object" || value === null) return value;
     const entries = Object.entries(value as object);
     return Object.fromEntries(entries.map(([name, each]) => [name, this.#filled(each)]));

@@ -1,4 +1,4 @@
-/** What all fixtures do alike, whatever language they are for: here by the public verbs of Node's. */
+/** What all fixtures do alike, whatever language they are for: here by the verbs of Node's. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -31,8 +31,18 @@ test("each verb of the table is there, and stands in a scenario", () => {
 });
 
 test("each verb of a world is one of the table, or is named here", () => {
-  const others = ["constructor", "env", "setEnv", "missedRules", "describedRequests", "close", "toString"];
-  const verbs = Object.getOwnPropertyNames(Apimart.prototype).filter((name) => !others.includes(name));
+  const others = [
+    "constructor",
+    "env",
+    "setEnv",
+    "missedRules",
+    "describedRequests",
+    "close",
+    "toString",
+  ];
+  const verbs = Object.getOwnPropertyNames(Apimart.prototype).filter(
+    (name) => !others.includes(name),
+  );
   const snake = verbs.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
   expect(new Set(snake)).toEqual(new Set(Object.keys(DOES).filter((name) => !name.includes("."))));
   expect(PNG.length).toBeGreaterThan(0);

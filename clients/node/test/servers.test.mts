@@ -32,16 +32,35 @@ async function started(variables: NodeJS.ProcessEnv): Promise<string> {
 
 describe("a command", () => {
   test("is split as a shell would", async () => {
-    const path = script("it's one.sh", `test "$1" = "two words" || exit 9; shift; exec ${OURS} "$@"`);
+    const path = script(
+      "it's one.sh",
+      `test "$1" = "two words" || exit 9; shift; exec ${OURS} "$@"`,
+    );
     const command = `"${path}" two' words'`;
     expect(await started({ FAKE_APIMART_COMMAND: command })).toMatch(/^http:\/\/127/);
   });
 
   test.each([
-    ["no program", "no-such-program here", /^ApimartError: the server did not start: no-such-program here: spawn .*ENOENT$/],
-    ["one that fails", "sh -c 'echo out of paint >&2; exit 7'", /^ApimartError: the server did not start: out of paint$/],
-    ["one that says nothing", "true", /^ApimartError: the server did not start: true serve ended with status 0$/],
-    ["an open quote", "sh -c 'true", /^ApimartError: FAKE_APIMART_COMMAND=sh -c 'true: no closing quotation$/],
+    [
+      "no program",
+      "no-such-program here",
+      /^ApimartError: the server did not start: no-such-program here: spawn .*ENOENT$/,
+    ],
+    [
+      "one that fails",
+      "sh -c 'echo out of paint >&2; exit 7'",
+      /^ApimartError: the server did not start: out of paint$/,
+    ],
+    [
+      "one that says nothing",
+      "true",
+      /^ApimartError: the server did not start: true serve ended with status 0$/,
+    ],
+    [
+      "an open quote",
+      "sh -c 'true",
+      /^ApimartError: FAKE_APIMART_COMMAND=sh -c 'true: no closing quotation$/,
+    ],
   ])("that is %s is told in a line", async (_, command, said) => {
     expect(await started({ FAKE_APIMART_COMMAND: command })).toMatch(said);
   });
@@ -52,9 +71,15 @@ describe("a command", () => {
     const path = `${folder}:/bin:/usr/bin`;
     const named = { FAKE_APIMART_COMMAND: "" };
     const uvx = join(folder, "uvx");
-    writeFileSync(uvx, `#!/bin/sh\ntest "$1" = fake-apimart || exit 9\nshift\nexec ${OURS} "$@"\n`, { mode: 0o755 });
+    writeFileSync(
+      uvx,
+      `#!/bin/sh\ntest "$1" = fake-apimart || exit 9\nshift\nexec ${OURS} "$@"\n`,
+      { mode: 0o755 },
+    );
     expect(await started({ ...named, PATH: path })).toMatch(/^http:/);
-    writeFileSync(join(folder, "fake-apimart"), "#!/bin/sh\necho this one >&2; exit 1\n", { mode: 0o755 });
+    writeFileSync(join(folder, "fake-apimart"), "#!/bin/sh\necho this one >&2; exit 1\n", {
+      mode: 0o755,
+    });
     expect(await started({ ...named, PATH: path })).toMatch(/did not start: this one$/);
     expect(await started({ ...named, PATH: join(node, "none") })).toMatch(
       /^ApimartError: there is no fake-apimart here: .* FAKE_APIMART_URL .* FAKE_APIMART_COMMAND .*$/,
@@ -75,7 +100,9 @@ describe("an address", () => {
   test("of a server that is too old is told in a line", async () => {
     const url = await answering('{"status": "ok", "version": "0.0.9", "storage": "memory://"}');
     await expect(startApimart({ url })).rejects.toThrow(
-      new ApimartError(`fake-apimart at ${url} is version 0.0.9: this package needs 0.1.0 or newer`),
+      new ApimartError(
+        `fake-apimart at ${url} is version 0.0.9: this package needs 0.1.0 or newer`,
+      ),
     );
   });
 
@@ -89,7 +116,10 @@ describe("an address", () => {
   test.each([
     ["ftp://127.0.0.1", '"ftp://127.0.0.1" is no URL of a server, such as http://127.0.0.1:8080'],
     ["127.0.0.1:8080", '"127.0.0.1:8080" is no URL of a server, such as http://127.0.0.1:8080'],
-    ["http://me:secret@127.0.0.1:1", "http://***@127.0.0.1:1 does not answer: connect ECONNREFUSED"],
+    [
+      "http://me:secret@127.0.0.1:1",
+      "http://***@127.0.0.1:1 does not answer: connect ECONNREFUSED",
+    ],
   ])("%s is told in a line", async (url, said) => {
     await expect(startApimart({ url })).rejects.toThrow(said);
   });
@@ -173,7 +203,10 @@ describe("where there is no server", () => {
 });
 
 test("a server that ends by itself is told by the next test, with its log", async () => {
-  const mortal = script("mortal.sh", `echo out of paint >&2; timeout -s KILL 4 ${OURS} "$@"; exit 7`);
+  const mortal = script(
+    "mortal.sh",
+    `echo out of paint >&2; timeout -s KILL 4 ${OURS} "$@"; exit 7`,
+  );
   const command = [process.execPath, "--test", "ending.mjs"];
   const variables = { FAKE_APIMART_COMMAND: `'${mortal}'` };
   const { status, output } = await run(command, join(PROJECTS, "node"), variables);

@@ -13,6 +13,13 @@ export function controlOf(document) {
     }
   };
   take(paths);
-  const sorted = Object.fromEntries(Object.entries(schemas).sort(([one], [other]) => (one < other ? -1 : 1)));
-  return { openapi: document.openapi, info: document.info, paths: {}, components: { schemas: sorted } };
+  const sorted = Object.fromEntries(
+    Object.entries(schemas).sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
+  return {
+    openapi: document.openapi,
+    info: document.info,
+    paths: {},
+    components: { schemas: sorted },
+  };
 }

@@ -12,7 +12,9 @@ export interface PlaywrightInfo {
   setTimeout(milliseconds: number): void;
 }
 
-type Hook = (run: (fixtures: Record<never, never>, info: PlaywrightInfo) => Promise<void>) => unknown;
+type Hook = (
+  run: (fixtures: Record<never, never>, info: PlaywrightInfo) => Promise<void>,
+) => unknown;
 
 export interface PlaywrightHooks {
   beforeAll: Hook;

@@ -108,7 +108,10 @@ function listening(child: ChildProcess, log: Log, command: string): Promise<stri
 }
 
 function oneLine(text: string): string {
-  return text.trim().split(/\s*\n\s*/).join(" | ");
+  return text
+    .trim()
+    .split(/\s*\n\s*/)
+    .join(" | ");
 }
 
 function exited(child: ChildProcess): Promise<number | null> {

@@ -19,5 +19,7 @@ export function foundCommand(): string[] | undefined {
 
 function onPath(name: string): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
-  return folders.flatMap((folder) => ENDINGS.map((ending) => join(folder, name + ending))).find(existsSync);
+  return folders
+    .flatMap((folder) => ENDINGS.map((ending) => join(folder, name + ending)))
+    .find(existsSync);
 }

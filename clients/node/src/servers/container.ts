@@ -16,7 +16,7 @@ export function hasTestcontainers(): boolean {
   return pathOfTestcontainers() !== undefined;
 }
 
-/** Start a container, which testcontainers' reaper removes at the end. Rejects with ApimartError. */
+/** Start a container; testcontainers' reaper removes it at the end. Rejects with ApimartError. */
 export async function startContainer(): Promise<RunningServer> {
   const image = process.env[IMAGE_VARIABLE] ?? IMAGE;
   try {

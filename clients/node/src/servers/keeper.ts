@@ -36,7 +36,11 @@ async function started(folder: string): Promise<RunningServer | undefined> {
 
 async function tellItsEnd(folder: string, server: ChildServer): Promise<void> {
   const status = await server.ended;
-  const log = server.log.trim().split(/\s*\n\s*/).join(" | ") || "no log";
+  const log =
+    server.log
+      .trim()
+      .split(/\s*\n\s*/)
+      .join(" | ") || "no log";
   const error = `the server has ended by itself, with status ${status}: ${log}`;
   try {
     writeNotice(folder, { keeper: process.pid, error });

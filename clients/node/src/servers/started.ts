@@ -7,8 +7,8 @@ import { hasTestcontainers, startContainer } from "./container";
 export const URL_VARIABLE = "FAKE_APIMART_URL";
 const NOWHERE =
   "there is no fake-apimart here: install it (pip install fake-apimart), or uv, or npm's package " +
-  `testcontainers; or set ${URL_VARIABLE} to the address of one that runs, or ${COMMAND_VARIABLE} ` +
-  "to a command such as 'uvx fake-apimart'";
+  `testcontainers; or set ${URL_VARIABLE} to the address of one that runs, or ` +
+  `${COMMAND_VARIABLE} to a command such as 'uvx fake-apimart'`;
 
 /** A server that was started here. */
 export interface RunningServer {

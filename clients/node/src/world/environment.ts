@@ -24,7 +24,10 @@ export function environmentOf(baseUrl: string, apiKey: string): Environment {
 }
 
 function withHost(hosts: string, own: string): string {
-  const listed = hosts.split(",").map((each) => each.trim()).filter(Boolean);
+  const listed = hosts
+    .split(",")
+    .map((each) => each.trim())
+    .filter(Boolean);
   if (listed.includes(EVERY_HOST)) return EVERY_HOST;
   return (listed.includes(own) ? listed : [...listed, own]).join(",");
 }

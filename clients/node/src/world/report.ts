@@ -83,7 +83,9 @@ function ruleLines(missed: Rule[]): string[] {
 /** Return a text as one line of at most WIDTH characters, with escapes for what does not print. */
 function lineOf(text: string): string {
   const shown = Array.from(text.slice(0, 2 * WIDTH))
-    .map((each) => (/[\p{C}\p{Zl}\p{Zp}]/u.test(each) ? `\\u{${each.codePointAt(0)?.toString(16)}}` : each))
+    .map((each) =>
+      /[\p{C}\p{Zl}\p{Zp}]/u.test(each) ? `\\u{${each.codePointAt(0)?.toString(16)}}` : each,
+    )
     .join("");
   const characters = Array.from(shown);
   return characters.length <= WIDTH ? shown : characters.slice(0, WIDTH - 1).join("") + CUT;

@@ -79,7 +79,8 @@ export class Request {
     const answered = this.status === null ? "no answer" : `${this.status}`;
     const error = this.error ? ` ${this.error}` : "";
     const rule = this.fault ? ` (rule: ${this.fault})` : "";
-    return `${this.operation ?? "unknown"}: ${this.method} ${this.path} -> ${answered}${error}${rule}`;
+    const asked = `${this.operation ?? "unknown"}: ${this.method} ${this.path}`;
+    return `${asked} -> ${answered}${error}${rule}`;
   }
 
   [inspect.custom](): string {

@@ -45,6 +45,8 @@ export class Upload {
 
   /** The hexadecimal digest of its bytes. Rejects with ApimartError. */
   async sha256(): Promise<string> {
-    return createHash("sha256").update(await this.read()).digest("hex");
+    return createHash("sha256")
+      .update(await this.read())
+      .digest("hex");
   }
 }

@@ -33,7 +33,10 @@ describe("hooks", () => {
     jest.useFakeTimers();
     const spy = jest.spyOn(globalThis, "fetch").mockRejectedValue(new Error("no network in tests"));
     await apimart.uploads.add(Buffer.from("GIF89a\x01\0\x01\0\0\0\0;", "latin1"), "a.gif");
-    await apimart.uploads.add(new Uint8Array(Buffer.from("GIF89a\x01\0\x01\0\0\0\0;", "latin1")), "b.gif");
+    await apimart.uploads.add(
+      new Uint8Array(Buffer.from("GIF89a\x01\0\x01\0\0\0\0;", "latin1")),
+      "b.gif",
+    );
     await apimart.clock.at(new Date());
     spy.mockRestore();
     jest.useRealTimers();

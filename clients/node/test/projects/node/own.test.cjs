@@ -18,7 +18,9 @@ describe("at the same time", { concurrency: true }, () => {
 
   test("fail with the journal of its own", async (t) => {
     const apimart = await apimartOf(t);
-    await fetch(`${apimart.baseUrl}/v1/balance`, { headers: { Authorization: `Bearer ${apimart.apiKey}` } });
+    await fetch(`${apimart.baseUrl}/v1/balance`, {
+      headers: { Authorization: `Bearer ${apimart.apiKey}` },
+    });
     assert.equal(1, 2);
   });
 

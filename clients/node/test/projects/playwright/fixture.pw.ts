@@ -8,7 +8,11 @@ for (const count of [1, 2, 3]) {
       const answer = await request.post(`${apimart.baseUrl}/v1/uploads/images`, {
         headers: { Authorization: `Bearer ${apimart.apiKey}` },
         multipart: {
-          file: { name: "a.gif", mimeType: "image/gif", buffer: Buffer.from("GIF89a\x01\0\x01\0\0\0\0;", "latin1") },
+          file: {
+            name: "a.gif",
+            mimeType: "image/gif",
+            buffer: Buffer.from("GIF89a\x01\0\x01\0\0\0\0;", "latin1"),
+          },
         },
       });
       expect(answer.status()).toBe(200);

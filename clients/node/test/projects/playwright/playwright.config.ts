@@ -1,3 +1,8 @@
 import { defineConfig } from "@playwright/test";
 
-export default defineConfig({ testMatch: "*.pw.ts", workers: 2, fullyParallel: true, reporter: "list" });
+export default defineConfig({
+  testMatch: "*.pw.ts",
+  workers: 2,
+  fullyParallel: true,
+  reporter: "list",
+});
