@@ -297,6 +297,12 @@ def test_test_package_is_published_before_what_requires_it() -> None:
     assert projects == sorted(release_check.PROJECTS, reverse=True)
 
 
+def test_npm_publishes_a_file_and_no_repository() -> None:
+    """`npm publish dist/a.tgz` asks GitHub for a repository of that name."""
+    (publish,) = (step["run"] for step in JOBS["npm"]["steps"] if "run" in step)
+    assert 'npm publish "./dist/fake-apimart-$VERSION.tgz"' in publish
+
+
 def test_no_workflow_waits_for_one_that_it_calls() -> None:
     texts = {path.name: path.read_text("utf-8") for path in WORKFLOWS.glob("*.yml")}
     workflows = {name: yaml.safe_load(text) for name, text in texts.items()}
