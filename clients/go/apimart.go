@@ -3,6 +3,7 @@ package fakeapimart
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -75,16 +76,33 @@ func openAPIMart(tb testing.TB, server *Server, label string) *APIMart {
 // removes its worlds.
 func (a *APIMart) end() {
 	a.tb.Helper()
-	if !a.tb.Failed() && !a.tb.Skipped() {
+	isPanic := isPanicking()
+	if !isPanic && !a.tb.Failed() && !a.tb.Skipped() {
 		a.CheckRules()
 	}
-	if a.tb.Failed() {
+	if isPanic || a.tb.Failed() {
 		a.tb.Logf("fake-apimart requests:\n%s", a.Journal())
 	}
 	for _, each := range a.worlds() {
 		if err := each.world.Close(context.Background()); err != nil {
 			a.tb.Errorf("%v", err)
 			return
+		}
+	}
+}
+
+// isPanicking returns whether this is done on the way of a panic: testing calls what was registered by
+// Cleanup before it marks a test that panics as failed.
+func isPanicking() bool {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function == "runtime.gopanic" {
+			return true
+		}
+		if !more {
+			return false
 		}
 	}
 }

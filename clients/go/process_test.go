@@ -59,6 +59,10 @@ func TestTestsOfAnotherModule(t *testing.T) {
 		t.Parallel()
 		failuresAreToldAtTheirLines(t, program)
 	})
+	t.Run("have their journal where they panic", func(t *testing.T) {
+		t.Parallel()
+		panicIsToldWithTheJournal(t, program)
+	})
 	for _, how := range []string{"killed", "panics", "passes"} {
 		t.Run("end their server: "+how, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +88,16 @@ func failuresAreToldAtTheirLines(t *testing.T, program string) {
 		if strings.Contains(string(said), file) {
 			t.Errorf("%s in:\n%s", file, said)
 		}
+	}
+}
+
+func panicIsToldWithTheJournal(t *testing.T, program string) {
+	t.Helper()
+	said, _ := tests(program, "^TestPanics$").CombinedOutput()
+	contains(t, string(said), "panic: on purpose", "fake-apimart requests:", `"TestPanics": 0 requests`)
+	// That a rule was not met is no failure of its own: the test did not come so far.
+	if times := strings.Count(string(said), "never met: "); times != 1 {
+		t.Errorf("never met, %d times in:\n%s", times, said)
 	}
 }
 

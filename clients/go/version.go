@@ -11,8 +11,9 @@ import (
 // OldestServer is the oldest version of a server that has all that this module asks for.
 const OldestServer = "0.1.0"
 
-// versionForm is a version of the server: three numbers, and what comes before their release.
-var versionForm = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)((?:a|b|rc|\.dev)\d+)?`)
+// versionForm is the three numbers that a version begins with: a release candidate has those of its
+// release.
+var versionForm = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)`)
 
 // checkVersion returns an error where the server at a URL is older than oldest, or says no version.
 func checkVersion(url, version, oldest string) error {
@@ -26,12 +27,10 @@ func checkVersion(url, version, oldest string) error {
 
 // isBefore compares what versionForm has found in two versions.
 func isBefore(one, other []string) bool {
-	byNumbers := slices.CompareFunc(one[1:4], other[1:4], func(a, b string) int {
+	return slices.CompareFunc(one[1:], other[1:], func(a, b string) int {
 		// No error: these are digits. More than fit into an int are the largest int.
 		x, _ := strconv.Atoi(a)
 		y, _ := strconv.Atoi(b)
 		return cmp.Compare(x, y)
-	})
-	isEarlyRelease := one[4] != "" && other[4] == ""
-	return byNumbers < 0 || byNumbers == 0 && isEarlyRelease
+	}) < 0
 }

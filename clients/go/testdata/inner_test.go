@@ -60,6 +60,12 @@ func TestFails(t *testing.T) {
 	})
 }
 
+func TestPanics(t *testing.T) {
+	apimart := fakeapimart.New(t)
+	apimart.Fail("uploads.create", fakeapimart.Rule{Error: "rate_limited"})
+	panic("on purpose")
+}
+
 func TestEnds(t *testing.T) {
 	for how, end := range map[string]func(){
 		"killed": func() { time.Sleep(time.Minute) },
