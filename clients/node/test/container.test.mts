@@ -43,6 +43,18 @@ test("a container of this version's image is started, and stopped", async () => 
   expect(await ran({ STAND_IN: server.url })).toBe(`image ${image}\n${server.url}\nstopped\n`);
 });
 
+test.each([
+  ["0.2.0", "0.2.0"],
+  ["0.2.0-rc.1", "0.2.0rc1"],
+  ["1.0.0-alpha.12", "1.0.0a12"],
+  ["1.0.0-beta.2", "1.0.0b2"],
+])("the image of version %s has the tag %s", async (version, tag) => {
+  const container = join(import.meta.dirname, "node_modules", "fake-apimart", "dist", "servers", "container.js");
+  const program = `console.log(require(process.argv[1]).imageOf("${version}"))`;
+  const { output } = await run([process.execPath, "-e", program, container], PACKED);
+  expect(output).toBe(`ghcr.io/fake-apimart/fake-apimart:${tag}\n`);
+});
+
 test("a container of another image that does not start is told in a line", async () => {
   expect(await ran({ FAKE_APIMART_IMAGE: "mine:7" })).toBe(
     "image mine:7\nthe container of mine:7 did not start: no engine\n",

@@ -1,15 +1,15 @@
 /** What the pages show: each file of theirs is run by its runner, from their lines alone. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
 import { BIN, run } from "./runs.mjs";
-import { PACKED } from "./setup.mjs";
+import { archive, PACKED } from "./setup.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
-const ARCHIVE = join(PACKED, readdirSync(PACKED)[0]!);
+const ARCHIVE = archive();
 const BLOCK = /^```(\w+)\n([^]*?)^```$/gm;
 const FLAGS = " --no-package-lock --prefer-offline --ignore-scripts --no-audit --no-fund";
 

@@ -61,6 +61,7 @@ describe("a command", () => {
       "sh -c 'true",
       /^ApimartError: FAKE_APIMART_COMMAND=sh -c 'true: no closing quotation$/,
     ],
+    ["no name", "'' here", /^ApimartError: FAKE_APIMART_COMMAND='' here: it names no program$/],
   ])("that is %s is told in a line", async (_, command, said) => {
     expect(await started({ FAKE_APIMART_COMMAND: command })).toMatch(said);
   });

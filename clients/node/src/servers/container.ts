@@ -8,7 +8,7 @@ import { VERSION } from "../version";
 import type { RunningServer } from "./started";
 
 const IMAGE_VARIABLE = "FAKE_APIMART_IMAGE";
-const IMAGE = `ghcr.io/fake-apimart/fake-apimart:${VERSION}`;
+const REPOSITORY = "ghcr.io/fake-apimart/fake-apimart";
 const PORT = 8080;
 
 /** Return whether the project of this folder, or this package, can load testcontainers. */
@@ -18,7 +18,7 @@ export function hasTestcontainers(): boolean {
 
 /** Start a container; testcontainers' reaper removes it at the end. Rejects with ApimartError. */
 export async function startContainer(): Promise<RunningServer> {
-  const image = process.env[IMAGE_VARIABLE] ?? IMAGE;
+  const image = process.env[IMAGE_VARIABLE]?.trim() || imageOf(VERSION);
   try {
     const { GenericContainer, Wait } = await loaded();
     const container = await new GenericContainer(image)
@@ -32,6 +32,12 @@ export async function startContainer(): Promise<RunningServer> {
     const reason = (error as Error).message.split("\n")[0];
     throw new ApimartError(`the container of ${image} did not start: ${reason}`);
   }
+}
+
+/** Return the image of a version, whose tag is spelled as Python does: `0.2.0-rc.1` is `0.2.0rc1`. */
+export function imageOf(version: string): string {
+  const tag = version.replace(/-(a|b|rc)(?:lpha|eta)?\.(\d+)$/, "$1$2");
+  return `${REPOSITORY}:${tag}`;
 }
 
 function pathOfTestcontainers(): string | undefined {

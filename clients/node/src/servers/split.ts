@@ -5,7 +5,7 @@ const PIECE = /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|([^\s'"\\]+)/y;
 /** Windows takes a backslash as it is. */
 const PIECE_OF_WINDOWS = /"([^"]*)"|([^\s"]+)/y;
 
-/** Split a command into words as a shell would. Throws ApimartError for a quote that is open. */
+/** Split a command into words as a shell would. Throws ApimartError where it cannot. */
 export function splitCommand(command: string, onWindows = process.platform === "win32"): string[] {
   const piece = new RegExp(onWindows ? PIECE_OF_WINDOWS : PIECE);
   const words: string[] = [];
@@ -23,7 +23,9 @@ export function splitCommand(command: string, onWindows = process.platform === "
       throw new ApimartError(`FAKE_APIMART_COMMAND=${command}: no closing quotation`);
     }
   }
-  return word === undefined ? words : [...words, word];
+  if (word !== undefined) words.push(word);
+  if (!words[0]) throw new ApimartError(`FAKE_APIMART_COMMAND=${command}: it names no program`);
+  return words;
 }
 
 function contentOf(found: RegExpExecArray, onWindows: boolean): string {
