@@ -111,10 +111,11 @@ def test_command_may_print_lines_and_be_a_parent(
     [
         ("no-such-command --flag", "no-such-command --flag: .*no-such-command"),
         ("'unclosed", "FAKE_APIMART_COMMAND='unclosed: No closing quotation"),
+        ("'' --flag", "FAKE_APIMART_COMMAND='' --flag: it names no program"),
         (shlex.join([sys.executable, "-c", "print('hello')"]), "-c .*hello.* serve said nothing"),
         (shlex.join([sys.executable, "-c", "raise SystemExit('no, sorry')"]), "no, sorry"),
     ],
-    ids=["missing", "unclosed", "silent", "refusing"],
+    ids=["missing", "unclosed", "nameless", "silent", "refusing"],
 )
 def test_command_that_starts_no_server_is_named(
     command: str, reason: str, monkeypatch: pytest.MonkeyPatch

@@ -49,7 +49,14 @@ test.each([
   ["1.0.0-alpha.12", "1.0.0a12"],
   ["1.0.0-beta.2", "1.0.0b2"],
 ])("the image of version %s has the tag %s", async (version, tag) => {
-  const container = join(import.meta.dirname, "node_modules", "fake-apimart", "dist", "servers", "container.js");
+  const container = join(
+    import.meta.dirname,
+    "node_modules",
+    "fake-apimart",
+    "dist",
+    "servers",
+    "container.js",
+  );
   const program = `console.log(require(process.argv[1]).imageOf("${version}"))`;
   const { output } = await run([process.execPath, "-e", program, container], PACKED);
   expect(output).toBe(`ghcr.io/fake-apimart/fake-apimart:${tag}\n`);

@@ -53,6 +53,9 @@ def _split(named: str) -> tuple[str, ...]:
         # Windows takes the line as a whole: a backslash is no escape there.
         return tuple(each.strip('"') for each in shlex.split(named, posix=False))
     try:
-        return tuple(shlex.split(named))
+        words = tuple(shlex.split(named))
     except ValueError as error:
         raise ControlError(f"{COMMAND_VARIABLE}={named}: {error}") from None
+    if not words[0]:
+        raise ControlError(f"{COMMAND_VARIABLE}={named}: it names no program")
+    return words
