@@ -9,6 +9,7 @@ import http.client
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from urllib.parse import urlsplit
 
@@ -24,15 +25,21 @@ def imported(*flags: str) -> dict[str, float]:
     """
     pipe = subprocess.PIPE
     command = [sys.executable, "-X", "importtime", *_SERVE, *flags]
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as server:
+    with (
+        # A pipe that nobody reads meanwhile would be full before the server listens.
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True) as server,
+    ):
         assert server.stdout is not None
         url = server.stdout.readline().split("listening on ")[1].split(" ")[0]
         connection = http.client.HTTPConnection(urlsplit(url).netloc)
         connection.request("GET", "/_fake/health")
         connection.getresponse().read()
         connection.close()
-        _, log = server.communicate()
-    return {name: int(microseconds) / 1e6 for microseconds, name in _IMPORT.findall(log)}
+        server.communicate()
+        log.seek(0)
+        found = _IMPORT.findall(log.read())
+    return {name: int(microseconds) / 1e6 for microseconds, name in found}
 
 
 def table(seconds: dict[str, float]) -> str:
