@@ -144,7 +144,9 @@ def test_key_in_the_query_is_the_world_of_that_key(key: str, server: ServerThrea
     (entry,) = answer.json()["requests"]
     assert entry["path"] == "/v1/models/m"
     assert entry["unread_fields"] == []
-    assert "query" not in answer.text
+    assert entry["query"] == "key=***"
+    assert key not in answer.text
+    assert in_query not in answer.text
 
 
 def test_key_is_checked_before_the_form(server: ServerThread) -> None:
