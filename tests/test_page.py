@@ -315,6 +315,12 @@ def test_body_that_is_no_form_is_refused(
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
+@pytest.mark.parametrize("folder", ["swagger-ui", "page/static"])
+@pytest.mark.parametrize("name", ["%00", "none", "..%2f__init__.py"])
+def test_file_that_is_not_there_is_a_404(server: ServerThread, folder: str, name: str) -> None:
+    assert look(server, f"{folder}/{name}").status_code == 404
+
+
 def test_callback_of_a_fake_changes_nothing(server: ServerThread) -> None:
     headers = {"X-Fake-Callback": "1"}
     answer = httpx.post(f"{server.url}/_fake/page/do/reset", headers=headers)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from fake_apimart.contract.json_response import JSONResponse
 from fake_apimart.gateway.exchange import exchange_of
@@ -48,6 +50,17 @@ SwaggerUIBundle({{
 """
 
 
+class PackagedFiles(StaticFiles):
+    """Files of the package."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file. Raises HTTPException where there is none, whatever the name."""
+        if "\0" in path:
+            # At which some versions of Starlette fail.
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
+
+
 async def page(request: Request) -> Response:
     """Answer with Swagger UI: a form for each operation and each control call."""
     root = _base_path(request)
@@ -66,5 +79,5 @@ def _base_path(request: Request) -> str:
 ROUTES: list[BaseRoute] = [
     *(Route(path, page, include_in_schema=False) for path in (PAGE, CONTROL_PAGE)),
     *(Route(path, document, include_in_schema=False) for path in (DOCUMENT, CONTROL_DOCUMENT)),
-    Mount(ASSETS_URL, StaticFiles(directory=ASSETS)),
+    Mount(ASSETS_URL, PackagedFiles(directory=ASSETS)),
 ]

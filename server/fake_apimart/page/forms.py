@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import Request
+from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
 from fake_apimart.control import refusals
@@ -12,6 +13,8 @@ from fake_apimart.control.body import read_body
 
 URLENCODED = "application/x-www-form-urlencoded"
 TYPES = (URLENCODED, "multipart/form-data")
+MAX_FIELDS = 1000
+"""More than any form of the page has."""
 
 
 async def fields_of(request: Request) -> Mapping[str, str]:
@@ -26,8 +29,11 @@ async def fields_of(request: Request) -> Mapping[str, str]:
         if media_type or await read.body():
             raise refusals.not_of_type(URLENCODED)
         return {}
+    if (await read.body()).count(b"&") >= MAX_FIELDS:
+        raise refusals.invalid_call(f"the form has more than {MAX_FIELDS} fields")
     try:
         async with read.form() as form:
             return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
-    except HTTPException as error:
-        raise refusals.invalid_call(f"the form cannot be read: {error.detail}") from None
+    except (HTTPException, FormParserError) as error:
+        # Some versions of Starlette let the parser's own error through.
+        raise refusals.invalid_call(f"the form cannot be read: {error}") from None

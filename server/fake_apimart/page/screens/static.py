@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
+from fake_apimart.openapi.pages import PackagedFiles
 from fake_apimart.page.rendering import STATIC_URL
 from fake_apimart.page.visit import Visit
 
 FILE = f"{STATIC_URL}/{{path:path}}"
-_FILES = StaticFiles(directory=Path(__file__).parents[1] / "static")
+_FILES = PackagedFiles(directory=Path(__file__).parents[1] / "static")
 
 
 async def show(visit: Visit) -> Response:
