@@ -59,9 +59,10 @@ class Screen:
         values = await self._values(afresh=afresh)
         regions = (*REGIONS, WORLD) if self.worlds else REGIONS
         names = {each.world: self._name_of(each.world) for each in values["requests"]}
-        is_same, self._listed = self._listed == (made := (values["requests"], names)), made
+        listed = (values["requests"], names)
         # The requests take longest, and stay as they are while nobody sends any.
-        old = {"requests": self._html["requests"]} if is_same else {}
+        old = {"requests": self._html["requests"]} if listed == self._listed else {}
+        self._listed = listed
         self._html = {
             name: old.get(name) or text_of(self.visit, f"live/{name}.html", values)
             for name in regions
